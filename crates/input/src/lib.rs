@@ -1,0 +1,15 @@
+//! From files to events.
+//!
+//! A [`Format`] cuts a byte stream into [`Part`]s that can be decoded independently ([`Split`]) and decodes
+//! them ([`Decode`]). Splitting is cheap and done by one thread, in order; decoding is done by as many threads
+//! as there are. Whatever cannot be read becomes a [`Trouble`]: it is told to the [`Sink`], and reading goes
+//! on behind it.
+//!
+//! A new format is one file and one line in [`FORMATS`]. What fields mean is left to `taxonomy`.
+
+mod format;
+
+pub use format::{Decode, Format, Head, Part, Sink, SourceInfo, Split, Trouble, TroubleKind};
+
+/// All formats, most specific first: the first that recognises a file's head reads it.
+pub static FORMATS: &[&Format] = &[];

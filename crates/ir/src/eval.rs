@@ -1,0 +1,211 @@
+//! What an expression means: the slow, obvious evaluator. Matching strategies are tested against it.
+
+use std::cmp::Ordering;
+use std::net::IpAddr;
+
+use shikra_event::Value;
+
+use crate::func::fold;
+use crate::{
+    CmpOp, Coerce, Expr, FieldRef, Flavor, Fold, Multi, Names, Nulls, Op, Pattern, Regex, Scalar, Test,
+    Truth, Words,
+};
+
+/// Something with fields: an event under a taxonomy, a row of a relation.
+pub trait Row {
+    /// The value of a field: missing where the row has none, a list where it has several.
+    fn field(&self, field: &FieldRef) -> Value;
+    /// The values of all fields.
+    fn all_fields(&self) -> Vec<Value>;
+    /// The values of all fields of a scheme whose name matches (names compared as they are).
+    fn fields_like(&self, names: Names, pattern: &Pattern) -> Vec<Value>;
+}
+
+/// The truth of an expression on a row.
+pub fn truth(e: &Expr, row: &dyn Row) -> Truth {
+    match e {
+        Expr::Const(t) => *t,
+        Expr::And(parts) => parts.iter().map(|p| truth(p, row)).min().unwrap_or(Truth::True),
+        Expr::Or(parts) => parts.iter().map(|p| truth(p, row)).max().unwrap_or(Truth::False),
+        Expr::Not(e) => truth(e, row).negate(),
+        Expr::Named(_, e) => truth(e, row),
+        Expr::Test(t) => test(t, row),
+        Expr::Opaque(_) => Truth::Unknown,
+    }
+}
+
+/// The value of a scalar on a row.
+pub fn scalar(s: &Scalar, row: &dyn Row) -> Value {
+    match s {
+        Scalar::Field(f) => row.field(f),
+        Scalar::AnyField => Value::List(row.all_fields()),
+        Scalar::FieldGlob(names, p) => Value::List(row.fields_like(*names, p)),
+        Scalar::Lit(v) => v.clone(),
+        Scalar::Call(c) => {
+            let args: Vec<Value> = c.args.iter().map(|a| scalar(a, row)).collect();
+            c.apply(&args)
+        }
+        Scalar::Case(arms, other) => {
+            for (cond, value) in arms {
+                if truth(cond, row).holds() {
+                    return scalar(value, row);
+                }
+            }
+            other.as_ref().map_or(Value::Null, |o| scalar(o, row))
+        }
+        Scalar::Truth(e) => match truth(e, row) {
+            Truth::True => Value::Bool(true),
+            Truth::False => Value::Bool(false),
+            Truth::Unknown => Value::Null,
+        },
+    }
+}
+
+/// The truth of one comparison on a row.
+pub fn test(t: &Test, row: &dyn Row) -> Truth {
+    let subject = scalar(&t.subject, row);
+    let right = match &t.op {
+        Op::Compare(_, r) => Some(scalar(r, row)),
+        _ => None,
+    };
+    test_value(t, &subject, right.as_ref())
+}
+
+/// The truth of a comparison whose sides have been evaluated (`right` for [`Op::Compare`] only).
+pub fn test_value(t: &Test, subject: &Value, right: Option<&Value>) -> Truth {
+    match t.op {
+        Op::Exists => {
+            return Truth::of(!matches!(subject, Value::Missing) && *subject != Value::List(vec![]));
+        }
+        Op::IsNull => return Truth::of(subject.elements().iter().all(Value::is_null)),
+        _ => {}
+    }
+    let absent = match t.words.null {
+        Nulls::Two => Truth::False,
+        Nulls::Three => Truth::Unknown,
+    };
+    let right_values = match right {
+        None => [Value::Null].as_slice().to_vec(),
+        Some(r) => r.elements().iter().filter(|v| !v.is_null()).cloned().collect(),
+    };
+    let left_values: Vec<&Value> = subject.elements().iter().filter(|v| !v.is_null()).collect();
+    if left_values.is_empty() || right_values.is_empty() {
+        return absent;
+    }
+    if t.words.multi == Multi::Null && (left_values.len() > 1 || right_values.len() > 1) {
+        return Truth::Unknown;
+    }
+    let mut results = left_values.iter().flat_map(|l| right_values.iter().map(move |r| one(t, l, r)));
+    match t.words.multi {
+        Multi::All => results.min().unwrap_or(absent),
+        _ => results.by_ref().max().unwrap_or(absent),
+    }
+}
+
+/// One scalar, neither missing nor null, against the test; `right` matters to [`Op::Compare`] only.
+fn one(t: &Test, left: &Value, right: &Value) -> Truth {
+    match &t.op {
+        Op::Like(patterns) => Truth::of(left.to_text().is_some_and(|s| like(patterns, &s, t.words.fold))),
+        Op::Regex(all) => {
+            Truth::of(left.to_text().is_some_and(|s| all.iter().any(|r| regex_matches(r, &s, &t.words))))
+        }
+        Op::Compare(op, _) => compare(*op, left, right, &t.words),
+        Op::In(values) => {
+            values.iter().map(|v| compare(CmpOp::Eq, left, v, &t.words)).max().unwrap_or(Truth::False)
+        }
+        Op::Cidr(nets) => Truth::of(as_ip(left).is_some_and(|ip| nets.iter().any(|n| n.contains(&ip)))),
+        Op::IsTrue => Truth::of(*left == Value::Bool(true)),
+        Op::Exists | Op::IsNull => Truth::True,
+    }
+}
+
+fn like(patterns: &[Pattern], text: &str, how: Fold) -> bool {
+    let text = fold(text, how);
+    patterns.iter().any(|p| p.map(|s| fold(s, how)).matches(&text))
+}
+
+/// An address, from text too.
+pub fn as_ip(v: &Value) -> Option<IpAddr> {
+    match v {
+        Value::Ip(ip) => Some(*ip),
+        Value::Str(s) => s.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+/// Compares two values, neither missing nor null.
+pub fn compare(op: CmpOp, left: &Value, right: &Value, words: &Words) -> Truth {
+    let absent = match words.null {
+        Nulls::Two => Truth::False,
+        Nulls::Three => Truth::Unknown,
+    };
+    match ordering(left, right, words) {
+        Some(o) => Truth::of(op.accepts(o)),
+        None => match op {
+            CmpOp::Eq => Truth::False,
+            CmpOp::Ne => Truth::True,
+            _ => absent,
+        },
+    }
+}
+
+/// How two values order under the dialect; none where they cannot be compared.
+pub fn ordering(left: &Value, right: &Value, words: &Words) -> Option<Ordering> {
+    use Value::{Bool, F64, I64, Ip, Str, Time};
+    match (left, right) {
+        (I64(a), I64(b)) => Some(a.cmp(b)),
+        (I64(_) | F64(_), I64(_) | F64(_)) => left.as_f64()?.partial_cmp(&right.as_f64()?),
+        (Str(a), Str(b)) if words.coerce != Coerce::NumericIfBoth => {
+            Some(fold(a, words.fold).cmp(&fold(b, words.fold)))
+        }
+        (Bool(a), Bool(b)) => Some(a.cmp(b)),
+        (Time(a), Time(b)) => Some(a.cmp(b)),
+        (Ip(a), Ip(b)) => Some(a.cmp(b)),
+        _ => coerced(left, right, words),
+    }
+}
+
+fn coerced(left: &Value, right: &Value, words: &Words) -> Option<Ordering> {
+    let text = |v: &Value| v.to_text().map(|t| fold(&t, words.fold));
+    match words.coerce {
+        Coerce::None => None,
+        Coerce::Stringify => Some(text(left)?.cmp(&text(right)?)),
+        Coerce::NumericIfBoth => match (number(left), number(right)) {
+            (Some(a), Some(b)) => a.partial_cmp(&b),
+            _ => Some(text(left)?.cmp(&text(right)?)),
+        },
+    }
+}
+
+/// A number, from decimal text too.
+pub fn number(v: &Value) -> Option<f64> {
+    match v {
+        Value::Str(s) => s.trim().parse().ok().filter(|n: &f64| n.is_finite()),
+        other => other.as_f64(),
+    }
+}
+
+/// Whether a regular expression finds itself in `text` (compiled anew each time: slow and obvious). One that
+/// does not compile matches nothing: frontends reject it beforehand with [`check_regex`].
+pub fn regex_matches(r: &Regex, text: &str, words: &Words) -> bool {
+    compile(r, words).is_ok_and(|c| c.is_match(text))
+}
+
+/// Why a regular expression cannot be used, in the words of its engine.
+pub fn check_regex(r: &Regex, words: &Words) -> Result<(), String> {
+    compile(r, words).map(drop)
+}
+
+fn compile(r: &Regex, words: &Words) -> Result<regex::Regex, String> {
+    let source = match (r.whole || words.regex == Flavor::Lucene, &r.source) {
+        (true, s) => format!("^(?:{s})$"),
+        (false, s) => s.clone(),
+    };
+    regex::RegexBuilder::new(&source)
+        .case_insensitive(words.fold == Fold::Unicode)
+        .multi_line(r.multi_line)
+        .dot_matches_new_line(r.dot_all)
+        .size_limit(10 << 20)
+        .build()
+        .map_err(|e| e.to_string())
+}

@@ -1,0 +1,29 @@
+//! The intermediate representation that every detection language lowers to.
+//!
+//! A [`Rule`] is its metadata plus a [`Plan`]: relational operators over log-source scans, with predicates
+//! ([`Expr`]) whose every comparison carries its dialect ([`Words`]), so that no operator has hidden
+//! semantics. [`eval`] is the slow, obvious meaning of an expression; [`text`] is the canonical form that
+//! tests print.
+//!
+//! The IR imports no parser and knows neither slots nor taxonomies: fields are named by [`FieldRef`], and
+//! who evaluates supplies their values through [`eval::Row`].
+
+pub mod eval;
+pub mod func;
+pub mod text;
+
+mod expr;
+mod pattern;
+mod plan;
+mod rule;
+mod words;
+
+pub use expr::{CmpOp, Expr, FieldRef, Names, Op, Opaque, Regex, Scalar, Test, Truth};
+pub use func::{Call, Func};
+pub use pattern::{Part, Pattern};
+pub use plan::{
+    Agg, AggFn, Condition, Dedup, Duration, Extract, Join, JoinKind, Key, LogSource, Lookup, Member, Plan,
+    Policy, RuleRef, Seq, Set, Sort, SortKey, Stage, TimeBound, Window,
+};
+pub use rule::{Level, LoadStatus, Rule, RuleMeta};
+pub use words::{Coerce, Flavor, Fold, Multi, Nulls, Words};

@@ -1,0 +1,169 @@
+//! The one wildcard form: literal text, `any` and `one`, always matched against the whole value.
+//!
+//! `contains x` is `any x any`. Each language parses its own glob syntax into this.
+
+/// A piece of a pattern.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Part {
+    /// This text. Never empty, never two in a row.
+    Lit(String),
+    /// Any number of any characters.
+    Any,
+    /// Exactly one character.
+    One,
+}
+
+/// A wildcard pattern over a whole value. The empty pattern matches the empty text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Pattern {
+    parts: Vec<Part>,
+}
+
+impl Pattern {
+    /// From pieces; neighbouring literals are joined, empty ones and repeated `Any` dropped.
+    pub fn new(parts: impl IntoIterator<Item = Part>) -> Pattern {
+        let mut p = Pattern::default();
+        parts.into_iter().for_each(|part| p.push(part));
+        p
+    }
+    /// Exactly this text.
+    pub fn exact(text: &str) -> Pattern {
+        Pattern::new([Part::Lit(text.into())])
+    }
+    /// This text anywhere.
+    pub fn contains(text: &str) -> Pattern {
+        Pattern::new([Part::Any, Part::Lit(text.into()), Part::Any])
+    }
+    /// Appends a piece.
+    pub fn push(&mut self, part: Part) {
+        match (self.parts.last_mut(), part) {
+            (_, Part::Lit(s)) if s.is_empty() => {}
+            (Some(Part::Lit(a)), Part::Lit(b)) => a.push_str(&b),
+            (Some(Part::Any), Part::Any) => {}
+            (_, p) => self.parts.push(p),
+        }
+    }
+    /// Appends one character of literal text.
+    pub fn push_char(&mut self, c: char) {
+        match self.parts.last_mut() {
+            Some(Part::Lit(s)) => s.push(c),
+            _ => self.parts.push(Part::Lit(c.into())),
+        }
+    }
+    /// The same with `Any` before it.
+    pub fn any_before(mut self) -> Pattern {
+        if self.parts.first() != Some(&Part::Any) {
+            self.parts.insert(0, Part::Any);
+        }
+        self
+    }
+    /// The same with `Any` after it.
+    pub fn any_after(mut self) -> Pattern {
+        self.push(Part::Any);
+        self
+    }
+    /// The pieces.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+    /// The text, where the pattern has no wildcard.
+    pub fn literal(&self) -> Option<&str> {
+        match self.parts.as_slice() {
+            [] => Some(""),
+            [Part::Lit(s)] => Some(s),
+            _ => None,
+        }
+    }
+    /// With every literal passed through `f`, e.g. folded.
+    pub fn map(&self, f: impl Fn(&str) -> String) -> Pattern {
+        Pattern::new(self.parts.iter().map(|p| match p {
+            Part::Lit(s) => Part::Lit(f(s)),
+            other => other.clone(),
+        }))
+    }
+
+    /// Whether the whole of `text` matches, character by character, no folding. The slow, obvious way
+    /// (greedy with one backtrack point, O(n·m)).
+    pub fn matches(&self, text: &str) -> bool {
+        let text: Vec<char> = text.chars().collect();
+        let pat = self.flatten();
+        let (mut t, mut p) = (0, 0);
+        let mut retry: Option<(usize, usize)> = None;
+        while t < text.len() {
+            match pat.get(p) {
+                Some(None) => {
+                    retry = Some((p + 1, t));
+                    p += 1;
+                }
+                Some(Some(want)) if want.is_none_or(|c| c == text[t]) => {
+                    p += 1;
+                    t += 1;
+                }
+                _ => match retry {
+                    Some((after, from)) => {
+                        retry = Some((after, from + 1));
+                        p = after;
+                        t = from + 1;
+                    }
+                    None => return false,
+                },
+            }
+        }
+        pat[p..].iter().all(Option::is_none)
+    }
+
+    /// One entry a character: `None` any number, `Some(None)` one of any, `Some(Some(c))` this one.
+    fn flatten(&self) -> Vec<Option<Option<char>>> {
+        let mut out = Vec::new();
+        for part in &self.parts {
+            match part {
+                Part::Any => out.push(None),
+                Part::One => out.push(Some(None)),
+                Part::Lit(s) => out.extend(s.chars().map(|c| Some(Some(c)))),
+            }
+        }
+        out
+    }
+}
+
+/// `*` and `?` for the wildcards, `\` before a literal `*`, `?` or `\`.
+impl std::fmt::Display for Pattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for part in &self.parts {
+            match part {
+                Part::Any => f.write_str("*")?,
+                Part::One => f.write_str("?")?,
+                Part::Lit(s) => {
+                    for c in s.chars() {
+                        if matches!(c, '*' | '?' | '\\') {
+                            f.write_str("\\")?;
+                        }
+                        write!(f, "{c}")?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Part::{Any, Lit, One};
+
+    #[test]
+    fn whole_value_matching() {
+        let lit = |s: &str| Lit(s.into());
+        let p = Pattern::new([Any, lit("ab"), One, Any, lit("c")]);
+        for (text, want) in
+            [("abxc", true), ("zabxyyc", true), ("abc", false), ("ababxc", true), ("abxcd", false)]
+        {
+            assert_eq!(p.matches(text), want, "{text}");
+        }
+        assert!(Pattern::default().matches(""));
+        assert!(!Pattern::default().matches("a"));
+        assert!(Pattern::contains("é").matches("xéy"));
+        assert_eq!(Pattern::contains("a*b").to_string(), "*a\\*b*");
+    }
+}

@@ -1,0 +1,391 @@
+//! Relational operators. Every row keeps the identities of the events that made it, through every operator.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::{Expr, FieldRef, Names, Opaque, Pattern, Regex, Scalar};
+
+/// A span of time in nanoseconds.
+pub type Duration = i64;
+
+/// What a rule needs to see, in the words of a naming scheme. The taxonomy turns it into conditions on
+/// provider, channel and event id, e.g. `sigma {product: windows, category: process_creation}`,
+/// `ecs {category: process}`, `cim {model: Endpoint, object: Processes}`, `car {object: process, action: create}`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LogSource {
+    /// Whose words.
+    pub names: Names,
+    /// Keys and values, lower-case.
+    pub keys: BTreeMap<String, String>,
+    /// Index patterns, where the language names indices (`logs-endpoint.events.process-*`).
+    pub indices: Vec<String>,
+}
+
+impl LogSource {
+    /// Every event, fields named in `names`.
+    pub fn any(names: Names) -> LogSource {
+        LogSource { names, keys: BTreeMap::new(), indices: Vec::new() }
+    }
+    /// With these keys.
+    pub fn with_keys<const N: usize>(names: Names, keys: [(&str, &str); N]) -> LogSource {
+        let keys = keys.into_iter().map(|(k, v)| (k.to_lowercase(), v.to_lowercase())).collect();
+        LogSource { names, keys, indices: Vec::new() }
+    }
+    /// No condition at all.
+    pub fn is_any(&self) -> bool {
+        self.keys.is_empty() && self.indices.is_empty()
+    }
+}
+
+/// A rule by id, else by name (Sigma), as a correlation or `run` refers to it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RuleRef(pub Arc<str>);
+
+/// A key of a group, join or sequence.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Key {
+    /// Name of the column it makes.
+    pub name: Arc<str>,
+    /// The value.
+    pub value: Scalar,
+    /// A null key is a key like any other (EQL `?key`); otherwise rows without it are left out.
+    pub optional: bool,
+}
+
+/// How events are cut into windows of time before they are aggregated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Window {
+    /// All in one.
+    None,
+    /// At each event, what lies within the last so many nanoseconds, the bound included.
+    Sliding(Duration),
+    /// Fixed buckets from the epoch.
+    Tumbling(Duration),
+    /// Until a pause of more than `gap`, at most `max` in all.
+    Session {
+        /// Longest pause.
+        gap: Duration,
+        /// Longest whole.
+        max: Option<Duration>,
+    },
+}
+
+/// An aggregate function.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub enum AggFn {
+    Count,
+    /// Number of values that are not null.
+    CountOf(Scalar),
+    CountDistinct(Scalar),
+    Sum(Scalar),
+    Avg(Scalar),
+    Min(Scalar),
+    Max(Scalar),
+    Median(Scalar),
+    /// Percentile 0 to 100.
+    Percentile(Scalar, f64),
+    StdDev(Scalar),
+    Var(Scalar),
+    /// Value of the earliest, latest, first or last row.
+    Earliest(Scalar),
+    Latest(Scalar),
+    First(Scalar),
+    Last(Scalar),
+    /// Distinct values, sorted.
+    Values(Scalar),
+    /// All values, in order.
+    List(Scalar),
+    /// Most frequent value.
+    Mode(Scalar),
+    /// A named function that only some language has, with its arguments.
+    Other(String, Vec<Scalar>),
+}
+
+/// Aggregation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Agg {
+    /// Rows.
+    pub input: Box<Plan>,
+    /// Group keys.
+    pub keys: Vec<Key>,
+    /// Columns made.
+    pub columns: Vec<(Arc<str>, AggFn)>,
+    /// Cut by time.
+    pub window: Window,
+}
+
+/// A condition over a group of an [`Agg`], paired with it in a `Filter`; also over the members of a [`Set`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Condition {
+    /// Member number `i` occurred.
+    Member(usize),
+    /// All hold.
+    And(Vec<Condition>),
+    /// One holds.
+    Or(Vec<Condition>),
+    /// Does not hold by the end of the span.
+    Not(Box<Condition>),
+}
+
+/// How a sequence treats partial matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// One pending partial per stage and key, newer overwrites older, advancing consumes (EQL).
+    LatestOverwrites,
+    /// Any assignment of events to stages in order; reported once, with the earliest (Sigma temporal_ordered).
+    Any,
+}
+
+/// One stage of a sequence.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stage {
+    /// Events of this stage: a scan with filters.
+    pub plan: Plan,
+    /// Keys of this stage, beside the sequence's own.
+    pub keys: Vec<Key>,
+    /// The stage must not occur (EQL `![ ]`).
+    pub absent: bool,
+    /// Number of events in a row it takes (EQL `with runs=n`), at least 1.
+    pub runs: u32,
+    /// Partial matches are kept when they advance (endgame `fork=true`).
+    pub fork: bool,
+}
+
+/// An ordered match of several stages within a span of event time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seq {
+    /// The stages, in order.
+    pub stages: Vec<Stage>,
+    /// Keys common to all stages, evaluated on each stage's event.
+    pub keys: Vec<Key>,
+    /// Longest time from first to last event, bound included.
+    pub maxspan: Option<Duration>,
+    /// An event that ends partial matches.
+    pub until: Option<Box<Stage>>,
+    /// Treatment of partial matches.
+    pub policy: Policy,
+}
+
+/// One member of a set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Member {
+    /// Name, for conditions and reports.
+    pub name: Arc<str>,
+    /// Its events: a scan with filters, another rule, or a nested set.
+    pub plan: Plan,
+    /// Its keys, in the order of the other members' keys (aliases).
+    pub keys: Vec<Key>,
+}
+
+/// An unordered match of several members under one key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Set {
+    /// The members.
+    pub members: Vec<Member>,
+    /// All within this span of event time; without one, in the whole input (EQL `sample`).
+    pub span: Option<Duration>,
+    /// Which members must (not) occur.
+    pub condition: Condition,
+    /// The span is measured both ways from this member's events (v1 `near`).
+    pub anchor: Option<usize>,
+    /// Greatest number of matches per key; without one, unbounded.
+    pub per_key: Option<u32>,
+}
+
+/// Kind of join.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum JoinKind {
+    Inner,
+    Left,
+    Semi,
+    Anti,
+    Full,
+}
+
+/// Allowed distance in time from a left to a right row, bounds included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeBound {
+    /// Least `right − left`.
+    pub least: Option<Duration>,
+    /// Greatest `right − left`.
+    pub most: Option<Duration>,
+}
+
+/// Join.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Join {
+    /// Kind.
+    pub kind: JoinKind,
+    /// Left rows, with the name that qualifies its columns.
+    pub left: (Arc<str>, Box<Plan>),
+    /// Right rows, with the name that qualifies its columns.
+    pub right: (Arc<str>, Box<Plan>),
+    /// Equal keys: left value, right value.
+    pub keys: Vec<(Scalar, Scalar)>,
+    /// Distance in time.
+    pub time: Option<TimeBound>,
+    /// Further condition over both sides.
+    pub on: Option<Expr>,
+    /// Greatest number of right rows per left row.
+    pub most: Option<u64>,
+}
+
+/// New columns from text.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub enum Extract {
+    Regex { from: Scalar, regex: Regex, most: u64 },
+    Grok { from: Scalar, pattern: String },
+    Dissect { from: Scalar, pattern: String, separator: String },
+    Json { from: Scalar, path: Option<String>, to: Option<Arc<str>> },
+}
+
+/// A sort key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SortKey {
+    /// The value.
+    pub value: Scalar,
+    /// Greatest first.
+    pub descending: bool,
+    /// Nulls before others.
+    pub nulls_first: bool,
+}
+
+/// Sort.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sort {
+    /// Rows.
+    pub input: Box<Plan>,
+    /// Keys, most significant first.
+    pub keys: Vec<SortKey>,
+}
+
+/// Keep the first rows per key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dedup {
+    /// Rows.
+    pub input: Box<Plan>,
+    /// Keys.
+    pub keys: Vec<Scalar>,
+    /// How many per key.
+    pub keep: u64,
+}
+
+/// Columns from a table outside.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lookup {
+    /// Rows.
+    pub input: Box<Plan>,
+    /// Table name.
+    pub table: String,
+    /// Table column, row value.
+    pub on: Vec<(String, Scalar)>,
+    /// Table column, new column. Empty: all.
+    pub output: Vec<(String, Arc<str>)>,
+    /// Only where the new column is null so far.
+    pub only_new: bool,
+}
+
+/// A tree of operators. The leaves are scans.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Plan {
+    /// Events of a log source.
+    Scan(LogSource),
+    /// The rows or matches of another rule.
+    Rule(RuleRef),
+    /// Rows that satisfy a predicate.
+    Filter(Box<Plan>, Expr),
+    /// Rows with new or replaced columns, computed left to right.
+    Eval(Box<Plan>, Vec<(Arc<str>, Scalar)>),
+    /// Only these columns, named.
+    Project(Box<Plan>, Vec<(Arc<str>, Scalar)>),
+    /// Without these columns.
+    Drop(Box<Plan>, Vec<Pattern>),
+    /// New columns from text.
+    Extract(Box<Plan>, Extract),
+    /// One row per value of a column.
+    Unnest(Box<Plan>, FieldRef),
+    /// A column cut into buckets: of time (nanoseconds) or numbers.
+    Bucket(Box<Plan>, FieldRef, f64, Arc<str>),
+    /// Groups.
+    Agg(Agg),
+    /// Groups' aggregates added to each row.
+    WindowAgg(Agg),
+    /// Join.
+    Join(Join),
+    /// All rows of all.
+    Union(Vec<Plan>),
+    /// Left rows whose keys the right does not have.
+    Except(Box<Plan>, Box<Plan>, Vec<(Scalar, Scalar)>),
+    /// Order.
+    Sort(Sort),
+    /// The first rows.
+    Limit(Box<Plan>, u64),
+    /// The last rows.
+    Tail(Box<Plan>, u64),
+    /// First rows per key.
+    Dedup(Dedup),
+    /// Table look-up.
+    Lookup(Lookup),
+    /// The rows of a named outside table (inputlookup, indicator index).
+    Table(String),
+    /// Ordered stages.
+    Seq(Box<Seq>),
+    /// Unordered members.
+    Set(Box<Set>),
+    /// Events whose process descends from one of the second plan's: `child of` (depth 1), `descendant of`
+    /// (any depth), `event of` (depth 0).
+    Lineage(Box<Plan>, Box<Plan>, Option<u32>),
+    /// Unsupported, with the plan it would have worked on.
+    Opaque(Option<Box<Plan>>, Opaque),
+}
+
+impl Plan {
+    /// The log source and one predicate, where the plan is nothing but filters over one scan: what the
+    /// shared matcher can decide alone.
+    pub fn single_event(&self) -> Option<(&LogSource, Expr)> {
+        let mut conditions = Vec::new();
+        let mut at = self;
+        loop {
+            match at {
+                Plan::Scan(source) => {
+                    conditions.reverse();
+                    return Some((source, Expr::and(conditions)));
+                }
+                Plan::Filter(input, e) => {
+                    conditions.push(e.clone());
+                    at = input;
+                }
+                _ => return None,
+            }
+        }
+    }
+
+    /// The plans directly beneath this one.
+    pub fn children(&self) -> Vec<&Plan> {
+        match self {
+            Plan::Scan(_) | Plan::Rule(_) | Plan::Table(_) => vec![],
+            Plan::Filter(p, _)
+            | Plan::Eval(p, _)
+            | Plan::Project(p, _)
+            | Plan::Drop(p, _)
+            | Plan::Extract(p, _)
+            | Plan::Unnest(p, _)
+            | Plan::Bucket(p, ..)
+            | Plan::Limit(p, _)
+            | Plan::Tail(p, _) => vec![p],
+            Plan::Agg(a) | Plan::WindowAgg(a) => vec![&a.input],
+            Plan::Join(j) => vec![&j.left.1, &j.right.1],
+            Plan::Union(v) => v.iter().collect(),
+            Plan::Except(a, b, _) | Plan::Lineage(a, b, _) => vec![a, b],
+            Plan::Sort(s) => vec![&s.input],
+            Plan::Dedup(d) => vec![&d.input],
+            Plan::Lookup(l) => vec![&l.input],
+            Plan::Seq(s) => s.stages.iter().chain(s.until.as_deref()).map(|s| &s.plan).collect(),
+            Plan::Set(s) => s.members.iter().map(|m| &m.plan).collect(),
+            Plan::Opaque(p, _) => p.iter().map(|p| &**p).collect(),
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! Canonical text of the IR: what tests compare and `rules show --ir` prints. One form per meaning; two rules
+//! with equal text mean the same.
+
+use std::fmt::Write as _;
+
+use shikra_event::Value;
+
+use crate::{
+    Coerce, Expr, Flavor, Fold, LogSource, Multi, Nulls, Op, Plan, Regex, Scalar, Test, Truth, Words,
+};
+
+/// The text of a predicate, on one line.
+pub fn expr(e: &Expr) -> String {
+    let mut out = String::new();
+    write_expr(e, &mut out);
+    out
+}
+
+/// The text of a scalar.
+pub fn scalar(s: &Scalar) -> String {
+    match s {
+        Scalar::Field(f) => format!("{}:{}", f.names.as_str(), f.name),
+        Scalar::AnyField => "any-field".into(),
+        Scalar::FieldGlob(n, p) => format!("{}:/{p}/", n.as_str()),
+        Scalar::Lit(v) => value(v),
+        Scalar::Call(c) => {
+            format!("{:?}{}({})", c.func, words_suffix(&c.words), join(c.args.iter().map(scalar)))
+        }
+        Scalar::Case(arms, other) => {
+            let arms = join(arms.iter().map(|(c, v)| format!("{} => {}", expr(c), scalar(v))));
+            format!("case({arms}; {})", other.as_ref().map_or("null".into(), |o| scalar(o)))
+        }
+        Scalar::Truth(e) => format!("truth({})", expr(e)),
+    }
+}
+
+/// The text of a value; strings quoted as in JSON.
+pub fn value(v: &Value) -> String {
+    match v {
+        Value::Missing => "missing".into(),
+        Value::Null => "null".into(),
+        Value::Str(s) => format!("{s:?}"),
+        Value::List(v) => format!("[{}]", join(v.iter().map(value))),
+        Value::Ip(ip) => format!("ip({ip})"),
+        Value::Time(t) => format!("time({t})"),
+        Value::F64(n) => format!("{n:?}"),
+        other => other.to_text().unwrap_or_default(),
+    }
+}
+
+/// The text of a log source.
+pub fn log_source(s: &LogSource) -> String {
+    let keys = join(s.keys.iter().map(|(k, v)| format!("{k}={v}")));
+    match s.indices.as_slice() {
+        [] => format!("{}{{{keys}}}", s.names.as_str()),
+        i => format!("{}{{{keys}; {}}}", s.names.as_str(), i.join(" ")),
+    }
+}
+
+/// The text of a plan, an operator a line, inputs indented beneath.
+pub fn plan(p: &Plan) -> String {
+    let mut out = String::new();
+    write_plan(p, 0, &mut out);
+    out
+}
+
+fn write_plan(p: &Plan, depth: usize, out: &mut String) {
+    let pad = "  ".repeat(depth);
+    let line = match p {
+        Plan::Scan(s) => format!("scan {}", log_source(s)),
+        Plan::Rule(r) => format!("rule {}", r.0),
+        Plan::Filter(_, e) => format!("filter {}", expr(e)),
+        Plan::Eval(_, c) => format!("eval {}", columns(c)),
+        Plan::Project(_, c) => format!("project {}", columns(c)),
+        Plan::Drop(_, p) => format!("drop {}", join(p.iter().map(ToString::to_string))),
+        Plan::Limit(_, n) => format!("limit {n}"),
+        Plan::Tail(_, n) => format!("tail {n}"),
+        Plan::Table(t) => format!("table {t}"),
+        Plan::Union(_) => "union".into(),
+        Plan::Opaque(_, o) => format!("opaque {:?}", o.reason),
+        Plan::Seq(s) => format!("seq {}", seq_line(s)),
+        Plan::Set(s) => format!("set span={:?} anchor={:?} when={:?}", s.span, s.anchor, s.condition),
+        Plan::Agg(a) => format!("agg {}", agg_line(a)),
+        Plan::WindowAgg(a) => format!("window-agg {}", agg_line(a)),
+        Plan::Lineage(_, _, d) => format!("lineage depth={d:?}"),
+        Plan::Unnest(_, f) => format!("unnest {}:{}", f.names.as_str(), f.name),
+        Plan::Bucket(_, f, w, to) => format!("bucket {}:{} by {w} as {to}", f.names.as_str(), f.name),
+        Plan::Extract(_, e) => format!("extract {e:?}"),
+        Plan::Join(j) => format!(
+            "join {:?} {} {} time={:?} on={} most={:?}",
+            j.kind,
+            keys_text(&j.keys),
+            j.left.0,
+            j.time,
+            j.on.as_ref().map_or("true".into(), expr),
+            j.most
+        ),
+        Plan::Except(_, _, k) => format!("except {}", keys_text(k)),
+        Plan::Sort(s) => format!(
+            "sort {}",
+            join(s.keys.iter().map(|k| format!(
+                "{} {}",
+                scalar(&k.value),
+                if k.descending { "desc" } else { "asc" }
+            )))
+        ),
+        Plan::Dedup(d) => format!("dedup keep={} {}", d.keep, join(d.keys.iter().map(scalar))),
+        Plan::Lookup(l) => format!(
+            "lookup {} on {} output {:?}",
+            l.table,
+            join(l.on.iter().map(|(c, v)| format!("{c}={}", scalar(v)))),
+            l.output
+        ),
+    };
+    let _ = writeln!(out, "{pad}{line}");
+    for child in p.children() {
+        write_plan(child, depth + 1, out);
+    }
+}
+
+fn keys_text(keys: &[(Scalar, Scalar)]) -> String {
+    join(keys.iter().map(|(a, b)| format!("{}={}", scalar(a), scalar(b))))
+}
+
+fn columns(c: &[(std::sync::Arc<str>, Scalar)]) -> String {
+    join(c.iter().map(|(n, s)| format!("{n}={}", scalar(s))))
+}
+
+fn keys(k: &[crate::Key]) -> String {
+    join(k.iter().map(|k| format!("{}{}={}", if k.optional { "?" } else { "" }, k.name, scalar(&k.value))))
+}
+
+fn agg_line(a: &crate::Agg) -> String {
+    let made = join(a.columns.iter().map(|(n, f)| format!("{n}={f:?}")));
+    format!("by [{}] {made} window={:?}", keys(&a.keys), a.window)
+}
+
+fn seq_line(s: &crate::Seq) -> String {
+    let stages = join(s.stages.iter().map(|t| {
+        let mark = if t.absent { "!" } else { "" };
+        let fork = if t.fork { " fork" } else { "" };
+        format!("{mark}[{}]x{}{fork}", keys(&t.keys), t.runs)
+    }));
+    let until = if s.until.is_some() { " until" } else { "" };
+    format!("{:?} by [{}] maxspan={:?} {stages}{until}", s.policy, keys(&s.keys), s.maxspan)
+}
+
+fn write_expr(e: &Expr, out: &mut String) {
+    match e {
+        Expr::Const(Truth::True) => out.push_str("true"),
+        Expr::Const(Truth::False) => out.push_str("false"),
+        Expr::Const(Truth::Unknown) => out.push_str("unknown"),
+        Expr::And(v) => list("and", v, out),
+        Expr::Or(v) => list("or", v, out),
+        Expr::Not(e) => {
+            out.push_str("not ");
+            write_expr(e, out);
+        }
+        Expr::Named(_, e) => write_expr(e, out),
+        Expr::Test(t) => write_test(t, out),
+        Expr::Opaque(o) => drop(write!(out, "opaque({:?})", o.reason)),
+    }
+}
+
+fn list(word: &str, parts: &[Expr], out: &mut String) {
+    let _ = write!(out, "({}", if parts.is_empty() { word } else { "" });
+    for (i, p) in parts.iter().enumerate() {
+        if i > 0 {
+            let _ = write!(out, " {word} ");
+        }
+        write_expr(p, out);
+    }
+    if parts.len() == 1 {
+        let _ = write!(out, " {word}");
+    }
+    out.push(')');
+}
+
+fn write_test(t: &Test, out: &mut String) {
+    let w = words_suffix(&t.words);
+    let left = scalar(&t.subject);
+    let _ = match &t.op {
+        Op::Like(p) => {
+            write!(out, "{left} like{w} [{}]", join(p.iter().map(|p| format!("{:?}", p.to_string()))))
+        }
+        Op::Regex(r) => write!(out, "{left} regex{w} [{}]", join(r.iter().map(regex))),
+        Op::Compare(op, r) => write!(out, "{left} {}{w} {}", op.as_str(), scalar(r)),
+        Op::In(v) => write!(out, "{left} in{w} [{}]", join(v.iter().map(value))),
+        Op::Cidr(n) => write!(out, "{left} cidr{w} [{}]", join(n.iter().map(ToString::to_string))),
+        Op::Exists => write!(out, "{left} exists"),
+        Op::IsNull => write!(out, "{left} is-null"),
+        Op::IsTrue => write!(out, "{left} is-true{w}"),
+    };
+}
+
+fn regex(r: &Regex) -> String {
+    let mut flags = String::new();
+    for (set, flag) in [(r.multi_line, 'm'), (r.dot_all, 's'), (r.whole, 'w')] {
+        if set {
+            flags.push(flag);
+        }
+    }
+    format!("{:?}{flags}", r.source)
+}
+
+/// The dialect words that differ from the default, in braces; nothing where none does.
+fn words_suffix(w: &Words) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    if w.fold == Fold::None {
+        parts.push("cased");
+    }
+    if w.null == Nulls::Three {
+        parts.push("3vl");
+    }
+    match w.multi {
+        Multi::Any => {}
+        Multi::Null => parts.push("multi-null"),
+        Multi::All => parts.push("multi-all"),
+    }
+    match w.coerce {
+        Coerce::Stringify => {}
+        Coerce::None => parts.push("typed"),
+        Coerce::NumericIfBoth => parts.push("numeric"),
+    }
+    match w.regex {
+        Flavor::Pcre => {}
+        Flavor::Rust => parts.push("rust"),
+        Flavor::Lucene => parts.push("lucene"),
+        Flavor::Java => parts.push("java"),
+    }
+    if parts.is_empty() { String::new() } else { format!("{{{}}}", parts.join(",")) }
+}
+
+fn join(parts: impl Iterator<Item = String>) -> String {
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Names, Pattern};
+    use shikra_syntax::Span;
+
+    #[test]
+    fn one_line_per_predicate() {
+        let test = |field: &str, words| {
+            Expr::Test(Test {
+                subject: Scalar::field(Names::Sigma, field),
+                op: Op::Like(vec![Pattern::contains("a\\b")]),
+                words,
+                span: Span::default(),
+            })
+        };
+        let e = Expr::And(vec![
+            test("Image", Words::default()),
+            test("User", Words { fold: Fold::None, null: Nulls::Three, ..Words::default() }).negate(),
+        ]);
+        assert_eq!(
+            expr(&e),
+            r#"(sigma:Image like ["*a\\\\b*"] and not sigma:User like{cased,3vl} ["*a\\\\b*"])"#
+        );
+    }
+}
