@@ -101,6 +101,7 @@ pub enum Form {
 pub struct Shape {
     id: ShapeId,
     form: Form,
+    origin: &'static str,
     provider: Name,
     channel: Name,
     event_id: Option<u32>,
@@ -117,6 +118,10 @@ impl Shape {
     /// Document family.
     pub fn form(&self) -> Form {
         self.form
+    }
+    /// What its reader recognised the document as, for people: `EVTX`, `evtx_dump JSON`, `winlogbeat ECS`.
+    pub fn origin(&self) -> &'static str {
+        self.origin
     }
     /// Provider name, empty where the event has none.
     pub fn provider(&self) -> &str {
@@ -149,6 +154,8 @@ impl Shape {
 pub struct ShapeBuilder {
     /// Document family.
     pub form: Form,
+    /// What the document was recognised as, see [`Shape::origin`]; decides nothing.
+    pub origin: &'static str,
     /// Provider name, empty where absent.
     pub provider: String,
     /// Channel, empty where absent.
@@ -173,6 +180,7 @@ impl ShapeBuilder {
         Arc::new(Shape {
             id: ShapeId(NEXT.fetch_add(1, Ordering::Relaxed)),
             form: self.form,
+            origin: self.origin,
             provider: self.provider.into(),
             channel: self.channel.into(),
             event_id: self.event_id,
