@@ -26,10 +26,7 @@ fn layer(name: &str) -> usize {
         Some(prefix) => name.starts_with(prefix),
         None => *pattern == name,
     };
-    LAYERS
-        .iter()
-        .position(|l| l.iter().any(|p| fits(p)))
-        .unwrap_or_else(|| panic!("crate {name} has no layer"))
+    LAYERS.iter().position(|l| l.iter().any(fits)).unwrap_or_else(|| panic!("crate {name} has no layer"))
 }
 
 /// Names of our crates under `[dependencies]` of a manifest.
