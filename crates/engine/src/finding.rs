@@ -38,7 +38,7 @@ pub struct Finding {
     /// Computer of the first event, empty where absent.
     pub host: Arc<str>,
     /// The events that made it, in order.
-    pub events: Vec<EventView>,
+    pub events: Vec<Arc<EventView>>,
     /// The result row of a relational rule, or the group and its aggregates of a correlation: column, value.
     pub row: Vec<(Arc<str>, Value)>,
 }

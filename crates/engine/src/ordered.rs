@@ -1,0 +1,191 @@
+//! Work done by several threads, results taken in the order of the jobs.
+//!
+//! One thread at a time draws the next job; results wait until all earlier ones have been taken. At most a few
+//! results per thread wait, so memory stays bounded. With one thread everything runs on the caller's.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// Results that may wait for an earlier one, per thread.
+const AHEAD: u64 = 3;
+
+/// Draws jobs from `next`, turns each into a result with `work` (one `worker()` state per thread), and hands the
+/// results to `take` in order, until there are no more jobs or `take` breaks.
+pub(crate) fn run<J, W, T>(
+    threads: usize,
+    mut next: impl FnMut() -> Option<J> + Send,
+    worker: impl Fn() -> W + Sync,
+    work: impl Fn(&mut W, J) -> T + Sync,
+    mut take: impl FnMut(T) -> ControlFlow<()>,
+) where
+    J: Send,
+    T: Send,
+{
+    if threads <= 1 {
+        let mut state = worker();
+        while let Some(job) = next() {
+            if take(work(&mut state, job)).is_break() {
+                return;
+            }
+        }
+        return;
+    }
+    let shared = Shared::new(next, threads);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| shared.worker_loop(worker(), &work));
+        }
+        // Also when `take` panics or breaks, workers must not wait for ever.
+        let _stop = StopOnDrop(&shared);
+        while let Some(result) = shared.next_result() {
+            if take(result).is_break() {
+                break;
+            }
+        }
+    });
+}
+
+struct Shared<F, T> {
+    jobs: Mutex<Jobs<F>>,
+    results: Mutex<Results<T>>,
+    changed: Condvar,
+    threads: usize,
+}
+
+struct Jobs<F> {
+    next: F,
+    drawn: u64,
+    ended: bool,
+}
+
+struct Results<T> {
+    waiting: BTreeMap<u64, T>,
+    taken: u64,
+    idle: usize,
+    stop: bool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<F, T> Shared<F, T> {
+    fn new(next: F, threads: usize) -> Self {
+        Shared {
+            jobs: Mutex::new(Jobs { next, drawn: 0, ended: false }),
+            results: Mutex::new(Results { waiting: BTreeMap::new(), taken: 0, idle: 0, stop: false }),
+            changed: Condvar::new(),
+            threads,
+        }
+    }
+
+    fn worker_loop<J, W>(&self, mut state: W, work: &(impl Fn(&mut W, J) -> T + Sync))
+    where
+        F: FnMut() -> Option<J>,
+    {
+        let _idle = IdleOnDrop(self);
+        while let Some((number, job)) = self.draw() {
+            let result = work(&mut state, job);
+            let mut results = lock(&self.results);
+            while !results.stop && number >= results.taken + AHEAD * self.threads as u64 {
+                results = self.changed.wait(results).unwrap_or_else(PoisonError::into_inner);
+            }
+            if results.stop {
+                return;
+            }
+            results.waiting.insert(number, result);
+            self.changed.notify_all();
+        }
+    }
+
+    fn draw<J>(&self) -> Option<(u64, J)>
+    where
+        F: FnMut() -> Option<J>,
+    {
+        let mut jobs = lock(&self.jobs);
+        if jobs.ended || lock(&self.results).stop {
+            return None;
+        }
+        match (jobs.next)() {
+            Some(job) => {
+                jobs.drawn += 1;
+                Some((jobs.drawn - 1, job))
+            }
+            None => {
+                jobs.ended = true;
+                None
+            }
+        }
+    }
+
+    /// The next result in order; none when all workers have ended and nothing waits.
+    fn next_result(&self) -> Option<T> {
+        let mut results = lock(&self.results);
+        loop {
+            let wanted = results.taken;
+            if let Some(result) = results.waiting.remove(&wanted) {
+                results.taken += 1;
+                self.changed.notify_all();
+                return Some(result);
+            }
+            if results.idle == self.threads {
+                return None;
+            }
+            results = self.changed.wait(results).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+struct StopOnDrop<'a, F, T>(&'a Shared<F, T>);
+
+impl<F, T> Drop for StopOnDrop<'_, F, T> {
+    fn drop(&mut self) {
+        lock(&self.0.results).stop = true;
+        self.0.changed.notify_all();
+    }
+}
+
+/// Counts a worker as ended however it ends, a panic included.
+struct IdleOnDrop<'a, F, T>(&'a Shared<F, T>);
+
+impl<F, T> Drop for IdleOnDrop<'_, F, T> {
+    fn drop(&mut self) {
+        lock(&self.0.results).idle += 1;
+        self.0.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn squares(threads: usize, stop_after: usize) -> Vec<u64> {
+        let mut numbers = 0..200u64;
+        let mut got = Vec::new();
+        run(
+            threads,
+            || numbers.next(),
+            || 0u64,
+            |count, n| {
+                *count += 1;
+                // Uneven work, so that results come out of order.
+                (0..(n % 7) * 1000).fold(n * n, |a, b| std::hint::black_box(a ^ b ^ b))
+            },
+            |r| {
+                got.push(r);
+                if got.len() == stop_after { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            },
+        );
+        got
+    }
+
+    #[test]
+    fn results_keep_the_order_of_jobs() {
+        let want: Vec<u64> = (0..200).map(|n| n * n).collect();
+        for threads in [1, 2, 5] {
+            assert_eq!(squares(threads, usize::MAX), want);
+            assert_eq!(squares(threads, 10), want[..10]);
+        }
+    }
+}
