@@ -7,7 +7,8 @@ use shikra_event::{Event, Form, Name, Value, system};
 use crate::finding::EventView;
 
 /// Prefixes of ECS fields that tell of the shipper and the pipeline, not of the event.
-const SHIPPER: &[&str] = &["agent.", "ecs.", "elastic_agent.", "data_stream.", "beat.", "metadata.", "@metadata."];
+const SHIPPER: &[&str] =
+    &["agent.", "ecs.", "elastic_agent.", "data_stream.", "beat.", "metadata.", "@metadata."];
 
 /// The view of an event: identity, and every field of its own (the `System` part is in the identity).
 pub(crate) fn event_view(event: &Event<'_>, source: &Arc<str>) -> EventView {
