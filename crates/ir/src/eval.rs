@@ -7,8 +7,7 @@ use shikra_event::Value;
 
 use crate::func::fold;
 use crate::{
-    CmpOp, Coerce, Expr, FieldRef, Flavor, Fold, Multi, Names, Nulls, Op, Pattern, Regex, Scalar, Test,
-    Truth, Words,
+    CmpOp, Coerce, Expr, FieldRef, Fold, Multi, Names, Nulls, Op, Pattern, Regex, Scalar, Test, Truth, Words,
 };
 
 /// Something with fields: an event under a taxonomy, a row of a relation.
@@ -185,27 +184,16 @@ pub fn number(v: &Value) -> Option<f64> {
     }
 }
 
-/// Whether a regular expression finds itself in `text` (compiled anew each time: slow and obvious). One that
-/// does not compile matches nothing: frontends reject it beforehand with [`check_regex`].
+/// Whether a regular expression finds itself in `text`. One that does not compile matches nothing: frontends
+/// reject it beforehand with [`check_regex`].
 pub fn regex_matches(r: &Regex, text: &str, words: &Words) -> bool {
-    compile(r, words).is_ok_and(|c| c.is_match(text))
+    crate::regex::cached(r, words).is_ok_and(|c| c.is_match(text))
 }
 
 /// Why a regular expression cannot be used, in the words of its engine.
+///
+/// # Errors
+/// The engine's complaint.
 pub fn check_regex(r: &Regex, words: &Words) -> Result<(), String> {
-    compile(r, words).map(drop)
-}
-
-fn compile(r: &Regex, words: &Words) -> Result<regex::Regex, String> {
-    let source = match (r.whole || words.regex == Flavor::Lucene, &r.source) {
-        (true, s) => format!("^(?:{s})$"),
-        (false, s) => s.clone(),
-    };
-    regex::RegexBuilder::new(&source)
-        .case_insensitive(words.fold == Fold::Unicode)
-        .multi_line(r.multi_line)
-        .dot_matches_new_line(r.dot_all)
-        .size_limit(10 << 20)
-        .build()
-        .map_err(|e| e.to_string())
+    crate::regex::cached(r, words).map(drop)
 }

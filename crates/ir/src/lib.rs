@@ -10,6 +10,7 @@
 
 pub mod eval;
 pub mod func;
+pub mod regex;
 pub mod text;
 
 mod expr;
