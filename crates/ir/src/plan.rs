@@ -189,8 +189,10 @@ pub struct Set {
     pub condition: Condition,
     /// The span is measured both ways from this member's events (v1 `near`).
     pub anchor: Option<usize>,
-    /// Greatest number of matches per key; without one, unbounded.
+    /// Greatest number of matches per key, found over the whole input (EQL `sample`); without one, unbounded.
     pub per_key: Option<u32>,
+    /// An event that discards what is pending under its key (endgame `join … until`).
+    pub until: Option<Box<Stage>>,
 }
 
 /// Kind of join.
@@ -384,7 +386,9 @@ impl Plan {
             Plan::Dedup(d) => vec![&d.input],
             Plan::Lookup(l) => vec![&l.input],
             Plan::Seq(s) => s.stages.iter().chain(s.until.as_deref()).map(|s| &s.plan).collect(),
-            Plan::Set(s) => s.members.iter().map(|m| &m.plan).collect(),
+            Plan::Set(s) => {
+                s.members.iter().map(|m| &m.plan).chain(s.until.as_deref().map(|u| &u.plan)).collect()
+            }
             Plan::Opaque(p, _) => p.iter().map(|p| &**p).collect(),
         }
     }

@@ -79,7 +79,10 @@ fn write_plan(p: &Plan, depth: usize, out: &mut String) {
         Plan::Union(_) => "union".into(),
         Plan::Opaque(_, o) => format!("opaque {:?}", o.reason),
         Plan::Seq(s) => format!("seq {}", seq_line(s)),
-        Plan::Set(s) => format!("set span={:?} anchor={:?} when={:?}", s.span, s.anchor, s.condition),
+        Plan::Set(s) => {
+            let until = if s.until.is_some() { " until" } else { "" };
+            format!("set span={:?} anchor={:?} when={:?}{until}", s.span, s.anchor, s.condition)
+        }
         Plan::Agg(a) => format!("agg {}", agg_line(a)),
         Plan::WindowAgg(a) => format!("window-agg {}", agg_line(a)),
         Plan::Lineage(_, _, d) => format!("lineage depth={d:?}"),
