@@ -1,0 +1,34 @@
+//! Every format that leaves the program.
+//!
+//! A [`Finding`] is what a rule reports; a [`Sink`] turns findings into a format of [`OUTPUTS`]. Streaming
+//! formats hold one finding at a time, collected ones a bounded summary per rule. [`Totals`] and
+//! [`RuleCheck`] are the other reports. All text that comes from logs or rules passes [`escape`] for the place
+//! it goes to.
+//!
+//! This crate opens no file and prints nothing: who calls it supplies an [`std::io::Write`] and says with
+//! [`Style`] what is at its other end.
+
+pub mod escape;
+
+mod csv;
+mod finding;
+mod json;
+mod navigator;
+mod ndjson;
+mod paint;
+mod rules;
+mod sink;
+mod table;
+mod telling;
+mod timesketch;
+mod totals;
+
+pub use finding::{EventView, Finding, FindingId, Row, RuleView};
+pub use json::Json;
+pub use paint::{Paint, Style};
+pub use rules::{Reason, RuleCheck, RuleSummary};
+pub use sink::{OUTPUTS, Output, Settings, Sink};
+pub use totals::{InertRule, RuleCounts, Totals};
+
+/// Findings, format version 1, as a JSON Schema (draft 2020-12).
+pub const FINDING_SCHEMA: &str = include_str!("../../../data/schema/finding-1.json");

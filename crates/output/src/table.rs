@@ -1,0 +1,267 @@
+//! Findings for people: grouped by level and rule, with counts, hosts, first and last seen and examples.
+//!
+//! Keeps one bounded summary per rule, never the findings.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use shikra_event::{Name, Timestamp};
+use shikra_ir::Level;
+
+use crate::escape::for_terminal;
+use crate::paint::{clip, count, pad, thousands, width};
+use crate::{Finding, Output, Paint, RuleView, Settings, Sink, Style, Totals, telling};
+
+/// `table`.
+pub static OUTPUT: Output = Output {
+    name: "table",
+    about: "For people: grouped by level and rule",
+    streams: false,
+    extension: "txt",
+    open: |out, settings| Box::new(Table { out, settings, groups: HashMap::new(), order: Vec::new() }),
+};
+
+/// Examples kept per rule where nobody says otherwise, and with `-v`.
+const EXAMPLES: usize = 3;
+const EXAMPLES_VERBOSE: usize = 20;
+/// Hosts counted by name per rule; further ones are counted together.
+const MAX_HOSTS: usize = 256;
+/// Longest details kept of an example, in characters.
+const MAX_DETAILS: usize = 600;
+
+struct Table {
+    out: Box<dyn Write + Send>,
+    settings: Settings,
+    /// By address of the rule: every finding of a rule shares one.
+    groups: HashMap<usize, usize>,
+    order: Vec<Group>,
+}
+
+/// What is kept of one rule's findings.
+struct Group {
+    rule: Arc<RuleView>,
+    count: u64,
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+    hosts: BTreeMap<Name, u64>,
+    other_hosts: u64,
+    examples: Vec<Example>,
+}
+
+/// Findings that look the same: one host, one text.
+struct Example {
+    time: Option<Timestamp>,
+    host: Name,
+    what: String,
+    details: String,
+    count: u64,
+}
+
+impl Sink for Table {
+    fn finding(&mut self, finding: &Finding) -> io::Result<()> {
+        let limit = match self.settings.examples {
+            0 if self.settings.style.verbose => EXAMPLES_VERBOSE,
+            0 => EXAMPLES,
+            n => n,
+        };
+        let key = Arc::as_ptr(&finding.rule) as usize;
+        let at = *self.groups.entry(key).or_insert_with(|| {
+            self.order.push(Group::new(finding.rule.clone()));
+            self.order.len() - 1
+        });
+        if let Some(group) = self.order.get_mut(at) {
+            group.add(finding, limit);
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, _: &Totals) -> io::Result<()> {
+        // Most severe first; then the rare before the frequent, since rare things are looked at first.
+        self.order.sort_by(|a, b| {
+            let key = |g: &Group| (std::cmp::Reverse(g.rule.level()), g.count);
+            key(a).cmp(&key(b)).then_with(|| a.rule.meta.title.cmp(&b.rule.meta.title))
+        });
+        let style = self.settings.style;
+        let mut text = String::new();
+        let mut level = None;
+        for group in &self.order {
+            if level.replace(group.rule.level()) != Some(group.rule.level()) {
+                heading(&self.order, group.rule.level(), &style, &mut text);
+            }
+            group.render(&style, &mut text);
+            self.out.write_all(text.as_bytes())?;
+            text.clear();
+        }
+        self.out.flush()
+    }
+}
+
+fn heading(groups: &[Group], level: Level, style: &Style, out: &mut String) {
+    let of_level = || groups.iter().filter(|g| g.rule.level() == level);
+    let findings = of_level().map(|g| g.count).sum();
+    let name = format!(" {} ", level.as_str().to_uppercase());
+    let what = format!("{}, {}", count(findings, "finding"), count(of_level().count() as u64, "rule"));
+    let name = style.paint(Paint::Level(level), &name);
+    out.push_str(&format!("{name} {}\n\n", style.paint(Paint::Faint, &what)));
+}
+
+impl Group {
+    fn new(rule: Arc<RuleView>) -> Group {
+        Group {
+            rule,
+            count: 0,
+            first: None,
+            last: None,
+            hosts: BTreeMap::new(),
+            other_hosts: 0,
+            examples: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, f: &Finding, limit: usize) {
+        self.count += 1;
+        if let Some(t) = f.time {
+            self.first = Some(self.first.map_or(t, |first| first.min(t)));
+            self.last = Some(self.last.map_or(t, |last| last.max(t)));
+        }
+        let host: Name = f.host.clone().unwrap_or_else(|| "-".into());
+        if self.hosts.contains_key(&host) || self.hosts.len() < MAX_HOSTS {
+            *self.hosts.entry(host.clone()).or_insert(0) += 1;
+        } else {
+            self.other_hosts += 1;
+        }
+        let details = clip(&telling::details(f), MAX_DETAILS);
+        if let Some(same) = self.examples.iter_mut().find(|e| e.host == host && e.details == details) {
+            same.count += 1;
+        } else if self.examples.len() < limit {
+            let what = match f.events.as_slice() {
+                [one] => telling::label(one),
+                _ => String::new(),
+            };
+            self.examples.push(Example { time: f.time, host, what, details, count: 1 });
+        }
+    }
+
+    fn render(&self, style: &Style, out: &mut String) {
+        self.render_title(style, out);
+        self.render_facts(style, out);
+        let mut examples: Vec<&Example> = self.examples.iter().collect();
+        examples.sort_by_key(|e| (e.time.is_none(), e.time));
+        let what_room = examples.iter().map(|e| width(&e.what)).max().unwrap_or(0).min(28);
+        let host_room = match self.hosts.len() {
+            0 | 1 => 0,
+            _ => examples.iter().map(|e| width(&for_terminal(&e.host))).max().unwrap_or(0).min(24),
+        };
+        for example in &examples {
+            example.render(style, what_room, host_room, out);
+        }
+        let shown: u64 = examples.iter().map(|e| e.count).sum();
+        if self.count > shown {
+            let more = format!("    … and {} more\n", thousands(self.count - shown));
+            out.push_str(&style.paint(Paint::Faint, &more));
+        }
+        out.push('\n');
+    }
+
+    fn render_title(&self, style: &Style, out: &mut String) {
+        let techniques = self.rule.techniques.join(" ");
+        let number = format!("{} × ", thousands(self.count));
+        let room = style.width.unwrap_or(0).saturating_sub(width(&number) + width(&techniques) + 4);
+        let title = style.clip(&for_terminal(&self.rule.meta.title), room.max(20));
+        out.push_str(&format!(
+            "  {number}{}  {}\n",
+            style.paint(Paint::Strong, &title),
+            style.paint(Paint::Faint, &for_terminal(&techniques))
+        ));
+    }
+
+    /// First and last seen, hosts, file of the rule.
+    fn render_facts(&self, style: &Style, out: &mut String) {
+        let mut facts = Vec::new();
+        match (self.first, self.last) {
+            (Some(a), Some(b)) if a != b => facts.push(format!("{} to {}", seconds(a), seconds(b))),
+            (Some(a), _) => facts.push(seconds(a)),
+            _ => {}
+        }
+        facts.push(self.host_list(if style.verbose { 20 } else { 4 }));
+        facts.push(for_terminal(&self.rule.meta.path));
+        if style.verbose {
+            facts.push(for_terminal(&self.rule.meta.id));
+        }
+        let line = style.clip(&facts.join(" · "), style.width.unwrap_or(0).saturating_sub(4));
+        out.push_str(&format!("    {}\n", style.paint(Paint::Faint, &line)));
+    }
+
+    fn host_list(&self, max: usize) -> String {
+        let mut hosts: Vec<(&Name, u64)> = self.hosts.iter().map(|(n, c)| (n, *c)).collect();
+        if let [(only, _)] = hosts[..] {
+            return for_terminal(only);
+        }
+        hosts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
+        let mut parts: Vec<String> =
+            hosts.iter().take(max).map(|(n, c)| format!("{} ({})", for_terminal(n), thousands(*c))).collect();
+        let hidden = hosts.len().saturating_sub(max);
+        match (hidden, self.other_hosts) {
+            (0, 0) => {}
+            (n, 0) => parts.push(format!("{} more hosts", thousands(n as u64))),
+            (n, _) => parts.push(format!("more than {} more hosts", thousands(n as u64))),
+        }
+        parts.join(", ")
+    }
+}
+
+impl Example {
+    fn render(&self, style: &Style, what_room: usize, host_room: usize, out: &mut String) {
+        let mut head = pad(&self.time.map_or_else(|| "no time".to_owned(), millis), 23);
+        if host_room > 0 {
+            head.push_str("  ");
+            head.push_str(&pad(&clip(&for_terminal(&self.host), host_room), host_room));
+        }
+        if what_room > 0 {
+            head.push_str("  ");
+            head.push_str(&pad(&clip(&self.what, what_room), what_room));
+        }
+        let times = if self.count > 1 { format!("  ×{}", thousands(self.count)) } else { String::new() };
+        let indent = 4 + width(&head) + 2;
+        let room = style.width.unwrap_or(0).saturating_sub(indent + width(&times)).max(30);
+        let details =
+            if style.verbose { wrap(&self.details, style, indent) } else { style.clip(&self.details, room) };
+        out.push_str(&format!(
+            "    {}  {details}{}\n",
+            style.paint(Paint::Faint, &head),
+            style.paint(Paint::Strong, &times)
+        ));
+    }
+}
+
+/// Breaks text at the width of the terminal, indented, wherever it comes to the end of a line.
+fn wrap(text: &str, style: &Style, indent: usize) -> String {
+    let Some(columns) = style.width else { return text.to_owned() };
+    let room = columns.saturating_sub(indent + 6).max(20);
+    let mut out = String::new();
+    let mut used = 0;
+    for c in text.chars() {
+        let w = unicode_width::UnicodeWidthChar::width(c).unwrap_or(0);
+        if used + w > room {
+            out.push('\n');
+            out.extend(std::iter::repeat_n(' ', indent));
+            used = 0;
+        }
+        used += w;
+        out.push(c);
+    }
+    out
+}
+
+/// `2020-10-22 01:54:25`.
+fn seconds(t: Timestamp) -> String {
+    let (y, mo, d, h, mi, s, _) = t.civil();
+    format!("{y:04}-{mo:02}-{d:02} {h:02}:{mi:02}:{s:02}")
+}
+
+/// `2020-10-22 01:54:25.123`.
+fn millis(t: Timestamp) -> String {
+    format!("{}.{:03}", seconds(t), t.civil().6 / 1_000_000)
+}
