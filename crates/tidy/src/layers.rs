@@ -8,8 +8,9 @@ use crate::sources::{crates, production_code, root, rust_files};
 const LAYERS: &[&[&str]] = &[
     &["cli", "tidy", "cases", "fuzz"],
     &["server"],
-    &["cluster", "output", "store", "evtx-write"],
+    &["cluster", "store"],
     &["engine", "pack"],
+    &["output", "evtx-write"],
     &["languages", "input", "hunt"],
     &["lang-*", "sequence", "relational"],
     &["matcher"],

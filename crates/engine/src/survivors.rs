@@ -1,0 +1,454 @@
+//! Events that passed a filter of a keyed or relational rule, kept until all input has been read, then handed
+//! on in the order of event time.
+//!
+//! Up to a budget they stay in memory; beyond it, sorted runs go to a temporary file and are merged at the end,
+//! so memory stays bounded whatever the input. The events themselves (kept once, however many rules they
+//! passed) go to the same file and are read back one by one when a finding shows them.
+
+use std::collections::BinaryHeap;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::sync::Arc;
+
+use shikra_event::{Event, Kind, OwnedEvent, Shape, Slot, Timestamp, Value};
+
+/// One event that passed one leaf of one program.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Survivor {
+    /// Event time; events without one take the time of the event before them in their source.
+    pub time: Timestamp,
+    /// Position of the event in the whole input: total order among equal times.
+    pub order: u64,
+    /// Number of the program.
+    pub program: u32,
+    /// Number of the leaf in its program.
+    pub leaf: u32,
+    /// Values the program asked for.
+    pub values: Vec<Value>,
+    /// Handle of the event.
+    pub event: u64,
+}
+
+impl Survivor {
+    fn key(&self) -> (Timestamp, u64, u32, u32) {
+        (self.time, self.order, self.program, self.leaf)
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Survivor>() + self.values.iter().map(value_size).sum::<usize>()
+    }
+}
+
+fn value_size(v: &Value) -> usize {
+    size_of::<Value>()
+        + match v {
+            Value::Str(s) => s.len() + 16,
+            Value::List(l) => l.iter().map(value_size).sum(),
+            _ => 0,
+        }
+}
+
+/// An event with the leaves it passed.
+pub(crate) struct Passed {
+    /// Where it comes from.
+    pub source: Arc<str>,
+    /// The event.
+    pub event: OwnedEvent,
+    /// See [`Survivor::time`].
+    pub time: Timestamp,
+    /// See [`Survivor::order`].
+    pub order: u64,
+    /// Program, leaf, values.
+    pub leaves: Vec<(u32, u32, Vec<Value>)>,
+}
+
+/// All survivors of a scan.
+pub(crate) struct Survivors {
+    budget: usize,
+    used: usize,
+    count: u64,
+    pending: Vec<Survivor>,
+    runs: Vec<(u64, u64)>,
+    /// Events in memory; their handles are their positions with [`IN_MEMORY`] set. Other handles are offsets in
+    /// the file.
+    events: Vec<(Arc<str>, OwnedEvent)>,
+    shapes: Vec<Arc<Shape>>,
+    sources: Vec<Arc<str>>,
+    spill: Option<File>,
+    end: u64,
+}
+
+const IN_MEMORY: u64 = 1 << 63;
+
+impl Survivors {
+    /// Empty, with a budget in bytes.
+    pub(crate) fn new(budget: usize) -> Survivors {
+        Survivors {
+            budget,
+            used: 0,
+            count: 0,
+            pending: Vec::new(),
+            runs: Vec::new(),
+            events: Vec::new(),
+            shapes: Vec::new(),
+            sources: Vec::new(),
+            spill: None,
+            end: 0,
+        }
+    }
+
+    /// Adds an event with all the leaves it passed.
+    ///
+    /// # Errors
+    /// Where the temporary file cannot be written.
+    pub(crate) fn add(&mut self, passed: Passed) -> io::Result<()> {
+        let handle = self.events.len() as u64 | IN_MEMORY;
+        self.count += 1;
+        self.used += passed.event.size() + 64;
+        self.events.push((passed.source, passed.event));
+        for (program, leaf, values) in passed.leaves {
+            let survivor =
+                Survivor { time: passed.time, order: passed.order, program, leaf, values, event: handle };
+            self.used += survivor.size();
+            self.pending.push(survivor);
+        }
+        if self.used > self.budget { self.spill() } else { Ok(()) }
+    }
+
+    /// Number of events kept.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    fn spill(&mut self) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        let mut offsets = Vec::with_capacity(self.events.len());
+        for (source, event) in self.events.drain(..) {
+            offsets.push(self.end + bytes.len() as u64);
+            put(position(&mut self.sources, |s| *s == source, || source.clone()), &mut bytes);
+            put(
+                position(&mut self.shapes, |s| s.id() == event.shape().id(), || event.shape().clone()),
+                &mut bytes,
+            );
+            encode_event(&event, &mut bytes);
+        }
+        let run_start = self.end + bytes.len() as u64;
+        self.pending.sort_by_key(Survivor::key);
+        for mut survivor in self.pending.drain(..) {
+            survivor.event = offsets.get((survivor.event & !IN_MEMORY) as usize).copied().unwrap_or(u64::MAX);
+            encode(&survivor, &mut bytes);
+        }
+        let end = self.end + bytes.len() as u64;
+        let file = match &mut self.spill {
+            Some(f) => f,
+            none => none.insert(tempfile::tempfile()?),
+        };
+        file.seek(SeekFrom::Start(self.end))?;
+        file.write_all(&bytes)?;
+        self.runs.push((run_start, end));
+        self.end = end;
+        self.used = 0;
+        Ok(())
+    }
+
+    /// Calls `f` with every survivor in order of time and position.
+    ///
+    /// # Errors
+    /// Where the temporary file cannot be read, or `f` fails.
+    pub(crate) fn for_each(&mut self, mut f: impl FnMut(Survivor) -> io::Result<()>) -> io::Result<()> {
+        self.pending.sort_by_key(Survivor::key);
+        if self.runs.is_empty() {
+            return std::mem::take(&mut self.pending).into_iter().try_for_each(f);
+        }
+        let mut runs = Vec::new();
+        for (start, end) in &self.runs {
+            let file = self.spill.as_ref().ok_or(io::ErrorKind::NotFound)?.try_clone()?;
+            runs.push(Run { file, at: *start, end: *end, buffer: io::Cursor::new(Vec::new()) });
+        }
+        let mut memory = std::mem::take(&mut self.pending).into_iter();
+        let mut heap = BinaryHeap::new();
+        for i in 0..=runs.len() {
+            let first = match runs.get_mut(i) {
+                Some(run) => run.next()?,
+                None => memory.next(),
+            };
+            heap.extend(first.map(|s| Head(s, i)));
+        }
+        while let Some(Head(survivor, i)) = heap.pop() {
+            let following = match runs.get_mut(i) {
+                Some(run) => run.next()?,
+                None => memory.next(),
+            };
+            heap.extend(following.map(|s| Head(s, i)));
+            f(survivor)?;
+        }
+        Ok(())
+    }
+
+    /// The event of a handle, with its source.
+    ///
+    /// # Errors
+    /// Where the handle is none of ours or the temporary file cannot be read.
+    pub(crate) fn event(&self, handle: u64) -> io::Result<(Arc<str>, OwnedEvent)> {
+        if handle & IN_MEMORY != 0 {
+            let held = usize::try_from(handle & !IN_MEMORY).ok().and_then(|i| self.events.get(i));
+            return held.cloned().ok_or_else(|| io::ErrorKind::NotFound.into());
+        }
+        let mut file = self.spill.as_ref().ok_or(io::ErrorKind::NotFound)?.try_clone()?;
+        file.seek(SeekFrom::Start(handle))?;
+        let mut from = BufReader::new(file);
+        let source = entry(&self.sources, get(&mut from)?)?;
+        let shape = entry(&self.shapes, get(&mut from)?)?;
+        Ok((source, decode_event(&mut from, &shape)?))
+    }
+}
+
+/// Position of the entry that fits, appended where none does. Recent entries are looked at first.
+fn position<T>(list: &mut Vec<T>, fits: impl Fn(&T) -> bool, new: impl FnOnce() -> T) -> u64 {
+    let at = list.iter().rposition(fits).unwrap_or_else(|| {
+        list.push(new());
+        list.len() - 1
+    });
+    at as u64
+}
+
+fn entry<T: Clone>(list: &[T], at: u64) -> io::Result<T> {
+    usize::try_from(at)
+        .ok()
+        .and_then(|i| list.get(i))
+        .cloned()
+        .ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// The least survivor of a run; the heap gives the greatest first, so the order is turned round.
+struct Head(Survivor, usize);
+
+impl PartialEq for Head {
+    fn eq(&self, other: &Head) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+impl Eq for Head {}
+impl PartialOrd for Head {
+    fn partial_cmp(&self, other: &Head) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Head {
+    fn cmp(&self, other: &Head) -> std::cmp::Ordering {
+        (other.0.key(), other.1).cmp(&(self.0.key(), self.1))
+    }
+}
+
+/// A sorted run in the file, read block by block.
+struct Run {
+    file: File,
+    at: u64,
+    end: u64,
+    buffer: io::Cursor<Vec<u8>>,
+}
+
+const BLOCK: u64 = 64 << 10;
+
+impl Run {
+    fn next(&mut self) -> io::Result<Option<Survivor>> {
+        let left = self.buffer.get_ref().len() as u64 - self.buffer.position();
+        if left == 0 && self.at == self.end {
+            return Ok(None);
+        }
+        let mut source = Refill { run: self };
+        decode(&mut source).map(Some)
+    }
+
+    fn refill(&mut self) -> io::Result<()> {
+        let size = (self.end - self.at).min(BLOCK);
+        let mut block = vec![0; size as usize];
+        self.file.seek(SeekFrom::Start(self.at))?;
+        self.file.read_exact(&mut block)?;
+        self.at += size;
+        self.buffer = io::Cursor::new(block);
+        Ok(())
+    }
+}
+
+struct Refill<'a> {
+    run: &'a mut Run,
+}
+
+impl Read for Refill<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.run.buffer.position() == self.run.buffer.get_ref().len() as u64 && self.run.at < self.run.end
+        {
+            self.run.refill()?;
+        }
+        self.run.buffer.read(out)
+    }
+}
+
+fn put(n: u64, out: &mut Vec<u8>) {
+    out.extend(n.to_le_bytes());
+}
+
+fn put_bytes(b: &[u8], out: &mut Vec<u8>) {
+    put(b.len() as u64, out);
+    out.extend(b);
+}
+
+fn get(from: &mut impl Read) -> io::Result<u64> {
+    let mut b = [0; 8];
+    from.read_exact(&mut b)?;
+    Ok(u64::from_le_bytes(b))
+}
+
+fn get_bytes(from: &mut impl Read) -> io::Result<Vec<u8>> {
+    let n = get(from)?;
+    let mut b = Vec::new();
+    from.take(n).read_to_end(&mut b)?;
+    if b.len() as u64 == n { Ok(b) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+}
+
+fn encode(s: &Survivor, out: &mut Vec<u8>) {
+    for n in [
+        s.time.0 as u64,
+        s.order,
+        u64::from(s.program) << 32 | u64::from(s.leaf),
+        s.event,
+        s.values.len() as u64,
+    ] {
+        put(n, out);
+    }
+    s.values.iter().for_each(|v| encode_value(v, out));
+}
+
+fn decode(from: &mut impl Read) -> io::Result<Survivor> {
+    let time = Timestamp(get(from)? as i64);
+    let (order, place, event, count) = (get(from)?, get(from)?, get(from)?, get(from)?);
+    let values = (0..count).map(|_| decode_value(from)).collect::<io::Result<_>>()?;
+    Ok(Survivor { time, order, program: (place >> 32) as u32, leaf: place as u32, values, event })
+}
+
+fn encode_value(v: &Value, out: &mut Vec<u8>) {
+    match v {
+        Value::Missing => out.push(0),
+        Value::Null => out.push(1),
+        Value::Bool(b) => out.extend([2, u8::from(*b)]),
+        Value::I64(n) => {
+            out.push(3);
+            put(*n as u64, out);
+        }
+        Value::F64(n) => {
+            out.push(4);
+            put(n.to_bits(), out);
+        }
+        Value::Str(s) => {
+            out.push(5);
+            put_bytes(s.as_bytes(), out);
+        }
+        Value::Ip(ip) => {
+            out.push(6);
+            put_bytes(ip.to_string().as_bytes(), out);
+        }
+        Value::Time(t) => {
+            out.push(7);
+            put(t.0 as u64, out);
+        }
+        Value::List(l) => {
+            out.push(8);
+            put(l.len() as u64, out);
+            l.iter().for_each(|v| encode_value(v, out));
+        }
+    }
+}
+
+fn decode_value(from: &mut impl Read) -> io::Result<Value> {
+    let bad = || io::Error::from(io::ErrorKind::InvalidData);
+    let mut tag = [0];
+    from.read_exact(&mut tag)?;
+    Ok(match tag[0] {
+        0 => Value::Missing,
+        1 => Value::Null,
+        2 => {
+            from.read_exact(&mut tag)?;
+            Value::Bool(tag[0] != 0)
+        }
+        3 => Value::I64(get(from)? as i64),
+        4 => Value::F64(f64::from_bits(get(from)?)),
+        5 => Value::str(String::from_utf8(get_bytes(from)?).map_err(|_| bad())?),
+        6 => {
+            let text = String::from_utf8(get_bytes(from)?).map_err(|_| bad())?;
+            Value::Ip(text.parse().map_err(|_| bad())?)
+        }
+        7 => Value::Time(Timestamp(get(from)? as i64)),
+        8 => {
+            let count = get(from)?;
+            Value::List((0..count).map(|_| decode_value(from)).collect::<io::Result<_>>()?)
+        }
+        _ => return Err(bad()),
+    })
+}
+
+fn encode_event(event: &OwnedEvent, out: &mut Vec<u8>) {
+    put(event.record, out);
+    put(event.time.map_or(i64::MIN, |t| t.0) as u64, out);
+    event.with(|e| {
+        for slot in e.slots {
+            out.push(slot.kind.0);
+            put_bytes(slot.data, out);
+        }
+    });
+}
+
+fn decode_event(from: &mut impl Read, shape: &Arc<Shape>) -> io::Result<OwnedEvent> {
+    let record = get(from)?;
+    let time = get(from)? as i64;
+    let mut slots = Vec::with_capacity(shape.fields().len());
+    for _ in shape.fields() {
+        let mut kind = [0];
+        from.read_exact(&mut kind)?;
+        slots.push((Kind(kind[0]), get_bytes(from)?));
+    }
+    let slots: Vec<_> = slots.iter().map(|(kind, data)| Slot { kind: *kind, data }).collect();
+    let time = (time != i64::MIN).then_some(Timestamp(time));
+    Ok(Event { shape, slots: &slots, record, time }.to_owned_event())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shikra_event::ShapeBuilder;
+
+    fn collect(budget: usize) -> Vec<(i64, u64, Vec<Value>, String)> {
+        let shape = ShapeBuilder { fields: vec!["A".into()], ..ShapeBuilder::default() }.build();
+        let mut all = Survivors::new(budget);
+        for n in 0..500u64 {
+            let text = format!("event {n}");
+            let event =
+                Event { shape: &shape, slots: &[Slot::utf8(&text)], record: n, time: None }.to_owned_event();
+            let values = vec![Value::I64(n as i64), Value::List(vec!["x".into(), Value::Null])];
+            let time = Timestamp((n * 7919 % 97) as i64);
+            let leaves = vec![(1, 2, values)];
+            all.add(Passed { source: Arc::from("s"), event, time, order: n, leaves }).unwrap();
+        }
+        let mut got = Vec::new();
+        let mut handles = Vec::new();
+        all.for_each(|s| {
+            handles.push(s.event);
+            got.push((s.time.0, s.order, s.values, String::new()));
+            Ok(())
+        })
+        .unwrap();
+        for (row, handle) in got.iter_mut().zip(handles) {
+            row.3 = all.event(handle).unwrap().1.with(|e| e.text_of("A")).unwrap();
+        }
+        got
+    }
+
+    #[test]
+    fn spilled_and_held_are_the_same_in_order() {
+        let held = collect(usize::MAX);
+        assert!(held.windows(2).all(|w| (w[0].0, w[0].1) < (w[1].0, w[1].1)));
+        assert_eq!(held[3].3, format!("event {}", held[3].1));
+        assert_eq!(collect(20_000), held);
+        assert_eq!(collect(1), held);
+    }
+}
