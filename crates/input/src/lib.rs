@@ -7,9 +7,10 @@
 //!
 //! A new format is one file and one line in [`FORMATS`]. What fields mean is left to `taxonomy`.
 
+mod evtx;
 mod format;
 
 pub use format::{Decode, Format, Head, Part, Sink, SourceInfo, Split, Trouble, TroubleKind};
 
 /// All formats, most specific first: the first that recognises a file's head reads it.
-pub static FORMATS: &[&Format] = &[];
+pub static FORMATS: &[&Format] = &[&evtx::FORMAT];
