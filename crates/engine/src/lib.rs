@@ -2,7 +2,10 @@
 //!
 //! What findings look like is `output`'s; what is printed and when to exit, `cli`'s.
 
+pub mod finding;
 #[allow(dead_code)] // TEMP
 mod ordered;
 #[allow(dead_code)] // TEMP
 mod survivors;
+#[allow(dead_code)] // TEMP
+mod view;

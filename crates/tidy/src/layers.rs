@@ -8,9 +8,8 @@ use crate::sources::{crates, production_code, root, rust_files};
 const LAYERS: &[&[&str]] = &[
     &["cli", "tidy", "cases", "fuzz"],
     &["server"],
-    &["cluster", "store"],
-    &["engine", "pack"],
-    &["output", "evtx-write"],
+    &["cluster", "output", "store"],
+    &["engine", "pack", "evtx-write"],
     &["languages", "input", "hunt"],
     &["lang-*", "sequence", "relational"],
     &["matcher"],

@@ -1,0 +1,106 @@
+//! What a scan finds, and what it has to say at its end. Formats are `output`'s.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use shikra_event::{Name, Timestamp, Value};
+use shikra_input::Trouble;
+use shikra_ir::{Level, RuleMeta};
+
+/// An event as a finding shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventView {
+    /// The source, as the user named it.
+    pub source: Arc<str>,
+    /// EventRecordID, or 1-based line or position.
+    pub record: u64,
+    /// Event time.
+    pub time: Option<Timestamp>,
+    /// Provider, empty where absent.
+    pub provider: Arc<str>,
+    /// Channel, empty where absent.
+    pub channel: Arc<str>,
+    /// Event id.
+    pub event_id: Option<u32>,
+    /// Computer, empty where absent.
+    pub computer: Arc<str>,
+    /// Fields, in the order of the event, names once each.
+    pub fields: Vec<(Name, Value)>,
+}
+
+/// One finding: a match of a rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// The rule.
+    pub rule: Arc<RuleMeta>,
+    /// Time of the last event that made it.
+    pub time: Option<Timestamp>,
+    /// Computer of the first event, empty where absent.
+    pub host: Arc<str>,
+    /// The events that made it, in order.
+    pub events: Vec<Arc<EventView>>,
+    /// The result row of a relational rule, or the group and its aggregates of a correlation: column, value.
+    pub row: Vec<(Arc<str>, Value)>,
+}
+
+/// Receives findings in their final order.
+pub trait FindingSink {
+    /// One finding.
+    ///
+    /// # Errors
+    /// Where the output cannot be written: the scan ends.
+    fn finding(&mut self, finding: &Finding) -> std::io::Result<()>;
+}
+
+/// Called now and then with what has been done so far.
+pub trait Progress: Sync {
+    /// Bytes read of the expected total (0: unknown), events seen.
+    fn progress(&self, _bytes: u64, _total: u64, _events: u64) {}
+    /// Whether to stop early, with what was found so far.
+    fn cancelled(&self) -> bool {
+        false
+    }
+}
+
+/// No progress wanted.
+impl Progress for () {}
+
+/// What a scan did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Totals {
+    /// Sources read.
+    pub sources: u64,
+    /// Bytes read from them.
+    pub bytes: u64,
+    /// Events read.
+    pub events: u64,
+    /// Events outside `--since`/`--until`.
+    pub outside_time: u64,
+    /// First and last event time.
+    pub span: Option<(Timestamp, Timestamp)>,
+    /// What could not be read, in order of the input; the first so many of each source.
+    pub troubles: Vec<Trouble>,
+    /// Number of troubles by kind, those not listed included.
+    pub trouble_counts: BTreeMap<&'static str, u64>,
+    /// Rules that run completely.
+    pub rules_ok: u64,
+    /// Rules of which a clause is unsupported.
+    pub rules_partial: u64,
+    /// Rules that could not be loaded.
+    pub rules_rejected: u64,
+    /// Rules that saw no event of their log source: id, title.
+    pub unable_to_fire: Vec<(String, String)>,
+    /// Findings by level.
+    pub findings: BTreeMap<Level, u64>,
+    /// Stopped early on request.
+    pub cancelled: bool,
+    /// Limits that were reached, in words, with counts: what may be missing from the findings.
+    pub limits: Vec<String>,
+}
+
+impl Totals {
+    /// Whether some input could not be read (exit code 3).
+    pub fn unreadable(&self) -> bool {
+        self.trouble_counts.iter().any(|(kind, n)| *kind != "unknown-format" && *n > 0)
+    }
+}
