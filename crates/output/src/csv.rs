@@ -5,10 +5,13 @@
 
 use std::io::{self, Write};
 
-use crate::finding::{EventView, Finding};
+use shikra_engine::finding::{EventView, Totals};
+use shikra_event::{Name, Value};
+
+use crate::finding::Item;
 use crate::json::Json;
 use crate::ndjson::write_row;
-use crate::{Output, Row, Sink, Totals, escape, telling};
+use crate::{Output, Sink, escape, telling};
 
 /// `csv`.
 pub static OUTPUT: Output = Output {
@@ -46,11 +49,11 @@ struct Csv {
 }
 
 impl Sink for Csv {
-    fn finding(&mut self, f: &Finding) -> io::Result<()> {
+    fn finding(&mut self, f: Item<'_>) -> io::Result<()> {
         if f.events.is_empty() {
             return self.row(f, 0, None);
         }
-        f.events.iter().enumerate().try_for_each(|(i, e)| self.row(f, i + 1, Some(e)))
+        f.events.iter().enumerate().try_for_each(|(i, e)| self.row(f, i + 1, Some(e.as_ref())))
     }
 
     fn finish(&mut self, _: &Totals) -> io::Result<()> {
@@ -59,19 +62,19 @@ impl Sink for Csv {
 }
 
 impl Csv {
-    fn row(&mut self, f: &Finding, position: usize, event: Option<&EventView>) -> io::Result<()> {
+    fn row(&mut self, f: Item<'_>, position: usize, event: Option<&EventView>) -> io::Result<()> {
         let t = &mut self.table;
         let meta = &f.rule.meta;
         t.cell(&event.map_or(f.time, |e| e.time).map(|t| t.to_string()).unwrap_or_default());
         t.cell(meta.level.as_str());
         t.cell(&meta.title);
-        t.cell(event.map_or(&f.host, |e| &e.computer).as_deref().unwrap_or(""));
+        t.cell(event.map_or(&f.host, |e| &e.computer));
         t.cell(event.map_or("", |e| &e.provider));
         t.cell(event.map_or("", |e| &e.channel));
         t.cell(&event.and_then(|e| e.event_id).map(|n| n.to_string()).unwrap_or_default());
         t.cell(&event.map(|e| e.record.to_string()).unwrap_or_default());
         t.cell(event.map_or("", |e| &e.source));
-        t.cell(&event.map_or_else(|| telling::details(f), |e| telling::event_details(meta, e)));
+        t.cell(&event.map_or_else(|| telling::details(&f), |e| telling::event_details(meta, e)));
         t.cell(&f.rule.techniques.join(" "));
         t.cell(&meta.tags.join(" "));
         t.cell(meta.language);
@@ -80,13 +83,13 @@ impl Csv {
         t.cell(&f.id.to_string());
         t.cell(&format!("{position}/{}", f.events.len()));
         t.cell(&event.map(|e| row_json(&e.fields)).unwrap_or_default());
-        t.cell(&f.row.as_ref().map(row_json).unwrap_or_default());
+        t.cell(&if f.row.is_empty() { String::new() } else { row_json(&f.row) });
         t.end_row()
     }
 }
 
 /// A row as one JSON object.
-pub(crate) fn row_json(row: &Row) -> String {
+pub(crate) fn row_json(row: &[(Name, Value)]) -> String {
     let mut out = Vec::new();
     Json::new(&mut out).object(|o| write_row(row, o));
     String::from_utf8(out).unwrap_or_default()

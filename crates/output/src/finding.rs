@@ -1,16 +1,14 @@
-//! What a rule reports: DESIGN's findings, format version 1, as owned data.
+//! What all formats say of a finding beside its content: its rule, its techniques, its stable identity.
 
 use std::fmt;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use shikra_event::{Event, Name, Timestamp, Value, system};
+use shikra_engine::finding::Finding;
+use shikra_event::{Name, Value};
 use shikra_ir::{Level, RuleMeta};
 
 use crate::json::Json;
-
-/// Columns of a relational result, in the order the rule names them.
-pub type Row = Vec<(Name, Value)>;
 
 /// What all findings of one rule share; made once per rule.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,11 +34,6 @@ impl RuleView {
         let digest = rule_digest(&meta);
         let json = rule_json(&meta, &techniques).into();
         RuleView { meta, techniques, digest, json }
-    }
-
-    /// Severity.
-    pub fn level(&self) -> Level {
-        self.meta.level
     }
 
     /// `"rule":{…},"techniques":[…]`.
@@ -75,91 +68,6 @@ fn rule_json(meta: &RuleMeta, techniques: &[String]) -> Vec<u8> {
     out
 }
 
-/// An event of a finding.
-#[derive(Clone, Debug, PartialEq)]
-pub struct EventView {
-    /// File, archive member or stream, as the user named it.
-    pub source: Name,
-    /// EventRecordID of an EVTX record, 1-based line or position otherwise.
-    pub record: u64,
-    /// Event time.
-    pub time: Option<Timestamp>,
-    /// Provider, empty where the event names none.
-    pub provider: Name,
-    /// Channel, empty where the event names none.
-    pub channel: Name,
-    /// Event id.
-    pub event_id: Option<u32>,
-    /// Computer that wrote the event.
-    pub computer: Option<Name>,
-    /// All other fields that have a value, in the event's order, each name once.
-    pub fields: Row,
-}
-
-/// Fields that [`EventView`] has a place of its own for.
-const PROMOTED: &[&str] =
-    &[system::PROVIDER, system::CHANNEL, system::EVENT_ID, system::COMPUTER, system::TIME, system::RECORD];
-
-/// Where the computer's name stands in events that have no [`system::COMPUTER`].
-const COMPUTER_ELSEWHERE: &[&str] = &["host.name", "host.hostname", "Hostname", "ComputerName"];
-
-impl EventView {
-    /// Copies what a finding shows of an event.
-    pub fn new(event: &Event<'_>, source: Name) -> EventView {
-        let shape = event.shape;
-        let computer = std::iter::once(&system::COMPUTER)
-            .chain(COMPUTER_ELSEWHERE)
-            .find_map(|name| event.text_of(name).filter(|t| !t.is_empty()));
-        EventView {
-            source,
-            record: event.record,
-            time: event.time,
-            provider: shape.provider().into(),
-            channel: shape.channel().into(),
-            event_id: shape.event_id(),
-            computer: computer.map(Name::from),
-            fields: fields(event),
-        }
-    }
-
-    /// The value of a field.
-    pub fn field(&self, name: &str) -> Option<&Value> {
-        self.fields.iter().find(|(n, _)| &**n == name).map(|(_, v)| v)
-    }
-}
-
-/// Every field with a value, once: a name that repeats becomes a list where it stands first.
-fn fields(event: &Event<'_>) -> Row {
-    let mut row = Row::with_capacity(event.slots.len());
-    for (i, name) in event.shape.fields().iter().enumerate() {
-        if PROMOTED.contains(&&**name) {
-            continue;
-        }
-        let positions = event.shape.positions(name);
-        let value = match positions {
-            [_] => event.slot(i as u32).value(),
-            [first, ..] if *first == i as u32 => several(event, positions),
-            _ => continue,
-        };
-        if value != Value::Missing {
-            row.push((name.clone(), value));
-        }
-    }
-    row
-}
-
-fn several(event: &Event<'_>, positions: &[u32]) -> Value {
-    let mut values = Vec::with_capacity(positions.len());
-    for &at in positions {
-        match event.slot(at).value() {
-            Value::Missing => {}
-            Value::List(more) => values.extend(more),
-            one => values.push(one),
-        }
-    }
-    if values.is_empty() { Value::Missing } else { Value::List(values) }
-}
-
 /// Stable identity of a finding: the same rule text and the same events give the same id, in every run, on
 /// every machine, wherever the files lie. (A copy of a log therefore gives the same ids as the log.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -172,54 +80,51 @@ impl fmt::Display for FindingId {
     }
 }
 
-/// What a rule reports.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Finding {
+/// A finding with what writers need beside it.
+#[derive(Clone, Copy, Debug)]
+pub struct Item<'a> {
     /// Stable identity.
     pub id: FindingId,
-    /// When it happened: the time of the last event, the moment at which the rule was fulfilled.
-    pub time: Option<Timestamp>,
-    /// Where it happened: the computer of the last event that names one.
-    pub host: Option<Name>,
-    /// The rule: one shared view for all findings of a rule, so that summaries can group by it.
-    pub rule: Arc<RuleView>,
-    /// The events that made it, in order; shared with other findings that the same event made.
-    pub events: Vec<Arc<EventView>>,
-    /// The result row; relational rules only.
-    pub row: Option<Row>,
+    /// The rule, one view for all its findings.
+    pub rule: &'a Arc<RuleView>,
+    /// The finding.
+    pub finding: &'a Finding,
 }
 
-impl Finding {
-    /// A finding of `rule` made by `events`, in order.
-    pub fn new(rule: Arc<RuleView>, events: Vec<Arc<EventView>>, row: Option<Row>) -> Finding {
-        let id = identity(&rule, &events, row.as_ref());
-        let time = events.iter().rev().find_map(|e| e.time);
-        let host = events.iter().rev().find_map(|e| e.computer.clone());
-        Finding { id, time, host, rule, events, row }
+impl std::ops::Deref for Item<'_> {
+    type Target = Finding;
+    fn deref(&self) -> &Finding {
+        self.finding
+    }
+}
+
+impl<'a> Item<'a> {
+    /// A finding of `rule`.
+    pub fn new(rule: &'a Arc<RuleView>, finding: &'a Finding) -> Item<'a> {
+        Item { id: identity(rule, finding), rule, finding }
     }
 
     /// Severity.
     pub fn level(&self) -> Level {
-        self.rule.level()
+        self.rule.meta.level
     }
 }
 
-fn identity(rule: &RuleView, events: &[Arc<EventView>], row: Option<&Row>) -> FindingId {
+fn identity(rule: &RuleView, f: &Finding) -> FindingId {
     let mut hash = Hash::default();
     hash.text("shikra.finding/1");
     hash.bytes(&rule.digest);
-    hash.number(events.len() as u64);
-    for e in events {
+    hash.number(f.events.len() as u64);
+    for e in &f.events {
         hash.text(&e.provider);
         hash.text(&e.channel);
         hash.number(e.event_id.map_or(u64::MAX, u64::from));
-        hash.text(e.computer.as_deref().unwrap_or(""));
+        hash.text(&e.computer);
         hash.number(e.record);
         hash.number(e.time.map_or(u64::MAX, |t| t.0 as u64));
         hash.row(&e.fields);
     }
-    hash.number(u64::from(row.is_some()));
-    hash.row(row.map_or(&[], Vec::as_slice));
+    hash.row(&f.row);
     let mut id = [0; 16];
     id.copy_from_slice(&hash.finish()[..16]);
     FindingId(id)
@@ -263,11 +168,12 @@ impl Hash {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use shikra_event::{Kind, ShapeBuilder, Slot};
+    use shikra_engine::finding::EventView;
+    use shikra_event::Timestamp;
 
     /// A rule for tests.
-    pub(crate) fn rule(id: &str, title: &str, level: Level) -> Arc<RuleView> {
-        Arc::new(RuleView::new(Arc::new(RuleMeta {
+    pub(crate) fn rule(id: &str, title: &str, level: Level) -> Arc<RuleMeta> {
+        Arc::new(RuleMeta {
             id: id.into(),
             title: title.into(),
             language: "sigma",
@@ -276,7 +182,7 @@ pub(crate) mod tests {
             path: "rules/x.yml".into(),
             text: title.into(),
             ..RuleMeta::default()
-        })))
+        })
     }
 
     /// An event for tests.
@@ -288,65 +194,53 @@ pub(crate) mod tests {
             provider: "Microsoft-Windows-Sysmon".into(),
             channel: "Microsoft-Windows-Sysmon/Operational".into(),
             event_id: Some(10),
-            computer: Some("WORKSTATION5".into()),
+            computer: "WORKSTATION5".into(),
             fields: fields.iter().map(|(n, v)| (Name::from(*n), Value::str(v))).collect(),
         })
     }
 
-    /// A finding for tests.
-    pub(crate) fn finding() -> Finding {
-        Finding::new(rule("1", "CMSTP", Level::High), vec![event(0, &[("CallTrace", "cmlua.dll")])], None)
+    /// A finding of these events.
+    pub(crate) fn of(rule: &Arc<RuleMeta>, events: Vec<Arc<EventView>>) -> Finding {
+        Finding {
+            rule: rule.clone(),
+            time: events.last().and_then(|e| e.time),
+            host: events.first().map_or("".into(), |e| e.computer.clone()),
+            events,
+            row: Vec::new(),
+        }
     }
 
-    #[test]
-    fn views_show_every_field_once() {
-        let names = ["Computer", "EventID", "A", "Data", "Data", "Gone", "N"];
-        let shape = ShapeBuilder {
-            provider: "P".into(),
-            channel: "C".into(),
-            event_id: Some(1),
-            fields: names.iter().map(|n| Name::from(*n)).collect(),
-            ..ShapeBuilder::default()
-        }
-        .build();
-        let slots = [
-            Slot::utf8("HOST"),
-            Slot { kind: Kind::U16, data: &[1, 0] },
-            Slot::utf8("a"),
-            Slot::utf8("x"),
-            Slot::utf8("y"),
-            Slot::MISSING,
-            Slot { kind: Kind::JSON_NULL, data: b"null" },
-        ];
-        let view = EventView::new(&Event { shape: &shape, slots: &slots, record: 7, time: None }, "f".into());
-        assert_eq!(view.computer.as_deref(), Some("HOST"));
-        assert_eq!((view.event_id, &*view.provider, &*view.channel), (Some(1), "P", "C"));
-        let list = Value::List(vec!["x".into(), "y".into()]);
-        let want: Row = vec![("A".into(), "a".into()), ("Data".into(), list), ("N".into(), Value::Null)];
-        assert_eq!(view.fields, want);
+    /// A finding for tests.
+    pub(crate) fn finding() -> Finding {
+        of(&rule("1", "CMSTP", Level::High), vec![event(0, &[("CallTrace", "cmlua.dll")])])
+    }
+
+    fn id(f: &Finding) -> String {
+        let rule = Arc::new(RuleView::new(f.rule.clone()));
+        Item::new(&rule, f).id.to_string()
     }
 
     #[test]
     fn ids_are_stable_and_tell_apart() {
         let f = finding();
-        assert_eq!(f.id.to_string(), "34a24334568d354f189dea46a79b5cdc");
+        assert_eq!(id(&f), "ff901fa64b7ffd631923f97d8a6fc7da", "ids must not change between releases");
         let moved = {
-            let mut meta = (*f.rule.meta).clone();
+            let mut meta = (*f.rule).clone();
             meta.path = "elsewhere.yml".into();
             let mut e = (*f.events[0]).clone();
             e.source = "copy.evtx".into();
-            Finding::new(Arc::new(RuleView::new(Arc::new(meta))), vec![Arc::new(e)], None)
+            of(&Arc::new(meta), vec![Arc::new(e)])
         };
-        assert_eq!(moved.id, f.id);
+        assert_eq!(id(&moved), id(&f));
         let others = [
-            Finding::new(rule("2", "CMSTP", Level::High), f.events.clone(), None),
-            Finding::new(f.rule.clone(), vec![event(1, &[("CallTrace", "cmlua.dll")])], None),
-            Finding::new(f.rule.clone(), vec![event(0, &[("CallTrace", "other.dll")])], None),
-            Finding::new(f.rule.clone(), [f.events.clone(), f.events.clone()].concat(), None),
-            Finding::new(f.rule.clone(), f.events.clone(), Some(vec![])),
+            of(&rule("2", "CMSTP", Level::High), f.events.clone()),
+            of(&f.rule, vec![event(1, &[("CallTrace", "cmlua.dll")])]),
+            of(&f.rule, vec![event(0, &[("CallTrace", "other.dll")])]),
+            of(&f.rule, [f.events.clone(), f.events.clone()].concat()),
+            Finding { row: vec![("n".into(), Value::I64(1))], ..f.clone() },
         ];
         for other in others {
-            assert_ne!(other.id, f.id);
+            assert_ne!(id(&other), id(&f));
         }
     }
 }

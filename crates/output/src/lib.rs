@@ -1,7 +1,7 @@
 //! Every format that leaves the program.
 //!
-//! A [`Finding`] is what a rule reports; a [`Sink`] turns findings into a format of [`OUTPUTS`]. Streaming
-//! formats hold one finding at a time, collected ones a bounded summary per rule. [`Totals`] and
+//! A [`Writer`] takes findings from the engine and passes them to the [`Sink`] of one format of [`OUTPUTS`].
+//! Streaming formats hold one finding at a time, collected ones a bounded summary per rule. [`totals`] and
 //! [`RuleCheck`] are the other reports. All text that comes from logs or rules passes [`escape`] for the place
 //! it goes to.
 //!
@@ -9,6 +9,7 @@
 //! [`Style`] what is at its other end.
 
 pub mod escape;
+pub mod totals;
 
 mod csv;
 mod finding;
@@ -21,14 +22,12 @@ mod sink;
 mod table;
 mod telling;
 mod timesketch;
-mod totals;
 
-pub use finding::{EventView, Finding, FindingId, Row, RuleView};
+pub use finding::{FindingId, Item, RuleView};
 pub use json::Json;
 pub use paint::{Paint, Style};
 pub use rules::{Reason, RuleCheck, RuleSummary};
-pub use sink::{OUTPUTS, Output, Settings, Sink};
-pub use totals::{InertRule, RuleCounts, Totals};
+pub use sink::{OUTPUTS, Output, Settings, Sink, Writer};
 
 /// Findings, format version 1, as a JSON Schema (draft 2020-12).
 pub const FINDING_SCHEMA: &str = include_str!("../../../data/schema/finding-1.json");

@@ -6,11 +6,13 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use shikra_engine::finding::Totals;
 use shikra_ir::Level;
 
+use crate::finding::Item;
 use crate::json::{Json, Members};
 use crate::paint::count;
-use crate::{Finding, Output, Sink, Totals, escape};
+use crate::{Output, Sink, escape};
 
 /// `navigator`.
 pub static OUTPUT: Output = Output {
@@ -38,7 +40,7 @@ struct Technique {
 }
 
 impl Sink for Layer {
-    fn finding(&mut self, f: &Finding) -> io::Result<()> {
+    fn finding(&mut self, f: Item<'_>) -> io::Result<()> {
         if f.rule.techniques.is_empty() {
             self.untagged += 1;
         }
@@ -71,7 +73,7 @@ impl Layer {
         let most = self.techniques.values().map(|t| t.findings).max().unwrap_or(1);
         let description = format!(
             "{} in {}; {} of rules without a technique are not shown",
-            count(totals.findings.iter().sum(), "finding"),
+            count(totals.findings.values().sum(), "finding"),
             count(totals.events, "event"),
             count(self.untagged, "finding"),
         );

@@ -1,13 +1,15 @@
 //! Findings as newline-delimited JSON, format version 1: the contract with other programs.
 //!
 //! Keys stand in the order of the published schema. Keys without a value are null; `row` is left out where
-//! the rule is not relational.
+//! there is none.
 
 use std::io::{self, Write};
 
-use crate::finding::{EventView, Finding};
+use shikra_engine::finding::{EventView, Totals};
+
+use crate::finding::Item;
 use crate::json::{Json, Members};
-use crate::{Output, Sink, Totals};
+use crate::{Output, Sink};
 
 /// `ndjson`.
 pub static OUTPUT: Output = Output {
@@ -27,10 +29,10 @@ struct Ndjson {
 }
 
 impl Sink for Ndjson {
-    fn finding(&mut self, finding: &Finding) -> io::Result<()> {
+    fn finding(&mut self, item: Item<'_>) -> io::Result<()> {
         self.line.clear();
         self.line.shrink_to(KEEP);
-        write_finding(finding, &mut self.line);
+        write_finding(item, &mut self.line);
         self.line.push(b'\n');
         self.out.write_all(&self.line)
     }
@@ -41,20 +43,20 @@ impl Sink for Ndjson {
 }
 
 /// Appends a finding as one JSON object.
-pub(crate) fn write_finding(f: &Finding, out: &mut Vec<u8>) {
+pub(crate) fn write_finding(f: Item<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(br#"{"schema":"shikra.finding/1","id":"#);
     Json::new(out).string(&f.id.to_string());
     out.extend_from_slice(br#","time":"#);
     Json::new(out).time(f.time);
     out.extend_from_slice(br#","host":"#);
-    Json::new(out).string_or_null(f.host.as_deref());
+    Json::new(out).string_or_null(some(&f.host));
     out.push(b',');
     out.extend_from_slice(f.rule.json_members());
     out.extend_from_slice(br#","events":"#);
     Json::new(out).array(|a| f.events.iter().for_each(|e| a.item().object(|o| write_event(e, o))));
-    if let Some(row) = &f.row {
+    if !f.row.is_empty() {
         out.extend_from_slice(br#","row":"#);
-        Json::new(out).object(|o| write_row(row, o));
+        Json::new(out).object(|o| write_row(&f.row, o));
     }
     out.push(b'}');
 }
@@ -69,7 +71,7 @@ fn write_event(e: &EventView, o: &mut Members<'_>) {
         Some(id) => o.key("event_id").number(id),
         None => o.key("event_id").null(),
     }
-    o.key("computer").string_or_null(e.computer.as_deref());
+    o.key("computer").string_or_null(some(&e.computer));
     o.key("fields").object(|o| write_row(&e.fields, o));
 }
 
@@ -87,14 +89,17 @@ pub(crate) fn write_row(row: &[(shikra_event::Name, shikra_event::Value)], o: &m
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::tests::{event, finding, rule};
+    use crate::RuleView;
+    use crate::finding::tests::{event, finding, of, rule};
+    use shikra_engine::finding::Finding;
     use shikra_event::Value;
     use shikra_ir::Level;
     use std::sync::Arc;
 
     fn line(f: &Finding) -> String {
+        let rule = Arc::new(RuleView::new(f.rule.clone()));
         let mut out = Vec::new();
-        write_finding(f, &mut out);
+        write_finding(Item::new(&rule, f), &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -111,7 +116,7 @@ mod tests {
                 r#""channel":"Microsoft-Windows-Sysmon/Operational","event_id":10,"computer":"WORKSTATION5","#,
                 r#""fields":{{"CallTrace":"cmlua.dll"}}}}]}}"#
             ),
-            f.id
+            "ff901fa64b7ffd631923f97d8a6fc7da"
         );
         assert_eq!(line(&f), want);
     }
@@ -130,15 +135,16 @@ mod tests {
         };
         check(&finding());
         let mut bare = (*event(u64::MAX, &[("\x1b[2J", "\u{202e}\"\\\0\n")])).clone();
-        (bare.time, bare.event_id, bare.computer) = (None, None, None);
-        (bare.provider, bare.channel) = ("".into(), "".into());
+        (bare.time, bare.event_id) = (None, None);
+        (bare.provider, bare.channel, bare.computer) = ("".into(), "".into(), "".into());
         bare.fields.push(("list".into(), Value::List(vec![Value::Null, 1.into(), Value::F64(f64::NAN)])));
         let row = vec![("count".into(), Value::I64(3))];
-        let f = Finding::new(rule("=x", "\x07<b>", Level::Informational), vec![Arc::new(bare)], Some(row));
+        let f = of(&rule("=x", "\x07<b>", Level::Informational), vec![Arc::new(bare)]);
+        let f = Finding { row, ..f };
         let value = check(&f);
         assert_eq!(value["events"][0]["fields"]["\x1b[2J"], "\u{202e}\"\\\0\n");
         assert_eq!(value["row"]["count"], 3);
-        check(&Finding::new(rule("e", "no events", Level::Low), vec![], Some(vec![])));
+        check(&of(&rule("e", "no events", Level::Low), vec![]));
     }
 
     #[test]

@@ -2,7 +2,13 @@
 
 use std::io::{self, Write};
 
-use crate::{Finding, Style, Totals};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use shikra_engine::finding::{Finding, FindingSink, Totals};
+use shikra_ir::RuleMeta;
+
+use crate::{Item, RuleView, Style};
 use crate::{csv, navigator, ndjson, table, timesketch};
 
 /// Takes findings in order, then the totals.
@@ -11,7 +17,7 @@ pub trait Sink: Send {
     ///
     /// # Errors
     /// Where it cannot be written; a broken pipe is for the caller to judge.
-    fn finding(&mut self, finding: &Finding) -> io::Result<()>;
+    fn finding(&mut self, item: Item<'_>) -> io::Result<()>;
 
     /// The end of the run: collected formats write all they have. Flushes.
     ///
@@ -53,6 +59,40 @@ pub static OUTPUTS: &[&Output] = &[
     &navigator::OUTPUT,
 ];
 
+/// A format at work: takes what the engine finds and tells the sink.
+pub struct Writer {
+    sink: Box<dyn Sink>,
+    /// By address of the metadata, which the view keeps alive: all findings of a rule share it.
+    rules: HashMap<usize, Arc<RuleView>>,
+}
+
+impl Writer {
+    /// Writes in a format to `out`.
+    pub fn new(output: &Output, out: Box<dyn Write + Send>, settings: Settings) -> Writer {
+        Writer { sink: (output.open)(out, settings), rules: HashMap::new() }
+    }
+
+    fn view(&mut self, meta: &Arc<RuleMeta>) -> Arc<RuleView> {
+        let view = || Arc::new(RuleView::new(meta.clone()));
+        self.rules.entry(Arc::as_ptr(meta) as usize).or_insert_with(view).clone()
+    }
+
+    /// See [`Sink::finish`].
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn finish(mut self, totals: &Totals) -> io::Result<()> {
+        self.sink.finish(totals)
+    }
+}
+
+impl FindingSink for Writer {
+    fn finding(&mut self, finding: &Finding) -> io::Result<()> {
+        let rule = self.view(&finding.rule);
+        self.sink.finding(Item::new(&rule, finding))
+    }
+}
+
 impl Output {
     /// The format of that name.
     pub fn named(name: &str) -> Option<&'static Output> {
@@ -64,10 +104,10 @@ impl Output {
 mod tests {
     use super::*;
     use crate::escape::is_unsafe;
-    use crate::finding::tests::{event, finding, rule};
+    use crate::finding::tests::{event, finding, of, rule};
     use shikra_event::Value;
     use shikra_ir::Level;
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     #[derive(Clone, Default)]
     struct Shared(Arc<Mutex<Vec<u8>>>);
@@ -85,33 +125,33 @@ mod tests {
     /// What a format makes of findings.
     fn written(name: &str, findings: &[Finding], style: Style) -> String {
         let out = Shared::default();
-        let mut sink =
-            (Output::named(name).unwrap().open)(Box::new(out.clone()), Settings { style, examples: 0 });
+        let settings = Settings { style, examples: 0 };
+        let mut writer = Writer::new(Output::named(name).unwrap(), Box::new(out.clone()), settings);
         let mut totals = Totals { events: 5, ..Totals::default() };
         for f in findings {
-            sink.finding(f).unwrap();
-            totals.add_finding(f.level());
+            writer.finding(f).unwrap();
+            *totals.findings.entry(f.rule.level).or_default() += 1;
         }
-        sink.finish(&totals).unwrap();
-        drop(sink);
+        writer.finish(&totals).unwrap();
         let bytes = out.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
     }
 
     fn hostile() -> Vec<Finding> {
         const BAD: &str = "=cmd|'/C calc'!A0\x1b]0;x\x07\u{202e}<script>\0\u{9b}2J\r\n\"";
-        let mut rule = (*rule(BAD, BAD, Level::Critical).meta).clone();
-        (rule.path, rule.tags, rule.fields) = (BAD.into(), vec![BAD.into()], vec![BAD.into()]);
-        let rule = Arc::new(crate::RuleView::with_techniques(Arc::new(rule), vec!["T1".into()]));
+        let mut rule = (*rule(BAD, BAD, Level::Critical)).clone();
+        (rule.path, rule.tags, rule.fields) =
+            (BAD.into(), vec![BAD.into(), "attack.t1".into()], vec![BAD.into()]);
+        let rule = Arc::new(rule);
         let mut e = (*event(1, &[(BAD, BAD), ("Image", BAD), ("host", BAD)])).clone();
         e.fields.push(("list".into(), Value::List(vec![BAD.into(), Value::Null])));
         (e.source, e.provider, e.channel) = (BAD.into(), BAD.into(), BAD.into());
-        e.computer = Some(BAD.into());
+        e.computer = BAD.into();
         let e = Arc::new(e);
         vec![
-            Finding::new(rule.clone(), vec![e.clone()], None),
-            Finding::new(rule.clone(), vec![e.clone(), e.clone()], None),
-            Finding::new(rule, vec![], Some(vec![(BAD.into(), BAD.into())])),
+            of(&rule, vec![e.clone()]),
+            of(&rule, vec![e.clone(), e.clone()]),
+            Finding { row: vec![(BAD.into(), BAD.into())], ..of(&rule, vec![]) },
         ]
     }
 
@@ -183,7 +223,7 @@ mod tests {
         assert_eq!(value["datetime"], "2020-10-22T01:54:25.123456+00:00");
         assert_eq!(value["timestamp_desc"], "Event Logged");
         assert_eq!(value["CallTrace"], "cmlua.dll");
-        let long = Finding::new(finding().rule, vec![event(0, &[("host", &"é".repeat(40_000))])], None);
+        let long = of(&finding().rule, vec![event(0, &[("host", &"é".repeat(40_000))])]);
         let value: serde_json::Value =
             serde_json::from_str(&written("timesketch", &[long], Style::default())).unwrap();
         let text = value["field_host"].as_str().unwrap();
@@ -192,7 +232,7 @@ mod tests {
 
     #[test]
     fn navigator_scores_techniques() {
-        let low = Finding::new(rule("2", "Low one", Level::Low), vec![event(1, &[])], None);
+        let low = of(&rule("2", "Low one", Level::Low), vec![event(1, &[])]);
         let text = written("navigator", &[finding(), low.clone(), low], Style::default());
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["versions"]["layer"], "4.5");
@@ -208,7 +248,7 @@ mod tests {
         let mut findings: Vec<Finding> = (0..50)
             .map(|i| {
                 let image = format!("C:\\{}\\{}.exe", "long\\".repeat(30), i % 10);
-                Finding::new(often.clone(), vec![event(i * 1_000_000_000, &[("Image", &image)])], None)
+                of(&often, vec![event(i * 1_000_000_000, &[("Image", &image)])])
             })
             .collect();
         findings.push(finding());

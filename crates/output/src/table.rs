@@ -7,12 +7,14 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use shikra_engine::finding::Totals;
 use shikra_event::{Name, Timestamp};
 use shikra_ir::Level;
 
 use crate::escape::for_terminal;
+use crate::finding::Item;
 use crate::paint::{clip, count, pad, thousands, width};
-use crate::{Finding, Output, Paint, RuleView, Settings, Sink, Style, Totals, telling};
+use crate::{Output, Paint, RuleView, Settings, Sink, Style, telling};
 
 /// `table`.
 pub static OUTPUT: Output = Output {
@@ -60,19 +62,19 @@ struct Example {
 }
 
 impl Sink for Table {
-    fn finding(&mut self, finding: &Finding) -> io::Result<()> {
+    fn finding(&mut self, item: Item<'_>) -> io::Result<()> {
         let limit = match self.settings.examples {
             0 if self.settings.style.verbose => EXAMPLES_VERBOSE,
             0 => EXAMPLES,
             n => n,
         };
-        let key = Arc::as_ptr(&finding.rule) as usize;
+        let key = Arc::as_ptr(item.rule) as usize;
         let at = *self.groups.entry(key).or_insert_with(|| {
-            self.order.push(Group::new(finding.rule.clone()));
+            self.order.push(Group::new(item.rule.clone()));
             self.order.len() - 1
         });
         if let Some(group) = self.order.get_mut(at) {
-            group.add(finding, limit);
+            group.add(item, limit);
         }
         Ok(())
     }
@@ -80,15 +82,15 @@ impl Sink for Table {
     fn finish(&mut self, _: &Totals) -> io::Result<()> {
         // Most severe first; then the rare before the frequent, since rare things are looked at first.
         self.order.sort_by(|a, b| {
-            let key = |g: &Group| (std::cmp::Reverse(g.rule.level()), g.count);
+            let key = |g: &Group| (std::cmp::Reverse(g.rule.meta.level), g.count);
             key(a).cmp(&key(b)).then_with(|| a.rule.meta.title.cmp(&b.rule.meta.title))
         });
         let style = self.settings.style;
         let mut text = String::new();
         let mut level = None;
         for group in &self.order {
-            if level.replace(group.rule.level()) != Some(group.rule.level()) {
-                heading(&self.order, group.rule.level(), &style, &mut text);
+            if level.replace(group.rule.meta.level) != Some(group.rule.meta.level) {
+                heading(&self.order, group.rule.meta.level, &style, &mut text);
             }
             group.render(&style, &mut text);
             self.out.write_all(text.as_bytes())?;
@@ -99,7 +101,7 @@ impl Sink for Table {
 }
 
 fn heading(groups: &[Group], level: Level, style: &Style, out: &mut String) {
-    let of_level = || groups.iter().filter(|g| g.rule.level() == level);
+    let of_level = || groups.iter().filter(|g| g.rule.meta.level == level);
     let findings = of_level().map(|g| g.count).sum();
     let name = format!(" {} ", level.as_str().to_uppercase());
     let what = format!("{}, {}", count(findings, "finding"), count(of_level().count() as u64, "rule"));
@@ -120,19 +122,19 @@ impl Group {
         }
     }
 
-    fn add(&mut self, f: &Finding, limit: usize) {
+    fn add(&mut self, f: Item<'_>, limit: usize) {
         self.count += 1;
         if let Some(t) = f.time {
             self.first = Some(self.first.map_or(t, |first| first.min(t)));
             self.last = Some(self.last.map_or(t, |last| last.max(t)));
         }
-        let host: Name = f.host.clone().unwrap_or_else(|| "-".into());
+        let host: Name = if f.host.is_empty() { "-".into() } else { f.host.clone() };
         if self.hosts.contains_key(&host) || self.hosts.len() < MAX_HOSTS {
             *self.hosts.entry(host.clone()).or_insert(0) += 1;
         } else {
             self.other_hosts += 1;
         }
-        let details = clip(&telling::details(f), MAX_DETAILS);
+        let details = clip(&telling::details(&f), MAX_DETAILS);
         if let Some(same) = self.examples.iter_mut().find(|e| e.host == host && e.details == details) {
             same.count += 1;
         } else if self.examples.len() < limit {

@@ -1,9 +1,10 @@
 //! Which fields of an event tell an analyst most, for outputs that have no room for all.
 
-use shikra_event::Value;
+use shikra_engine::finding::{EventView, Finding};
+use shikra_event::{Name, Value};
 use shikra_ir::RuleMeta;
 
-use crate::{EventView, Finding, Row, escape};
+use crate::escape;
 
 /// Field names that say what happened, most telling first, in the schemes that events come in.
 const TELLING: &[&str] = &[
@@ -101,6 +102,10 @@ fn short(value: &Value) -> Option<String> {
     Some(out)
 }
 
+fn field<'a>(event: &'a EventView, name: &str) -> Option<&'a Value> {
+    event.fields.iter().find(|(n, _)| &**n == name).map(|(_, v)| v)
+}
+
 /// Up to `max` fields of an event: those the rule's author names, then the telling ones, then what is left.
 fn of_event(rule: &RuleMeta, event: &EventView, max: usize) -> Vec<String> {
     let named = rule.fields.iter().map(String::as_str);
@@ -115,7 +120,7 @@ fn of_event(rule: &RuleMeta, event: &EventView, max: usize) -> Vec<String> {
         if seen.contains(&name) {
             continue;
         }
-        if let Some(text) = event.field(name).and_then(short) {
+        if let Some(text) = field(event, name).and_then(short) {
             seen.push(name);
             out.push(format!("{}: {text}", escape::for_terminal(name)));
         }
@@ -123,7 +128,7 @@ fn of_event(rule: &RuleMeta, event: &EventView, max: usize) -> Vec<String> {
     out
 }
 
-fn of_row(row: &Row) -> String {
+fn of_row(row: &[(Name, Value)]) -> String {
     let cells = row
         .iter()
         .take(12)
@@ -133,17 +138,17 @@ fn of_row(row: &Row) -> String {
 
 /// One line on what a finding saw, safe for a terminal. A sequence shows its steps.
 pub(crate) fn details(f: &Finding) -> String {
-    if let Some(row) = &f.row {
-        return of_row(row);
+    if !f.row.is_empty() {
+        return of_row(&f.row);
     }
     match f.events.as_slice() {
         [] => String::new(),
-        [one] => of_event(&f.rule.meta, one, 4).join(" · "),
+        [one] => of_event(&f.rule, one, 4).join(" · "),
         many => {
             let steps: Vec<String> = many
                 .iter()
                 .take(8)
-                .map(|e| match of_event(&f.rule.meta, e, 1).pop() {
+                .map(|e| match of_event(&f.rule, e, 1).pop() {
                     Some(field) => format!("{} {field}", label(e)),
                     None => label(e),
                 })
@@ -174,7 +179,7 @@ pub(crate) fn label(e: &EventView) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::tests::{event, rule};
+    use crate::finding::tests::{event, of, rule};
     use shikra_ir::Level;
 
     #[test]
@@ -182,10 +187,10 @@ mod tests {
         let e =
             event(1, &[("ProcessGuid", "{1}"), ("Other", "o"), ("Image", "a.exe"), ("CommandLine", "a /b")]);
         let r = rule("1", "t", Level::Low);
-        assert_eq!(event_details(&r.meta, &e), "CommandLine: a /b · Image: a.exe · Other: o");
+        assert_eq!(event_details(&r, &e), "CommandLine: a /b · Image: a.exe · Other: o");
         let e = event(1, &[("Image", "-"), ("Bad\x1b", "x\ny")]);
-        assert_eq!(event_details(&r.meta, &e), "Bad\\x1b: x\\ny");
-        let mut meta = (*r.meta).clone();
+        assert_eq!(event_details(&r, &e), "Bad\\x1b: x\\ny");
+        let mut meta = (*r).clone();
         meta.fields = vec!["Other".into()];
         let e = event(1, &[("Image", "a"), ("Other", &"x".repeat(500))]);
         assert!(event_details(&meta, &e).starts_with("Other: xxx"));
@@ -195,11 +200,8 @@ mod tests {
 
     #[test]
     fn sequences_show_their_steps() {
-        let f = Finding::new(
-            rule("1", "t", Level::Low),
-            vec![event(1, &[("Image", "a")]), event(2, &[("QueryName", "b")])],
-            None,
-        );
+        let events = vec![event(1, &[("Image", "a")]), event(2, &[("QueryName", "b")])];
+        let f = of(&rule("1", "t", Level::Low), events);
         assert_eq!(details(&f), "2 events: Sysmon 10 Image: a → Sysmon 10 QueryName: b");
     }
 }

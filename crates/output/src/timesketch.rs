@@ -6,12 +6,13 @@
 use std::collections::HashSet;
 use std::io::{self, Write};
 
-use shikra_event::{Timestamp, Value};
+use shikra_engine::finding::{EventView, Totals};
+use shikra_event::{Name, Timestamp, Value};
 
 use crate::csv::{CsvWriter, row_json};
-use crate::finding::{EventView, Finding};
+use crate::finding::Item;
 use crate::json::{Json, Members};
-use crate::{Output, Row, Sink, Totals, telling};
+use crate::{Output, Sink, telling};
 
 /// `timesketch`.
 pub static JSONL: Output = Output {
@@ -56,7 +57,7 @@ const COLUMNS: &[&str] = &[
 
 /// What both forms say of one event.
 struct Entry<'a> {
-    finding: &'a Finding,
+    finding: Item<'a>,
     event: Option<&'a EventView>,
 }
 
@@ -80,7 +81,7 @@ impl Entry<'_> {
         let f = self.finding;
         let details = match self.event {
             Some(e) => telling::event_details(&f.rule.meta, e),
-            None => telling::details(f),
+            None => telling::details(&f),
         };
         format!("[{}] {}: {details}", f.level().as_str(), f.rule.meta.title)
     }
@@ -91,22 +92,19 @@ impl Entry<'_> {
     }
 
     fn host(&self) -> &str {
-        self.event.map_or(&self.finding.host, |e| &e.computer).as_deref().unwrap_or("")
+        self.event.map_or(&self.finding.finding.host, |e| &e.computer)
     }
 
-    fn values(&self) -> &[(shikra_event::Name, Value)] {
-        match self.event {
-            Some(e) => &e.fields,
-            None => self.finding.row.as_deref().unwrap_or(&[]),
-        }
+    fn values(&self) -> &[(Name, Value)] {
+        self.event.map_or(&self.finding.finding.row, |e| &e.fields)
     }
 }
 
-fn entries(f: &Finding) -> Vec<Entry<'_>> {
+fn entries(f: Item<'_>) -> Vec<Entry<'_>> {
     if f.events.is_empty() {
         return vec![Entry { finding: f, event: None }];
     }
-    f.events.iter().map(|e| Entry { finding: f, event: Some(e) }).collect()
+    f.finding.events.iter().map(|e| Entry { finding: f, event: Some(e) }).collect()
 }
 
 struct Jsonl {
@@ -115,7 +113,7 @@ struct Jsonl {
 }
 
 impl Sink for Jsonl {
-    fn finding(&mut self, f: &Finding) -> io::Result<()> {
+    fn finding(&mut self, f: Item<'_>) -> io::Result<()> {
         for entry in entries(f) {
             self.line.clear();
             Json::new(&mut self.line).object(|o| write_entry(&entry, o));
@@ -180,7 +178,7 @@ struct Table {
 }
 
 impl Sink for Table {
-    fn finding(&mut self, f: &Finding) -> io::Result<()> {
+    fn finding(&mut self, f: Item<'_>) -> io::Result<()> {
         let meta = &f.rule.meta;
         for e in entries(f) {
             let t = &mut self.table;
@@ -200,8 +198,7 @@ impl Sink for Table {
             t.cell(&e.event.map(|v| v.record.to_string()).unwrap_or_default());
             t.cell(e.event.map_or("", |v| &v.source));
             t.cell(&f.id.to_string());
-            let values: Row = e.values().to_vec();
-            t.cell(&cut(&row_json(&values)));
+            t.cell(&cut(&row_json(e.values())));
             t.end_row()?;
         }
         Ok(())

@@ -1,8 +1,8 @@
-//! The end of a run: what was read, what was not, which rules ran, what was found.
+//! The end of a run for people and programs: what was read, what was not, which rules ran, what was found.
 
-use std::collections::BTreeMap;
-
-use shikra_input::{Trouble, TroubleKind};
+use shikra_engine::finding::Totals;
+use shikra_event::Timestamp;
+use shikra_input::Trouble;
 use shikra_ir::Level;
 
 use crate::escape::for_terminal;
@@ -10,220 +10,144 @@ use crate::json::{Json, Members};
 use crate::paint::{bytes, count, thousands};
 use crate::{Paint, Style};
 
-/// How many rules of each kind there are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RuleCounts {
-    /// Loaded whole.
-    pub ok: u64,
-    /// Loaded with an unsupported clause.
-    pub partial: u64,
-    /// Not loaded.
-    pub rejected: u64,
+/// For people: a few lines; troubles and rules unable to fire by name where the style is verbose. `seconds` is
+/// how long it took, where the reader cares.
+pub fn render(t: &Totals, style: &Style, seconds: Option<f64>) -> String {
+    let mut out = String::new();
+    input(t, style, seconds, &mut out);
+    troubles(t, style, &mut out);
+    rules(t, style, &mut out);
+    findings(t, style, &mut out);
+    for limit in &t.limits {
+        line(style, Paint::Warn, "limit", &for_terminal(limit), &mut out);
+    }
+    if t.cancelled {
+        line(style, Paint::Warn, "stopped", "on request: the rest of the input was not read", &mut out);
+    }
+    out
 }
 
-/// A rule that could not fire on this data.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InertRule {
-    /// Id.
-    pub id: String,
-    /// Title.
-    pub title: String,
-    /// File, as the user named it.
-    pub path: String,
-    /// Why: no event of its log source, or a field that no event has.
-    pub reason: String,
+/// A word, then what there is to say of it.
+fn line(style: &Style, paint: Paint, label: &str, text: &str, out: &mut String) {
+    out.push_str(&format!("{} {text}\n", style.paint(paint, &format!("{label:8}"))));
 }
 
-/// What a run did. Troubles and inert rules are all counted; the lists hold as many as the run kept.
-#[derive(Clone, Debug, Default)]
-pub struct Totals {
-    /// Files, archive members and streams read.
-    pub sources: u64,
-    /// Bytes read, before decompression.
-    pub bytes: u64,
-    /// Events read.
-    pub events: u64,
-    /// Troubles by kind.
-    pub troubles: BTreeMap<TroubleKind, u64>,
-    /// The first of them.
-    pub trouble_list: Vec<Trouble>,
-    /// Rules by how they loaded.
-    pub rules: RuleCounts,
-    /// Number of loaded rules that could not fire on this data.
-    pub inert: u64,
-    /// The first of them.
-    pub inert_list: Vec<InertRule>,
-    /// Findings by level, least severe first (the order of [`Level::ALL`]).
-    pub findings: [u64; 5],
-    /// Whether the user ended the run before all was read.
-    pub interrupted: bool,
+fn indented(text: &str, out: &mut String) {
+    out.push_str(&format!("           {text}\n"));
 }
 
-impl Totals {
-    /// Most troubles and inert rules worth keeping by name.
-    pub const KEEP: usize = 1000;
+fn input(t: &Totals, style: &Style, seconds: Option<f64>, out: &mut String) {
+    let (events, files) = (count(t.events, "event"), count(t.sources, "file"));
+    let mut text = format!("{events} in {files}, {}", bytes(t.bytes));
+    if let Some(s) = seconds.filter(|s| *s > 0.0) {
+        let rate = thousands((t.events as f64 / s) as u64);
+        text.push_str(&format!(", {s:.1} s ({rate} events/s)"));
+    }
+    line(style, Paint::Strong, "read", &text, out);
+    if let Some((first, last)) = t.span {
+        let mut text = format!("{first} to {last}");
+        if t.outside_time > 0 {
+            text.push_str(&format!("; {} outside the time asked for", count(t.outside_time, "event")));
+        }
+        line(style, Paint::Strong, "time", &text, out);
+    }
+}
 
-    /// Counts a trouble, and keeps it while there is room.
-    pub fn add_trouble(&mut self, trouble: Trouble) {
-        *self.troubles.entry(trouble.kind).or_insert(0) += 1;
-        if self.trouble_list.len() < Totals::KEEP {
-            self.trouble_list.push(trouble);
+fn troubles(t: &Totals, style: &Style, out: &mut String) {
+    let all: u64 = t.trouble_counts.values().sum();
+    if all == 0 {
+        return;
+    }
+    let kinds: Vec<String> = t.trouble_counts.iter().map(|(k, n)| format!("{} {k}", thousands(*n))).collect();
+    line(style, Paint::Warn, "not read", &kinds.join(", "), out);
+    let shown = t.troubles.len().min(if style.verbose { usize::MAX } else { 3 });
+    t.troubles.iter().take(shown).for_each(|t| indented(&trouble_line(t), out));
+    more(all - (shown as u64).min(all), style, out);
+}
+
+fn rules(t: &Totals, style: &Style, out: &mut String) {
+    let mut parts = vec![format!("{} loaded", thousands(t.rules_ok + t.rules_partial))];
+    if t.rules_partial > 0 {
+        parts.push(style.paint(Paint::Warn, &format!("{} of them partial", thousands(t.rules_partial))));
+    }
+    if t.rules_rejected > 0 {
+        parts.push(style.paint(Paint::Bad, &format!("{} rejected", thousands(t.rules_rejected))));
+    }
+    if !t.unable_to_fire.is_empty() {
+        parts.push(format!("{} unable to fire on this data", thousands(t.unable_to_fire.len() as u64)));
+    }
+    line(style, Paint::Strong, "rules", &parts.join(", "), out);
+    if style.verbose {
+        for (id, title) in &t.unable_to_fire {
+            indented(&format!("unable to fire: {} ({})", for_terminal(title), for_terminal(id)), out);
         }
     }
+}
 
-    /// Counts a rule that could not fire, and keeps it while there is room.
-    pub fn add_inert(&mut self, rule: InertRule) {
-        self.inert += 1;
-        if self.inert_list.len() < Totals::KEEP {
-            self.inert_list.push(rule);
-        }
+fn findings(t: &Totals, style: &Style, out: &mut String) {
+    let levels: Vec<String> = t
+        .findings
+        .iter()
+        .rev()
+        .filter(|(_, n)| **n > 0)
+        .map(|(l, n)| format!("{} {}", thousands(*n), style.paint(Paint::Level(*l), l.as_str())))
+        .collect();
+    let mut text = thousands(t.findings.values().sum());
+    if !levels.is_empty() {
+        text.push_str(&format!(": {}", levels.join(", ")));
     }
+    line(style, Paint::Strong, "findings", &text, out);
+}
 
-    /// Counts a finding.
-    pub fn add_finding(&mut self, level: Level) {
-        if let Some(n) = self.findings.get_mut(level as usize) {
-            *n += 1;
-        }
+fn more(hidden: u64, style: &Style, out: &mut String) {
+    if hidden > 0 {
+        let hint = if style.verbose { "" } else { " (-v names them)" };
+        indented(&format!("… and {} more{hint}", thousands(hidden)), out);
     }
+}
 
-    /// Findings at or above a level.
-    pub fn findings_from(&self, level: Level) -> u64 {
-        self.findings.iter().skip(level as usize).sum()
-    }
+/// Findings at or above a level.
+pub fn findings_from(t: &Totals, level: Level) -> u64 {
+    t.findings.range(level..).map(|(_, n)| n).sum()
+}
 
-    /// Pieces of input that could not be read.
-    pub fn unreadable(&self) -> u64 {
-        self.troubles.values().sum()
-    }
+/// As one JSON object, without the line end.
+pub fn to_json(t: &Totals) -> String {
+    let mut out = Vec::new();
+    Json::new(&mut out).object(|o| write(t, o));
+    String::from_utf8(out).unwrap_or_default()
+}
 
-    /// For people: a few lines, the troubles and inert rules by name where the style is verbose.
-    pub fn render(&self, style: &Style, seconds: Option<f64>) -> String {
-        let mut out = String::new();
-        self.render_input(style, seconds, &mut out);
-        self.render_rules(style, &mut out);
-        self.render_findings(style, &mut out);
-        if self.interrupted {
-            out.push_str(&style.paint(Paint::Warn, "interrupted: the rest of the input was not read"));
-            out.push('\n');
-        }
-        out
-    }
-
-    fn render_input(&self, style: &Style, seconds: Option<f64>, out: &mut String) {
-        let mut line = format!(
-            "{} in {}, {}",
-            count(self.events, "event"),
-            count(self.sources, "file"),
-            bytes(self.bytes)
-        );
-        if let Some(s) = seconds.filter(|s| *s > 0.0) {
-            let rate = thousands((self.events as f64 / s) as u64);
-            line.push_str(&format!(", {s:.1} s ({rate} events/s)"));
-        }
-        out.push_str(&format!("{} {line}\n", style.paint(Paint::Strong, "read    ")));
-        if self.troubles.is_empty() {
-            return;
-        }
-        let kinds: Vec<String> =
-            self.troubles.iter().map(|(k, n)| format!("{} {}", thousands(*n), k.as_str())).collect();
-        let label = style.paint(Paint::Warn, "not read");
-        out.push_str(&format!("{label} {}\n", kinds.join(", ")));
-        let shown = if style.verbose { usize::MAX } else { 3 };
-        for t in self.trouble_list.iter().take(shown) {
-            out.push_str(&format!("           {}\n", trouble_line(t)));
-        }
-        let shown = self.trouble_list.len().min(shown) as u64;
-        self.render_more(self.unreadable() - shown.min(self.unreadable()), style, out);
-    }
-
-    fn render_rules(&self, style: &Style, out: &mut String) {
-        let RuleCounts { ok, partial, rejected } = self.rules;
-        let mut parts = vec![format!("{} loaded", thousands(ok + partial))];
-        if partial > 0 {
-            parts.push(style.paint(Paint::Warn, &format!("{} of them partial", thousands(partial))));
-        }
-        if rejected > 0 {
-            parts.push(style.paint(Paint::Bad, &format!("{} rejected", thousands(rejected))));
-        }
-        if self.inert > 0 {
-            parts.push(format!("{} unable to fire on this data", thousands(self.inert)));
-        }
-        out.push_str(&format!("{} {}\n", style.paint(Paint::Strong, "rules   "), parts.join(", ")));
-        if style.verbose {
-            for r in &self.inert_list {
-                let (title, path) = (for_terminal(&r.title), for_terminal(&r.path));
-                out.push_str(&format!("           {title} ({path}): {}\n", for_terminal(&r.reason)));
-            }
-            self.render_more(self.inert - (self.inert_list.len() as u64).min(self.inert), style, out);
-        }
-    }
-
-    fn render_findings(&self, style: &Style, out: &mut String) {
-        let all: u64 = self.findings.iter().sum();
-        let levels: Vec<String> = Level::ALL
-            .iter()
-            .zip(self.findings)
-            .rev()
-            .filter(|(_, n)| *n > 0)
-            .map(|(l, n)| format!("{} {}", thousands(n), style.paint(Paint::Level(*l), l.as_str())))
-            .collect();
-        let tail = if levels.is_empty() { String::new() } else { format!(": {}", levels.join(", ")) };
-        let label = style.paint(Paint::Strong, "findings");
-        out.push_str(&format!("{label} {}{tail}\n", thousands(all)));
-    }
-
-    fn render_more(&self, hidden: u64, style: &Style, out: &mut String) {
-        if hidden > 0 {
-            let hint = if style.verbose { "" } else { " (-v names them)" };
-            out.push_str(&format!("           … and {} more{hint}\n", thousands(hidden)));
-        }
-    }
-
-    /// As one JSON object.
-    pub fn to_json(&self) -> String {
-        let mut out = Vec::new();
-        Json::new(&mut out).object(|o| self.write(o));
-        String::from_utf8(out).unwrap_or_default()
-    }
-
-    fn write(&self, o: &mut Members<'_>) {
-        o.key("schema").string("shikra.totals/1");
-        o.key("sources").number(self.sources);
-        o.key("bytes").number(self.bytes);
-        o.key("events").number(self.events);
-        o.key("unreadable").object(|o| {
-            for (kind, n) in &self.troubles {
-                o.key(kind.as_str()).number(*n);
-            }
-        });
-        o.key("troubles").array(|a| {
-            for t in &self.trouble_list {
-                a.item().object(|o| write_trouble(t, o));
-            }
-        });
-        o.key("rules").object(|o| {
-            o.key("ok").number(self.rules.ok);
-            o.key("partial").number(self.rules.partial);
-            o.key("rejected").number(self.rules.rejected);
-            o.key("inert").number(self.inert);
-        });
-        o.key("inert").array(|a| {
-            for r in &self.inert_list {
+fn write(t: &Totals, o: &mut Members<'_>) {
+    o.key("schema").string("shikra.totals/1");
+    o.key("sources").number(t.sources);
+    o.key("bytes").number(t.bytes);
+    o.key("events").number(t.events);
+    o.key("outside_time").number(t.outside_time);
+    o.key("first").time(t.span.map(|s: (Timestamp, Timestamp)| s.0));
+    o.key("last").time(t.span.map(|s| s.1));
+    o.key("unreadable").object(|o| t.trouble_counts.iter().for_each(|(k, n)| o.key(k).number(*n)));
+    o.key("troubles").array(|a| t.troubles.iter().for_each(|t| a.item().object(|o| write_trouble(t, o))));
+    o.key("rules").object(|o| {
+        o.key("ok").number(t.rules_ok);
+        o.key("partial").number(t.rules_partial);
+        o.key("rejected").number(t.rules_rejected);
+        o.key("unable_to_fire").array(|a| {
+            for (id, title) in &t.unable_to_fire {
                 a.item().object(|o| {
-                    o.key("id").string(&r.id);
-                    o.key("title").string(&r.title);
-                    o.key("path").string(&r.path);
-                    o.key("reason").string(&r.reason);
+                    o.key("id").string(id);
+                    o.key("title").string(title);
                 });
             }
         });
-        o.key("findings").object(|o| {
-            for (level, n) in Level::ALL.iter().zip(self.findings) {
-                o.key(level.as_str()).number(n);
-            }
-        });
-        o.key("interrupted").bool(self.interrupted);
-    }
+    });
+    o.key("findings").object(|o| {
+        for level in Level::ALL {
+            o.key(level.as_str()).number(t.findings.get(level).copied().unwrap_or(0));
+        }
+    });
+    o.key("limits").strings(&t.limits);
+    o.key("cancelled").bool(t.cancelled);
 }
 
 /// `file: corrupt-block at byte 4096: message`, safe for a terminal.
@@ -252,4 +176,54 @@ pub(crate) fn write_trouble(t: &Trouble, o: &mut Members<'_>) {
         None => o.key("record").null(),
     }
     o.key("message").string(&t.message);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shikra_input::TroubleKind;
+
+    fn totals() -> Totals {
+        Totals {
+            sources: 2,
+            bytes: 3 << 20,
+            events: 12_345,
+            troubles: vec![Trouble {
+                source: "a\x1b.evtx".into(),
+                kind: TroubleKind::CorruptBlock,
+                offset: Some(4096),
+                record: None,
+                message: "bad\nmagic".into(),
+            }],
+            trouble_counts: [("corrupt-block", 5)].into(),
+            rules_ok: 10,
+            rules_partial: 1,
+            rules_rejected: 2,
+            unable_to_fire: vec![("id\x1b".into(), "title\u{202e}".into())],
+            findings: [(Level::Low, 2), (Level::High, 1)].into(),
+            ..Totals::default()
+        }
+    }
+
+    #[test]
+    fn nothing_is_left_unsaid() {
+        let want = "read     12,345 events in 2 files, 3.0 MiB, 2.0 s (6,172 events/s)\n\
+                    not read 5 corrupt-block\n           \
+                    a\\x1b.evtx: corrupt-block at byte 4096: bad\\nmagic\n           \
+                    … and 4 more (-v names them)\n\
+                    rules    11 loaded, 1 of them partial, 2 rejected, 1 unable to fire on this data\n\
+                    findings 3: 1 high, 2 low\n";
+        assert_eq!(render(&totals(), &Style::default(), Some(2.0)), want);
+        let style = Style { verbose: true, ..Style::default() };
+        assert!(render(&totals(), &style, None).contains("title\\u{202e} (id\\x1b)"));
+        assert_eq!(findings_from(&totals(), Level::Medium), 1);
+    }
+
+    #[test]
+    fn json_says_the_same() {
+        let value: serde_json::Value = serde_json::from_str(&to_json(&totals())).unwrap();
+        assert_eq!(value["rules"]["unable_to_fire"][0]["id"], "id\x1b");
+        assert_eq!(value["unreadable"]["corrupt-block"], 5);
+        assert_eq!(value["findings"]["critical"], 0);
+    }
 }
