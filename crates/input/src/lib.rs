@@ -7,10 +7,24 @@
 //!
 //! A new format is one file and one line in [`FORMATS`]. What fields mean is left to `taxonomy`.
 
+mod convert;
 mod evtx;
+mod files;
 mod format;
+pub mod json;
+mod layout;
+mod limits;
+mod lines;
+mod paths;
+mod recognise;
+mod stream;
+#[cfg(test)]
+mod test_support;
+mod utf16;
+mod walk;
 
 pub use format::{Decode, Format, Head, Part, Sink, SourceInfo, Split, Trouble, TroubleKind};
+pub use walk::{Item, Options, Parts, estimate};
 
 /// All formats, most specific first: the first that recognises a file's head reads it.
-pub static FORMATS: &[&Format] = &[&evtx::FORMAT];
+pub static FORMATS: &[&Format] = &[&evtx::FORMAT, &json::NDJSON];

@@ -1,0 +1,151 @@
+//! Values that some producers write differently from Windows, brought back to how Windows renders them.
+
+use shikra_event::{Kind, Slot, Timestamp};
+
+/// How a value is brought to the form that the same field has in an EVTX record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) enum Convert {
+    /// As it is.
+    #[default]
+    Keep,
+    /// A null or an empty object stands for an element without content: no value at all.
+    NullIsMissing,
+    /// The name of a level (`Information`) to its number.
+    Level,
+    /// A GUID without braces gets them.
+    Braces,
+    /// Keywords written as a signed number to hexadecimal.
+    Keywords,
+    /// The display name of a provider to its name.
+    Provider,
+}
+
+impl Convert {
+    /// Converts `slot` in place; where new bytes are needed they are handed to `own` with their kind.
+    pub fn apply(self, slot: &mut Slot<'_>, own: impl FnOnce(Kind, Vec<u8>)) {
+        match self {
+            Convert::Keep => {}
+            Convert::NullIsMissing => {
+                if slot.kind == Kind::JSON_NULL || slot.kind == Kind::JSON_OBJECT {
+                    *slot = Slot::MISSING;
+                }
+            }
+            Convert::Level => {
+                if let Some(number) = level(slot.data) {
+                    *slot = Slot { kind: Kind::UTF8, data: number };
+                }
+            }
+            Convert::Braces => {
+                if is_bare_guid(slot.data) {
+                    own(slot.kind, [b"{", slot.data, b"}"].concat());
+                }
+            }
+            Convert::Keywords => {
+                let number = std::str::from_utf8(slot.data).ok().and_then(|t| t.parse::<i64>().ok());
+                if let Some(number) = number {
+                    own(Kind::UTF8, format!("{number:#x}").into_bytes());
+                }
+            }
+            Convert::Provider => {
+                if slot.data == SECURITY_DISPLAY.as_bytes() {
+                    *slot = Slot { kind: Kind::UTF8, data: SECURITY.as_bytes() };
+                }
+            }
+        }
+    }
+}
+
+/// Name under which Event Viewer shows the provider of the Security log.
+pub(crate) const SECURITY_DISPLAY: &str = "Microsoft Windows security auditing.";
+/// Its name.
+pub(crate) const SECURITY: &str = "Microsoft-Windows-Security-Auditing";
+
+fn level(name: &[u8]) -> Option<&'static [u8]> {
+    const LEVELS: [(&[u8], &[u8]); 7] = [
+        (b"information", b"4"),
+        (b"info", b"4"),
+        (b"warning", b"3"),
+        (b"error", b"2"),
+        (b"critical", b"1"),
+        (b"verbose", b"5"),
+        (b"informational", b"4"),
+    ];
+    LEVELS.iter().find(|(text, _)| name.eq_ignore_ascii_case(text)).map(|(_, number)| *number)
+}
+
+fn is_bare_guid(text: &[u8]) -> bool {
+    text.len() == 36
+        && text.iter().enumerate().all(|(i, b)| match i {
+            8 | 13 | 18 | 23 => *b == b'-',
+            _ => b.is_ascii_hexdigit(),
+        })
+}
+
+/// A point in time written as a number: seconds, milliseconds, microseconds or nanoseconds since 1970, or a
+/// FILETIME, told apart by their size (years 1973 to 5138).
+pub(crate) fn epoch(text: &str) -> Option<Timestamp> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let number: i64 = whole.parse().ok()?;
+    let scale = match number {
+        100_000_000..100_000_000_000 => return seconds(number, fraction),
+        100_000_000_000..100_000_000_000_000 => 1_000_000,
+        100_000_000_000_000..50_000_000_000_000_000 => 1_000,
+        50_000_000_000_000_000..1_000_000_000_000_000_000 => {
+            return Timestamp::from_filetime(number.unsigned_abs());
+        }
+        1_000_000_000_000_000_000.. => 1,
+        _ => return None,
+    };
+    number.checked_mul(scale).map(Timestamp)
+}
+
+fn seconds(whole: i64, fraction: &str) -> Option<Timestamp> {
+    let mut nanos = 0i64;
+    let mut scale = 100_000_000;
+    for digit in fraction.bytes().take(9) {
+        if !digit.is_ascii_digit() {
+            return None;
+        }
+        nanos += i64::from(digit - b'0') * scale;
+        scale /= 10;
+    }
+    whole.checked_mul(1_000_000_000)?.checked_add(nanos).map(Timestamp)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_every_epoch() {
+        let expected = Timestamp::parse("2020-10-22T01:54:25.123Z");
+        for text in ["1603331665.123", "1603331665123", "1603331665123000", "1603331665123000000"] {
+            assert_eq!(epoch(text), expected, "{text}");
+        }
+        assert_eq!(epoch("132478052651230000"), expected);
+        for text in ["", "12", "-5", "x", "1603331665.1x"] {
+            assert_eq!(epoch(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn guids_levels_keywords() {
+        let check = |convert: Convert, text: &str, expected: &str| {
+            let mut slot = Slot::utf8(text);
+            let mut made = None;
+            convert.apply(&mut slot, |_, bytes| made = Some(String::from_utf8(bytes).unwrap()));
+            assert_eq!(made.or_else(|| slot.to_text()).as_deref(), Some(expected));
+        };
+        check(
+            Convert::Braces,
+            "0197231E-005A-6928-A50B-000000000D00",
+            "{0197231E-005A-6928-A50B-000000000D00}",
+        );
+        check(Convert::Braces, "{x}", "{x}");
+        check(Convert::Level, "Information", "4");
+        check(Convert::Level, "4", "4");
+        check(Convert::Keywords, "-9223372036854775808", "0x8000000000000000");
+        check(Convert::Keywords, "0x80", "0x80");
+        check(Convert::Provider, "Microsoft Windows security auditing.", SECURITY);
+    }
+}
