@@ -3,6 +3,7 @@
 //! What findings look like is `output`'s; what is printed and when to exit, `cli`'s.
 
 pub mod finding;
+pub mod info;
 #[allow(dead_code)] // TEMP
 mod ordered;
 #[allow(dead_code)] // TEMP
