@@ -7,7 +7,8 @@ use shikra_event::Value;
 
 use crate::func::fold;
 use crate::{
-    CmpOp, Coerce, Expr, FieldRef, Fold, Multi, Names, Nulls, Op, Pattern, Regex, Scalar, Test, Truth, Words,
+    CmpOp, Coerce, Each, Expr, FieldRef, Fold, Multi, Names, Nulls, Op, Pattern, Regex, Scalar, Test, Truth,
+    Words,
 };
 
 /// Something with fields: an event under a taxonomy, a row of a relation.
@@ -18,6 +19,32 @@ pub trait Row {
     fn all_fields(&self) -> Vec<Value>;
     /// The values of all fields of a scheme whose name matches (names compared as they are).
     fn fields_like(&self, names: Names, pattern: &Pattern) -> Vec<Value>;
+    /// The value of a variable that an enclosing [`Each`] binds.
+    fn var(&self, _name: &str) -> Value {
+        Value::Missing
+    }
+}
+
+/// A row with variables bound.
+struct Bound<'r> {
+    row: &'r dyn Row,
+    vars: Vec<(&'r str, Value)>,
+}
+
+impl Row for Bound<'_> {
+    fn field(&self, field: &FieldRef) -> Value {
+        self.row.field(field)
+    }
+    fn all_fields(&self) -> Vec<Value> {
+        self.row.all_fields()
+    }
+    fn fields_like(&self, names: Names, pattern: &Pattern) -> Vec<Value> {
+        self.row.fields_like(names, pattern)
+    }
+    fn var(&self, name: &str) -> Value {
+        let bound = self.vars.iter().find(|(n, _)| *n == name);
+        bound.map_or_else(|| self.row.var(name), |(_, v)| v.clone())
+    }
 }
 
 /// The truth of an expression on a row.
@@ -57,7 +84,38 @@ pub fn scalar(s: &Scalar, row: &dyn Row) -> Value {
             Truth::False => Value::Bool(false),
             Truth::Unknown => Value::Null,
         },
+        Scalar::Var(name) => row.var(name),
+        Scalar::Each(e) => each(e, row),
     }
+}
+
+/// The number of elements that satisfy the condition; null where there is no list.
+fn each(e: &Each, row: &dyn Row) -> Value {
+    let list = scalar(&e.list, row);
+    let members: Vec<Value> = e.members.iter().map(|(_, m)| scalar(m, row)).collect();
+    let lengths = || members.iter().map(|m| m.elements().len()).filter(|n| *n > 0);
+    let (Some(least), Some(most)) = (lengths().min(), lengths().max()) else {
+        if list.is_null() {
+            return Value::Null;
+        }
+        let holds = |v: &&Value| {
+            let vars = vec![(&*e.var, (*v).clone())];
+            truth(&e.body, &Bound { row, vars }).holds()
+        };
+        return Value::I64(list.elements().iter().filter(holds).count() as i64);
+    };
+    // Members of elements: in step where they can be, else all values at once.
+    let in_step = least == most;
+    let rounds = if in_step { most } else { 1 };
+    let nth = |m: &Value, i| match in_step {
+        true => m.elements().get(i).cloned().unwrap_or_default(),
+        false => m.clone(),
+    };
+    let holds = |i: &usize| {
+        let vars = e.members.iter().zip(&members).map(|((n, _), m)| (&**n, nth(m, *i))).collect();
+        truth(&e.body, &Bound { row, vars }).holds()
+    };
+    Value::I64((0..rounds).filter(holds).count() as i64)
 }
 
 /// The truth of one comparison on a row.

@@ -127,6 +127,27 @@ pub enum Scalar {
     Case(Vec<(Expr, Scalar)>, Option<Box<Scalar>>),
     /// A truth as a value: true, false or null.
     Truth(Box<Expr>),
+    /// How many elements of a list satisfy a condition (EQL `arrayCount`, `arraySearch`).
+    Each(Box<Each>),
+    /// A variable bound by an enclosing [`Each`]: its name for the element itself, `name.member` for a member.
+    Var(Arc<str>),
+}
+
+/// A condition over the elements of a list, counted.
+///
+/// A list of objects is no list in a flat event: its members are fields of their own, each with the values of
+/// all elements. Members are then taken element by element where they have equally many values; where they
+/// have not, an element cannot be told from the next and each member is bound to all of its values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Each {
+    /// Name of the variable.
+    pub var: Arc<str>,
+    /// The list.
+    pub list: Scalar,
+    /// Members that the condition reads: the name it reads them by (`name.member`), and the values.
+    pub members: Vec<(Arc<str>, Scalar)>,
+    /// The condition, over [`Scalar::Var`]s and fields.
+    pub body: Expr,
 }
 
 impl Scalar {
@@ -326,7 +347,9 @@ impl Scalar {
                 }
             }
             Scalar::Truth(e) => e.tests(f),
-            Scalar::Field(_) | Scalar::AnyField | Scalar::FieldGlob(..) | Scalar::Lit(_) => {}
+            Scalar::Each(e) => e.body.tests(f),
+            Scalar::Field(_) | Scalar::AnyField | Scalar::FieldGlob(..) | Scalar::Lit(_) | Scalar::Var(_) => {
+            }
         }
     }
 
@@ -345,7 +368,12 @@ impl Scalar {
                 }
             }
             Scalar::Truth(e) => e.fields(f),
-            Scalar::AnyField | Scalar::FieldGlob(..) | Scalar::Lit(_) => {}
+            Scalar::Each(e) => {
+                e.list.fields(f);
+                e.members.iter().for_each(|(_, m)| m.fields(f));
+                e.body.fields(f);
+            }
+            Scalar::AnyField | Scalar::FieldGlob(..) | Scalar::Lit(_) | Scalar::Var(_) => {}
         }
     }
 }

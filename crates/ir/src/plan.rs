@@ -290,6 +290,20 @@ pub struct Lookup {
     pub only_new: bool,
 }
 
+/// Rows with a truth: whether their process descends from another's (see [`Plan::Lineage`]). For lineage that
+/// is negated or one of several alternatives.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mark {
+    /// Rows.
+    pub input: Box<Plan>,
+    /// The column made, true or false.
+    pub column: Arc<str>,
+    /// The ancestors.
+    pub of: Box<Plan>,
+    /// As in [`Plan::Lineage`].
+    pub depth: Option<u32>,
+}
+
 /// A tree of operators. The leaves are scans.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Plan {
@@ -340,6 +354,8 @@ pub enum Plan {
     /// Events whose process descends from one of the second plan's: `child of` (depth 1), `descendant of`
     /// (any depth), `event of` (depth 0).
     Lineage(Box<Plan>, Box<Plan>, Option<u32>),
+    /// A truth column that says of each row whether it so descends.
+    Mark(Box<Mark>),
     /// Unsupported, with the plan it would have worked on.
     Opaque(Option<Box<Plan>>, Opaque),
 }
@@ -382,6 +398,7 @@ impl Plan {
             Plan::Join(j) => vec![&j.left.1, &j.right.1],
             Plan::Union(v) => v.iter().collect(),
             Plan::Except(a, b, _) | Plan::Lineage(a, b, _) => vec![a, b],
+            Plan::Mark(m) => vec![&m.input, &m.of],
             Plan::Sort(s) => vec![&s.input],
             Plan::Dedup(d) => vec![&d.input],
             Plan::Lookup(l) => vec![&l.input],

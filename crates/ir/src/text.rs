@@ -31,6 +31,17 @@ pub fn scalar(s: &Scalar) -> String {
             format!("case({arms}; {})", other.as_ref().map_or("null".into(), |o| scalar(o)))
         }
         Scalar::Truth(e) => format!("truth({})", expr(e)),
+        Scalar::Var(name) => format!("${name}"),
+        Scalar::Each(e) => {
+            let members = e.members.iter().map(|(n, m)| format!("; ${n}={}", scalar(m)));
+            format!(
+                "each(${} of {}{}: {})",
+                e.var,
+                scalar(&e.list),
+                members.collect::<String>(),
+                expr(&e.body)
+            )
+        }
     }
 }
 
@@ -86,6 +97,7 @@ fn write_plan(p: &Plan, depth: usize, out: &mut String) {
         Plan::Agg(a) => format!("agg {}", agg_line(a)),
         Plan::WindowAgg(a) => format!("window-agg {}", agg_line(a)),
         Plan::Lineage(_, _, d) => format!("lineage depth={d:?}"),
+        Plan::Mark(m) => format!("mark {} depth={:?}", m.column, m.depth),
         Plan::Unnest(_, f) => format!("unnest {}:{}", f.names.as_str(), f.name),
         Plan::Bucket(_, f, w, to) => format!("bucket {}:{} by {w} as {to}", f.names.as_str(), f.name),
         Plan::Extract(_, e) => format!("extract {e:?}"),

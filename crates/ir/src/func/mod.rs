@@ -1,12 +1,16 @@
 //! Scalar functions: one table for all languages. A language lowers its `length`, `len` or `strlen` to the
 //! one entry that means it; where two languages differ in meaning there are two entries.
 //!
-//! A new function is one entry in [`FUNCS`]. Arguments arrive evaluated; unless an entry says otherwise, a
+//! A new function is one entry in a table of [`FUNCS`], in the file of its theme. Arguments arrive evaluated; unless an entry says otherwise, a
 //! null argument has already made the result null.
 
 use shikra_event::Value;
 
 use crate::{Fold, Scalar, Words};
+
+mod arith;
+mod lists;
+mod strings;
 
 /// An entry of [`FUNCS`].
 pub struct FuncDef {
@@ -69,7 +73,7 @@ impl Call {
 }
 
 /// All functions, in tables by theme.
-pub static FUNCS: &[&[FuncDef]] = &[CORE];
+pub static FUNCS: &[&[FuncDef]] = &[CORE, arith::TABLE, strings::TABLE, lists::TABLE];
 
 const CORE: &[FuncDef] = &[
     FuncDef { name: "length", arity: (1, 1), takes_null: false, eval: length },
@@ -90,6 +94,26 @@ fn lower(args: &[Value], _: &Words) -> Value {
 
 fn upper(args: &[Value], _: &Words) -> Value {
     args[0].to_text().map_or(Value::Null, |t| Value::str(t.to_uppercase()))
+}
+
+/// A function of one value over each value of a list.
+fn each(value: &Value, f: impl Fn(&Value) -> Value) -> Value {
+    match value {
+        Value::List(v) => Value::List(v.iter().map(f).collect()),
+        one => f(one),
+    }
+}
+
+/// A function of two values over each pair of values of two lists.
+fn pairwise(left: &Value, right: &Value, f: impl Fn(&Value, &Value) -> Value) -> Value {
+    match (left, right) {
+        (Value::List(l), r) => {
+            let pairs = l.iter().flat_map(|a| r.elements().iter().map(move |b| (a, b)));
+            Value::List(pairs.map(|(a, b)| f(a, b)).collect())
+        }
+        (l, Value::List(r)) => Value::List(r.iter().map(|b| f(l, b)).collect()),
+        (l, r) => f(l, r),
+    }
 }
 
 /// `text` under a case folding: what both sides of every folded comparison pass through.
