@@ -9,6 +9,8 @@
 //! [`Style`] what is at its other end.
 
 pub mod escape;
+pub mod explain;
+pub mod info;
 pub mod totals;
 
 mod csv;
