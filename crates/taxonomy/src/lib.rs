@@ -2,58 +2,152 @@
 //!
 //! Rules name fields and log sources in the words of a scheme ([`shikra_ir::Names`]); events carry the names
 //! of their form. [`Taxonomy`] answers, per shape, which slot a field means and how its value is derived
-//! ([`Binding`]), and which shapes a log source admits ([`Selector`]). All knowledge is in data files.
+//! ([`Binding`]), and which shapes a log source admits ([`Selector`]). All knowledge is in data files, whose
+//! format `data/taxonomy/README.md` describes.
 //!
 //! This crate reads no events and evaluates no predicates.
 
+mod argv;
 mod binding;
+mod derive;
+mod events;
+mod facts;
+mod fields;
+mod nearest;
 mod selector;
+mod sources;
+mod table;
 
-pub use binding::{Binding, Derive};
+pub use binding::Binding;
+pub use derive::Derive;
 pub use selector::{Alternative, Selector, UnknownLogSource};
+pub use table::{TableError, TableErrorKind};
 
 use shikra_event::Shape;
 use shikra_ir::{FieldRef, LogSource, Names};
 
+use events::Logs;
+use facts::Facts;
+use fields::{Fields, Of};
+use sources::Sources;
+use table::Row;
+
 /// The tables, loaded. Immutable; share it.
 #[derive(Debug, Default)]
-pub struct Taxonomy {}
+pub struct Taxonomy {
+    logs: Logs,
+    sources: Sources,
+    fields: Fields,
+    facts: Facts,
+}
+
+/// What a table file is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableKind {
+    /// Names of logs and sets of events.
+    Logs,
+    /// Log sources of rules.
+    Sources,
+    /// Field names of rules.
+    Fields,
+    /// Which fields each event carries.
+    Facts,
+}
+
+macro_rules! table {
+    ($kind:ident, $file:literal) => {
+        (TableKind::$kind, $file, include_str!(concat!("../../../data/taxonomy/", $file)))
+    };
+}
+
+/// The tables that ship with the program: kind, file name, text. Those that others refer to come first.
+pub static TABLES: &[(TableKind, &str, &str)] = &[
+    table!(Logs, "logs.txt"),
+    table!(Sources, "sources-sigma.txt"),
+    table!(Fields, "fields-sigma.txt"),
+    table!(Facts, "events.txt"),
+];
 
 impl Taxonomy {
-    /// The tables that ship with the program.
+    /// The tables that ship with the program. A test holds that they have no errors.
     pub fn embedded() -> Taxonomy {
-        Taxonomy::default()
+        Taxonomy::load(TABLES).0
+    }
+
+    /// Reads tables. What cannot be read is told and left out.
+    pub fn load(tables: &[(TableKind, &str, &str)]) -> (Taxonomy, Vec<TableError>) {
+        let mut taxonomy = Taxonomy::default();
+        let mut errors = Vec::new();
+        for (kind, file, text) in tables {
+            for row in table::rows(file, text, &mut errors) {
+                if let Err(kind) = taxonomy.add(*kind, &row) {
+                    errors.push(TableError { file: (*file).to_owned(), line: row.line, kind });
+                }
+            }
+        }
+        (taxonomy, errors)
+    }
+
+    fn add(&mut self, kind: TableKind, row: &Row<'_>) -> Result<(), TableErrorKind> {
+        match kind {
+            TableKind::Logs => self.logs.add(row),
+            TableKind::Sources => self.sources.add(row, &self.logs),
+            TableKind::Fields => self.fields.add(row, &self.logs),
+            TableKind::Facts => self.facts.add(row, &self.logs),
+        }
     }
 
     /// What a field means in events of a shape.
     pub fn bind(&self, shape: &Shape, field: &FieldRef) -> Binding {
-        match shape.positions(&field.name) {
-            [] => Binding::Absent,
-            slots => Binding::Slots { slots: slots.to_vec(), derive: Vec::new() },
-        }
+        self.on(shape).bind(field)
+    }
+
+    /// The names that a shape answers to: for binding many fields to one shape.
+    pub fn on<'a>(&'a self, shape: &'a Shape) -> Answers<'a> {
+        Answers { taxonomy: self, of: Of { shape, key: self.logs.key(shape) } }
     }
 
     /// Every field of a scheme that a shape can answer, with its binding: for wildcards in field names. Names
-    /// that several tables give are answered once.
-    pub fn fields(&self, shape: &Shape, _names: Names) -> Vec<(String, Binding)> {
-        let bind = |n: &shikra_event::Name| Binding::Slots {
-            slots: shape.positions(n).to_vec(),
-            derive: Vec::new(),
-        };
-        shape.fields().iter().map(|n| (n.to_string(), bind(n))).collect()
+    /// that several tables give are answered once. Sorted by name.
+    pub fn fields(&self, shape: &Shape, names: Names) -> Vec<(String, Binding)> {
+        let of = self.on(shape).of;
+        let own = shape.fields().iter().map(|n| (n.to_string(), self.fields.bind(of, names, n)));
+        let mut all: Vec<(String, Binding)> = own.chain(self.fields.answers(of, names)).collect();
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        all.dedup_by(|a, b| a.0 == b.0);
+        all
     }
 
-    /// Which events a log source means.
+    /// Which events a log source means. One that is known but no Windows telemetry (`product: okta`) admits
+    /// only documents of that product.
     ///
     /// # Errors
     /// Where the tables do not know it: the rule can then never fire, and is told so.
-    pub fn select(&self, _source: &LogSource) -> Result<Selector, UnknownLogSource> {
-        Ok(Selector::everything())
+    pub fn select(&self, source: &LogSource) -> Result<Selector, UnknownLogSource> {
+        self.sources.find(source).map(|s| s.selector)
     }
 
     /// Whether some event that `source` admits can have `field`; none where nothing is known of its fields.
     /// For lints: a false answer means that a test of the field there can never hold.
-    pub fn can_have(&self, _source: &LogSource, _field: &FieldRef) -> Option<bool> {
-        None
+    pub fn can_have(&self, source: &LogSource, field: &FieldRef) -> Option<bool> {
+        let source = self.sources.find(source).ok()?;
+        if !source.bounded {
+            return None;
+        }
+        self.facts.can_have(&source.events, |shape| !self.bind(shape, field).is_absent())
+    }
+}
+
+/// The names that one shape answers to.
+#[derive(Clone, Copy)]
+pub struct Answers<'a> {
+    taxonomy: &'a Taxonomy,
+    of: Of<'a>,
+}
+
+impl Answers<'_> {
+    /// What a field means in events of the shape.
+    pub fn bind(&self, field: &FieldRef) -> Binding {
+        self.taxonomy.fields.bind(self.of, field.names, &field.name)
     }
 }

@@ -1,0 +1,309 @@
+//! Fields: rows that say what a name of a scheme means, and their resolution on a shape.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use shikra_event::{Form, Shape, Value};
+use shikra_ir::Names;
+
+use crate::events::{EventKey, EventRef, Logs};
+use crate::table::{Row, TableErrorKind as Kind, split_outside};
+use crate::{Binding, Derive};
+
+/// Field rows of all schemes.
+#[derive(Debug, Default)]
+pub(crate) struct Fields {
+    schemes: HashMap<Names, Scheme>,
+}
+
+#[derive(Debug, Default)]
+struct Scheme {
+    /// By name; Sigma's in lower case.
+    rows: HashMap<String, Vec<Meaning>>,
+    /// Prefix before the names of the event's own fields: `winlog.event_data.`.
+    prefixes: Vec<String>,
+}
+
+/// One row.
+#[derive(Debug)]
+struct Meaning {
+    scope: Scope,
+    overrides: bool,
+    name: String,
+    source: Source,
+}
+
+/// Where a row holds. The order is that of precedence.
+#[derive(Clone, Debug, PartialEq)]
+enum Scope {
+    Events(Vec<EventRef>),
+    Form(Form),
+    Any,
+}
+
+/// Right side of a row.
+#[derive(Clone, Debug, PartialEq)]
+enum Source {
+    Field(String, Vec<Derive>),
+    Const(Value),
+    /// The first that the shape has.
+    First(Vec<Source>),
+    /// All that the shape has.
+    All(Vec<Source>),
+    Joined {
+        separator: Arc<str>,
+        parts: Vec<(Arc<str>, Source)>,
+        derive: Vec<Derive>,
+    },
+}
+
+/// A shape, with which event it is.
+#[derive(Clone, Copy)]
+pub(crate) struct Of<'s> {
+    pub shape: &'s Shape,
+    pub key: EventKey,
+}
+
+impl Fields {
+    /// Takes in a row: section `scheme any`, `scheme ecs`, `scheme windows` or `scheme events…`.
+    pub fn add(&mut self, row: &Row<'_>, logs: &Logs) -> Result<(), Kind> {
+        let (names, scope) = row.section.split_once(' ').unwrap_or((row.section, "any"));
+        let names = Names::ALL.iter().find(|n| n.as_str() == names);
+        let Some(names) = names else { return Err(Kind::Section(row.section.to_owned())) };
+        let scope = match scope.trim() {
+            "any" => Scope::Any,
+            "ecs" => Scope::Form(Form::Ecs),
+            "windows" => Scope::Form(Form::Windows),
+            "other" => Scope::Form(Form::Other),
+            events => Scope::Events(logs.refs(events)?),
+        };
+        let scheme = self.schemes.entry(*names).or_default();
+        if let Some(prefix) = row.key.strip_suffix('*') {
+            scheme.prefixes.push(prefix.to_owned());
+            return Ok(());
+        }
+        let (overrides, source) = (row.overrides, Source::parse(&row.value)?);
+        let meanings = scheme.rows.entry(key_of(*names, row.key)).or_default();
+        if meanings.iter().any(|m| m.scope == scope) {
+            return Err(Kind::Duplicate(row.key.to_owned()));
+        }
+        let at = meanings.partition_point(|m| m.scope.rank() <= scope.rank());
+        meanings.insert(at, Meaning { scope, overrides, name: row.key.to_owned(), source });
+        Ok(())
+    }
+
+    /// What a name of a scheme means on a shape.
+    pub fn bind(&self, of: Of<'_>, names: Names, name: &str) -> Binding {
+        if matches!(names, Names::Raw | Names::Column) {
+            return exact(of.shape, name);
+        }
+        let scheme = self.schemes.get(&names);
+        let key = key_of(names, name);
+        let meanings = scheme.and_then(|s| s.rows.get(&key)).map_or(&[][..], Vec::as_slice);
+        let here = || meanings.iter().filter(|m| m.scope.holds(of));
+        let instead = here().filter(|m| m.overrides).map(|m| self.resolve(of, names, &m.source));
+        let own = std::iter::once_with(|| identity(of.shape, names, name));
+        let prefixed =
+            scheme.into_iter().flat_map(|s| &s.prefixes).filter_map(|p| name.strip_prefix(p.as_str()));
+        let meant = here().map(|m| self.resolve(of, names, &m.source));
+        let prefixed = prefixed.map(|rest| exact(of.shape, rest));
+        let mut all = instead.chain(own).chain(prefixed).chain(meant);
+        all.find(|b| !b.is_absent()).unwrap_or(Binding::Absent)
+    }
+
+    /// Every name of a scheme that the shape can answer by its rows or prefixes; identities are left out.
+    pub fn answers(&self, of: Of<'_>, names: Names) -> Vec<(String, Binding)> {
+        let Some(scheme) = self.schemes.get(&names) else { return Vec::new() };
+        let mut all: Vec<(String, Binding)> = Vec::new();
+        for meanings in scheme.rows.values() {
+            let Some(first) = meanings.iter().find(|m| m.scope.holds(of)) else { continue };
+            all.push((first.name.clone(), self.bind(of, names, &first.name)));
+        }
+        for prefix in &scheme.prefixes {
+            let own = of.shape.fields().iter().filter(|n| !n.contains('.'));
+            all.extend(own.map(|n| (format!("{prefix}{n}"), exact(of.shape, n))));
+        }
+        all.retain(|(_, b)| !b.is_absent());
+        all
+    }
+
+    /// Right sides name fields as events do where the scheme is Sigma's (the tables' common tongue), and in
+    /// Sigma's words elsewhere; so this goes at most one step deep.
+    fn resolve(&self, of: Of<'_>, names: Names, source: &Source) -> Binding {
+        match source {
+            Source::Const(v) => Binding::Const(v.clone()),
+            Source::Field(name, derive) => match names {
+                Names::Sigma => exact(of.shape, name),
+                _ => self.bind(of, Names::Sigma, name),
+            }
+            .then(derive),
+            Source::First(all) => {
+                let found = all.iter().map(|s| self.resolve(of, names, s)).find(|b| !b.is_absent());
+                found.unwrap_or(Binding::Absent)
+            }
+            Source::All(all) => {
+                let mut found: Vec<Binding> = all.iter().map(|s| self.resolve(of, names, s)).collect();
+                found.retain(|b| !b.is_absent());
+                match found.len() {
+                    0 => Binding::Absent,
+                    1 => found.remove(0),
+                    _ => constants(&found).unwrap_or(Binding::All(found)),
+                }
+            }
+            Source::Joined { separator, parts, derive } => {
+                let found = parts.iter().map(|(prefix, s)| (prefix.clone(), self.resolve(of, names, s)));
+                let parts: Vec<_> = found.filter(|(_, b)| !b.is_absent()).collect();
+                if parts.is_empty() {
+                    return Binding::Absent;
+                }
+                Binding::Joined { separator: separator.clone(), parts, derive: derive.clone() }
+            }
+        }
+    }
+}
+
+/// Several constants are one list.
+fn constants(all: &[Binding]) -> Option<Binding> {
+    let value = |b: &Binding| match b {
+        Binding::Const(v) => Some(v.elements().to_vec()),
+        _ => None,
+    };
+    let values: Option<Vec<Vec<Value>>> = all.iter().map(value).collect();
+    Some(Binding::Const(Value::List(values?.into_iter().flatten().collect())))
+}
+
+/// Only Sigma's names are compared in any case.
+fn key_of(names: Names, name: &str) -> String {
+    match names {
+        Names::Sigma => name.to_ascii_lowercase(),
+        _ => name.to_owned(),
+    }
+}
+
+fn exact(shape: &Shape, name: &str) -> Binding {
+    match shape.positions(name) {
+        [] => Binding::Absent,
+        slots => Binding::Slots { slots: slots.to_vec(), derive: Vec::new() },
+    }
+}
+
+/// The field of that very name. For Sigma, else in another case, else but for blanks and underscores.
+fn identity(shape: &Shape, names: Names, name: &str) -> Binding {
+    let own = exact(shape, name);
+    if names != Names::Sigma || !own.is_absent() {
+        return own;
+    }
+    let like = |same: fn(&str, &str) -> bool| shape.fields().iter().find(|n| same(n, name));
+    let found = like(str::eq_ignore_ascii_case).or_else(|| like(|a, b| letters(a).eq(letters(b))));
+    found.map_or(Binding::Absent, |n| exact(shape, n))
+}
+
+/// A name without blanks and underscores, in lower case.
+fn letters(name: &str) -> impl Iterator<Item = u8> {
+    name.bytes().filter(|b| !matches!(b, b' ' | b'_')).map(|b| b.to_ascii_lowercase())
+}
+
+impl Scope {
+    fn rank(&self) -> u8 {
+        match self {
+            Scope::Events(refs) if refs.iter().all(|r| !r.ids.is_empty()) => 0,
+            Scope::Events(_) => 1,
+            Scope::Form(_) => 2,
+            Scope::Any => 3,
+        }
+    }
+
+    fn holds(&self, of: Of<'_>) -> bool {
+        match self {
+            Scope::Events(refs) => refs.iter().any(|r| r.means(of.key)),
+            Scope::Form(form) => of.shape.form() == *form,
+            Scope::Any => true,
+        }
+    }
+}
+
+impl Source {
+    /// Reads `A|derive / B + "constant"`: ` / ` is the first that is there, ` + ` all that are.
+    fn parse(text: &str) -> Result<Source, Kind> {
+        let mut parts: Vec<Source> =
+            split_outside(text, " / ").into_iter().map(Source::parse_all).collect::<Result<_, Kind>>()?;
+        Ok(if parts.len() == 1 { parts.remove(0) } else { Source::First(parts) })
+    }
+
+    fn parse_all(text: &str) -> Result<Source, Kind> {
+        let mut parts: Vec<Source> =
+            split_outside(text, " + ").into_iter().map(Source::parse_one).collect::<Result<_, Kind>>()?;
+        Ok(if parts.len() == 1 { parts.remove(0) } else { Source::All(parts) })
+    }
+
+    fn parse_one(text: &str) -> Result<Source, Kind> {
+        let bad = || Kind::Value(text.to_owned());
+        let mut pieces = split_outside(text, "|").into_iter();
+        let name = pieces.next().filter(|n| !n.is_empty()).ok_or_else(bad)?;
+        let derive: Vec<Derive> = pieces.map(derivation).collect::<Result<_, Kind>>()?;
+        if let Some(constant) = name.strip_prefix('"') {
+            return Ok(Source::Const(Value::str(constant.strip_suffix('"').ok_or_else(bad)?)));
+        }
+        if let Ok(number) = name.parse::<i64>() {
+            return Ok(Source::Const(Value::I64(number)));
+        }
+        match name.strip_prefix("join(").map(|inner| inner.strip_suffix(')')) {
+            Some(inner) => Source::parse_join(inner.ok_or_else(bad)?, derive),
+            None => Ok(Source::Field(name.to_owned(), derive)),
+        }
+    }
+
+    /// `separator; "prefix" field; field`.
+    fn parse_join(text: &str, derive: Vec<Derive>) -> Result<Source, Kind> {
+        let mut items = split_outside(text, ";").into_iter();
+        let separator = items.next().unwrap_or("").into();
+        let part = |item: &str| -> Result<(Arc<str>, Source), Kind> {
+            let prefixed = item.strip_prefix('"').and_then(|i| i.split_once('"'));
+            let (prefix, field) = prefixed.unwrap_or(("", item));
+            Ok((prefix.into(), Source::parse(field.trim())?))
+        };
+        let parts = items.map(part).collect::<Result<_, Kind>>()?;
+        Ok(Source::Joined { separator, parts, derive })
+    }
+}
+
+/// Reads `basename`, `hash(md5)`, `map(a: b, c: d)`.
+fn derivation(text: &str) -> Result<Derive, Kind> {
+    let (name, argument) = match text.split_once('(') {
+        Some((name, rest)) => (name.trim(), rest.strip_suffix(')').unwrap_or(rest).trim()),
+        None => (text, ""),
+    };
+    Ok(match name {
+        "basename" => Derive::BaseName,
+        "dirname" => Derive::DirName,
+        "extension" => Derive::Extension,
+        "args" => Derive::Args,
+        "hash" => Derive::Hash(argument.into()),
+        "user" => Derive::User,
+        "domain" => Derive::Domain,
+        "lower" => Derive::Lower,
+        "hex" => Derive::HexNumber,
+        "number" => Derive::Number,
+        "nobraces" => Derive::NoBraces,
+        "map" => Derive::Map(pairs(argument)?),
+        "hive" => Derive::RegistryHive,
+        "key" => Derive::RegistryKey,
+        "value" => Derive::RegistryValue,
+        "regpath" => Derive::RegistryPath,
+        "regdata" => Derive::RegistryData,
+        "regtype" => Derive::RegistryType,
+        "dword" => Derive::Dword,
+        "line" => Derive::Line(argument.into()),
+        "split" => Derive::Split(argument.into()),
+        "address" => Derive::Address,
+        other => return Err(Kind::UnknownDerive(other.to_owned())),
+    })
+}
+
+fn pairs(text: &str) -> Result<Arc<[(String, String)]>, Kind> {
+    let pair = |p: &str| {
+        let (k, v) = p.split_once(": ").ok_or_else(|| Kind::Value(p.to_owned()))?;
+        Ok((k.trim().to_owned(), v.trim().to_owned()))
+    };
+    text.split(',').map(pair).collect::<Result<Vec<_>, Kind>>().map(Arc::from)
+}

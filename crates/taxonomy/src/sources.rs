@@ -1,0 +1,360 @@
+//! Log sources: rows of keys, and the events each means.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use shikra_event::Form;
+use shikra_ir::{Expr, LogSource, Names, Op, Part, Pattern, Scalar, Test, Words};
+
+use crate::events::{EventRef, Logs};
+use crate::nearest::nearest;
+use crate::table::{Row, TableErrorKind as Kind, split_outside, words};
+use crate::{Alternative, Selector, UnknownLogSource};
+
+type Keys = BTreeMap<String, String>;
+
+/// Log sources of all schemes.
+#[derive(Debug, Default)]
+pub(crate) struct Sources {
+    schemes: HashMap<Names, Scheme>,
+}
+
+/// Log sources of one scheme.
+#[derive(Debug, Default)]
+struct Scheme {
+    rows: HashMap<Keys, Source>,
+    /// Index patterns, as written in the table, with what each means.
+    indices: Vec<(String, Source)>,
+    /// Keys that some row has; others mean nothing to the taxonomy.
+    known_keys: HashSet<String>,
+}
+
+/// What a row means: the selector, and the events it names for look-ups of their fields.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Source {
+    pub selector: Selector,
+    /// Events of Windows logs; of those without ids, all.
+    pub events: Vec<EventRef>,
+    /// Whether `events` is all that the selector admits, but for documents of other forms.
+    pub bounded: bool,
+}
+
+impl Sources {
+    /// Takes in a row: section `scheme key value…`, key `key value…` or `*` for the section alone; in a
+    /// section `scheme indices`, the key is an index pattern.
+    pub fn add(&mut self, row: &Row<'_>, logs: &Logs) -> Result<(), Kind> {
+        let mut section = words(row.section).into_iter();
+        let names = section.next().unwrap_or("");
+        let names = Names::ALL.iter().find(|n| n.as_str() == names);
+        let Some(names) = names else { return Err(Kind::Section(row.section.to_owned())) };
+        let source = source(&row.value, logs, *names)?;
+        let scheme = self.schemes.entry(*names).or_default();
+        let mut pairs: Vec<&str> = section.collect();
+        if pairs == ["indices"] {
+            scheme.indices.push((row.key.trim_matches('"').to_lowercase(), source));
+            return Ok(());
+        }
+        if row.key != "*" {
+            pairs.extend(words(row.key));
+        }
+        if !pairs.len().is_multiple_of(2) {
+            return Err(Kind::Value(row.key.to_owned()));
+        }
+        let keys: Keys = pairs.chunks_exact(2).map(|p| (p[0].to_lowercase(), p[1].to_lowercase())).collect();
+        scheme.known_keys.extend(keys.keys().cloned());
+        match scheme.rows.insert(keys, source) {
+            None => Ok(()),
+            Some(_) => Err(Kind::Duplicate(row.key.to_owned())),
+        }
+    }
+
+    /// What a log source means.
+    pub fn find(&self, source: &LogSource) -> Result<Source, UnknownLogSource> {
+        let Some(scheme) = self.schemes.get(&source.names) else { return Ok(Source::everything()) };
+        let keys: Keys = source
+            .keys
+            .iter()
+            .filter(|(k, _)| scheme.known_keys.contains(*k))
+            .map(|(k, v)| (k.clone(), v.trim().to_lowercase()))
+            .collect();
+        let by_keys = scheme.by_keys(&keys)?;
+        if source.indices.is_empty() {
+            return Ok(by_keys);
+        }
+        Ok(by_keys.and(&scheme.by_indices(&source.indices)))
+    }
+}
+
+impl Scheme {
+    fn by_keys(&self, keys: &Keys) -> Result<Source, UnknownLogSource> {
+        if keys.is_empty() {
+            return Ok(self.rows.get(keys).cloned().unwrap_or_else(Source::everything));
+        }
+        if let Some(found) = self.rows.get(keys) {
+            return Ok(found.clone());
+        }
+        match self.combined(keys) {
+            Err(_) if !keys.contains_key("product") && self.known_keys.contains("product") => {
+                self.any_product(keys)
+            }
+            other => other,
+        }
+    }
+
+    /// The meeting of the rows that together name every key.
+    fn combined(&self, keys: &Keys) -> Result<Source, UnknownLogSource> {
+        let within = |row: &Keys| row.iter().all(|(k, v)| keys.get(k) == Some(v));
+        let matching: Vec<(&Keys, &Source)> = self.rows.iter().filter(|(row, _)| within(row)).collect();
+        for (key, value) in keys {
+            if !matching.iter().any(|(row, _)| row.contains_key(key)) {
+                return self.unknown(keys, key, value);
+            }
+        }
+        let wider = |row: &Keys| {
+            matching
+                .iter()
+                .any(|(other, _)| other.len() > row.len() && row.keys().all(|k| other.contains_key(k)))
+        };
+        let mut narrow: Vec<_> = matching.iter().filter(|(row, _)| !wider(row)).collect();
+        narrow.sort_by_key(|(row, _)| *row);
+        Ok(narrow.into_iter().fold(Source::everything(), |all, (_, source)| all.and(source)))
+    }
+
+    /// A log source that names no product means that of every product which has it.
+    fn any_product(&self, keys: &Keys) -> Result<Source, UnknownLogSource> {
+        let mut products: Vec<&String> = self.rows.keys().filter_map(|row| row.get("product")).collect();
+        products.sort();
+        products.dedup();
+        let mut found: Option<Source> = None;
+        let mut nearest = None;
+        for product in products {
+            let mut with = keys.clone();
+            with.insert("product".to_owned(), product.clone());
+            let named = self.rows.keys().any(|row| {
+                row.len() > 1
+                    && row.get("product") == Some(product)
+                    && row.iter().all(|(k, v)| with.get(k) == Some(v))
+            });
+            match self.combined(&with) {
+                Ok(source) if named => match &mut found {
+                    Some(all) => all.or(source),
+                    None => found = Some(source),
+                },
+                Ok(_) => {}
+                Err(e) => nearest = nearest.or(e.nearest),
+            }
+        }
+        found.ok_or_else(|| UnknownLogSource { what: said(keys), nearest })
+    }
+
+    /// A value that no row has. A product other than Windows may have logs that the tables do not list.
+    fn unknown(&self, keys: &Keys, key: &str, value: &str) -> Result<Source, UnknownLogSource> {
+        let product = keys.get("product").filter(|_| key != "product");
+        let ours = |row: &&Keys| product.is_none_or(|p| row.get("product").is_none_or(|r| r == p));
+        let pairs = || self.rows.keys().filter(ours).flatten().filter(|(k, _)| *k != "product");
+        let mut known: Vec<&str> =
+            self.rows.keys().filter(ours).filter_map(|row| row.get(key)).map(String::as_str).collect();
+        known.sort_unstable();
+        let elsewhere = || pairs().find(|(_, v)| *v == value).map(|(k, v)| format!("{k}: {v}"));
+        let nearest = nearest(value, known).or_else(elsewhere);
+        if nearest.is_none() && product.is_some_and(|p| p != "windows") {
+            return Ok(Source::nothing());
+        }
+        let mut what = format!("{key} {value:?}");
+        if let Some(product) = product {
+            what.push_str(&format!(" of product {product:?}"));
+        }
+        Err(UnknownLogSource { what, nearest })
+    }
+
+    /// The union of what the patterns mean. A pattern that no row knows means nothing of Windows.
+    fn by_indices(&self, patterns: &[String]) -> Source {
+        let mut all = Source::nothing();
+        for pattern in patterns {
+            let pattern = pattern.to_lowercase();
+            let name =
+                pattern.rsplit(':').next().unwrap_or("").trim_end_matches('*').trim_end_matches(['-', '.']);
+            if name.is_empty() {
+                return Source::everything();
+            }
+            let exact = self.indices.iter().filter(|(known, _)| name.starts_with(known.as_str()));
+            match exact.max_by_key(|(known, _)| known.len()) {
+                Some((_, source)) => all.or(source.clone()),
+                // `logs-*` means every row that begins so.
+                None => {
+                    let wider = self.indices.iter().filter(|(known, _)| known.starts_with(name));
+                    wider.for_each(|(_, source)| all.or(source.clone()));
+                }
+            }
+        }
+        all
+    }
+}
+
+fn said(keys: &Keys) -> String {
+    let parts: Vec<String> = keys.iter().map(|(k, v)| format!("{k} {v:?}")).collect();
+    parts.join(", ")
+}
+
+impl Source {
+    fn everything() -> Source {
+        Source { selector: Selector::everything(), events: Vec::new(), bounded: false }
+    }
+
+    fn nothing() -> Source {
+        Source::default()
+    }
+
+    /// What both admit.
+    fn and(&self, other: &Source) -> Source {
+        let both = |a: &Alternative| -> Vec<Alternative> {
+            other.selector.any_of.iter().filter_map(|b| a.and(b)).collect()
+        };
+        let selector = Selector { any_of: self.selector.any_of.iter().flat_map(both).collect() };
+        let (events, bounded) = match (self.bounded, other.bounded) {
+            (true, true) => (meet(&self.events, &other.events), true),
+            (true, false) => (self.events.clone(), true),
+            (false, true) => (other.events.clone(), true),
+            (false, false) => (Vec::new(), false),
+        };
+        Source { selector, events, bounded }
+    }
+
+    /// What either admits.
+    fn or(&mut self, other: Source) {
+        self.bounded = other.bounded && (self.bounded || self.selector.any_of.is_empty());
+        for alternative in other.selector.any_of {
+            if !self.selector.any_of.contains(&alternative) {
+                self.selector.any_of.push(alternative);
+            }
+        }
+        self.events.extend(other.events);
+    }
+}
+
+fn meet(a: &[EventRef], b: &[EventRef]) -> Vec<EventRef> {
+    let pairs = a.iter().flat_map(|x| b.iter().filter(|y| y.log == x.log).map(move |y| (x, y)));
+    let common = pairs.filter_map(|(x, y)| {
+        let ids = common(&x.ids, &y.ids)?;
+        Some(EventRef { log: x.log, ids })
+    });
+    common.collect()
+}
+
+/// The common part of two lists, where an empty one means all; none where they have none.
+fn common<T: Clone + PartialEq>(a: &[T], b: &[T]) -> Option<Vec<T>> {
+    match (a, b) {
+        ([], all) | (all, []) => Some(all.to_vec()),
+        _ => {
+            let both: Vec<T> = a.iter().filter(|x| b.contains(x)).cloned().collect();
+            if both.is_empty() { None } else { Some(both) }
+        }
+    }
+}
+
+impl Alternative {
+    /// What both admit, if anything.
+    fn and(&self, other: &Alternative) -> Option<Alternative> {
+        let lower = |v: &[String]| -> Vec<String> { v.iter().map(|s| s.to_ascii_lowercase()).collect() };
+        let names = |a: &[String], b: &[String]| match (a, b) {
+            ([], all) | (all, []) => Some(all.to_vec()),
+            _ => common(&lower(a), &lower(b)),
+        };
+        let when: Vec<Expr> = self.when.iter().chain(&other.when).cloned().collect();
+        Some(Alternative {
+            forms: common(&self.forms, &other.forms)?,
+            providers: names(&self.providers, &other.providers)?,
+            channels: names(&self.channels, &other.channels)?,
+            event_ids: common(&self.event_ids, &other.event_ids)?,
+            when: if when.is_empty() { None } else { Some(Expr::and(when)) },
+        })
+    }
+}
+
+/// Reads `refs where name=value & name!=value | refs …`; `none` is nothing.
+fn source(text: &str, logs: &Logs, names: Names) -> Result<Source, Kind> {
+    let mut out = Source { bounded: true, ..Source::default() };
+    if text == "none" {
+        return Ok(Source::nothing());
+    }
+    for part in split_outside(text, " | ") {
+        let (events, when) = match part.split_once(" where ") {
+            Some((events, when)) => (events, Some(condition(when, names)?)),
+            None => (part, None),
+        };
+        if let Some(alternative) = form_alternative(events) {
+            out.bounded &= alternative.forms == [Form::Ecs] && !alternative.channels.is_empty()
+                || alternative.forms == [Form::Other];
+            out.selector.any_of.push(Alternative { when, ..alternative });
+            continue;
+        }
+        for event in logs.refs(events)? {
+            out.selector.any_of.extend(alternatives(&event, logs, when.as_ref()));
+            out.events.push(event);
+        }
+    }
+    out.bounded &= !out.events.is_empty();
+    Ok(out)
+}
+
+/// Words for documents by their form.
+fn form_alternative(word: &str) -> Option<Alternative> {
+    let form = |forms: &[Form]| Alternative { forms: forms.to_vec(), ..Alternative::default() };
+    Some(match word.trim() {
+        "everything" => Alternative::default(),
+        "windows" => form(&[Form::Windows]),
+        // An ECS document that is no event of a Windows log: Elastic Endpoint and the like.
+        "ecs" => Alternative { channels: vec![String::new()], ..form(&[Form::Ecs]) },
+        "any-ecs" => form(&[Form::Ecs]),
+        "other" => form(&[Form::Other]),
+        _ => return None,
+    })
+}
+
+/// Events of a log: by channel, and by provider where there is no channel.
+fn alternatives(event: &EventRef, logs: &Logs, when: Option<&Expr>) -> Vec<Alternative> {
+    let Some(log) = logs.get(event.log) else { return Vec::new() };
+    let with = |channels: Vec<String>, providers: Vec<String>| Alternative {
+        forms: Vec::new(),
+        channels,
+        providers,
+        event_ids: event.ids.clone(),
+        when: when.cloned(),
+    };
+    let mut out = Vec::new();
+    if !log.channels.is_empty() {
+        out.push(with(log.channels.clone(), Vec::new()));
+    }
+    if !log.providers.is_empty() {
+        out.push(with(vec![String::new()], log.providers.clone()));
+    }
+    out
+}
+
+/// Reads `name=value,value & name!=value`; values may hold `*`.
+fn condition(text: &str, names: Names) -> Result<Expr, Kind> {
+    let mut parts = Vec::new();
+    for part in split_outside(text, " & ") {
+        let (name, values) = part.split_once('=').ok_or_else(|| Kind::Value(part.to_owned()))?;
+        let negated = name.ends_with('!');
+        let patterns = values.split(',').map(|v| pattern(v.trim().trim_matches('"'))).collect();
+        let test = Expr::Test(Test {
+            subject: Scalar::field(names, name.trim_end_matches('!').trim()),
+            op: Op::Like(patterns),
+            words: Words::default(),
+            span: Default::default(),
+        });
+        parts.push(if negated { test.negate() } else { test });
+    }
+    Ok(Expr::and(parts))
+}
+
+fn pattern(text: &str) -> Pattern {
+    let mut out = Pattern::default();
+    for (i, part) in text.split('*').enumerate() {
+        if i > 0 {
+            out.push(Part::Any);
+        }
+        out.push(Part::Lit(part.to_owned()));
+    }
+    out
+}

@@ -1,0 +1,143 @@
+//! Log sources against shapes.
+
+use shikra_event::Form;
+use shikra_ir::{LogSource, Names};
+use shikra_taxonomy::Taxonomy;
+
+use crate::shape;
+
+/// A log source from words: `sigma product windows`.
+fn source(text: &str) -> LogSource {
+    let mut words = text.split(' ');
+    let names = words.next().unwrap();
+    let names = *Names::ALL.iter().find(|n| n.as_str() == names).unwrap();
+    let mut source = LogSource::any(names);
+    let rest: Vec<&str> = words.collect();
+    for pair in rest.chunks(2) {
+        match pair[0] {
+            "index" => source.indices.push(pair[1].into()),
+            key => drop(source.keys.insert(key.into(), pair[1].into())),
+        }
+    }
+    source
+}
+
+const SYSMON: &str = "Microsoft-Windows-Sysmon/Operational";
+
+/// Log source, channel, event id, and whether it is admitted: `y`, `n` or `?` under a condition.
+const WINDOWS: &[(&str, &str, u32, char)] = &[
+    ("sigma", "Security", 4688, 'y'),
+    ("sigma", "", 0, 'y'),
+    ("sigma product windows", "Anything", 1, 'y'),
+    ("sigma product windows category process_creation", SYSMON, 1, 'y'),
+    ("sigma product windows category process_creation", "microsoft-windows-sysmon/operational", 1, 'y'),
+    ("sigma product windows category process_creation", "Security", 4688, 'y'),
+    ("sigma product windows category process_creation", "Security", 4689, 'n'),
+    ("sigma product windows category process_creation", "System", 1, 'n'),
+    ("sigma product windows category process_creation", "", 1, 'n'),
+    ("sigma product windows category process_creation service sysmon", SYSMON, 1, 'y'),
+    ("sigma product windows category process_creation service sysmon", "Security", 4688, 'n'),
+    ("sigma product windows category process_access", SYSMON, 10, 'y'),
+    ("sigma product windows category process_access", "Microsoft-Windows-PowerShell/Operational", 10, 'n'),
+    ("sigma product windows category file_delete", SYSMON, 26, 'y'),
+    ("sigma product windows category registry_set", SYSMON, 13, 'y'),
+    ("sigma product windows category registry_set", "Security", 4657, '?'),
+    ("sigma product windows category registry_event", "Security", 4657, 'y'),
+    ("sigma product windows category ps_script", "PowerShellCore/Operational", 4104, 'y'),
+    ("sigma product windows category ps_classic_start", "Windows PowerShell", 400, 'y'),
+    ("sigma product windows category ps_classic_start", "Windows PowerShell", 600, 'n'),
+    ("sigma product windows service security", "Security", 4624, 'y'),
+    ("sigma product windows service security", "System", 4624, 'n'),
+    ("sigma product windows service windefend", "Microsoft-Windows-Windows Defender/Operational", 5007, 'y'),
+    ("sigma category process_creation", SYSMON, 1, 'y'),
+    ("sigma category process_creation", "Linux-Sysmon/Operational", 1, 'y'),
+    ("sigma service sysmon", SYSMON, 7, 'y'),
+    ("sigma category antivirus", "Microsoft-Windows-Windows Defender/Operational", 1116, 'y'),
+    ("sigma product linux category process_creation", "Linux-Sysmon/Operational", 1, 'y'),
+    ("sigma product linux category process_creation", SYSMON, 1, 'n'),
+    ("sigma product linux service auditd", SYSMON, 1, 'n'),
+    ("sigma product linux", SYSMON, 1, 'n'),
+    ("sigma product aws service cloudtrail", SYSMON, 1, 'n'),
+    ("sigma product aws service something_new", SYSMON, 1, 'n'),
+    ("sigma category webserver", SYSMON, 1, 'n'),
+    ("sigma product rpc_firewall category application", "RPCFW", 3, 'y'),
+    ("sigma product windows definition x", SYSMON, 1, 'y'),
+];
+
+#[test]
+fn windows_events() {
+    let taxonomy = Taxonomy::embedded();
+    for (text, channel, id, want) in WINDOWS {
+        let selector = taxonomy.select(&source(text)).unwrap_or_else(|e| panic!("{text}: {e}"));
+        let got = match selector.admits(&shape(Form::Windows, channel, *id, &[])) {
+            None => 'n',
+            Some(None) => 'y',
+            Some(Some(_)) => '?',
+        };
+        assert_eq!(got, *want, "{text} on {channel} {id}");
+    }
+}
+
+#[test]
+fn provider_stands_in_for_a_missing_channel() {
+    let taxonomy = Taxonomy::embedded();
+    let selector = taxonomy.select(&source("sigma product windows service sysmon")).unwrap();
+    let mut builder =
+        shikra_event::ShapeBuilder { provider: "microsoft-windows-sysmon".into(), ..Default::default() };
+    assert_eq!(selector.admits(&builder.clone().build()), Some(None));
+    builder.channel = "Application".into();
+    assert_eq!(selector.admits(&builder.build()), None);
+}
+
+#[test]
+fn endpoint_documents_are_admitted_by_category() {
+    let taxonomy = Taxonomy::embedded();
+    let document = shape(Form::Ecs, "", 0, &["event.category", "event.type", "process.executable"]);
+    let admits = |text: &str| taxonomy.select(&source(text)).unwrap().admits(&document);
+    let condition = admits("sigma product windows category process_creation").unwrap().unwrap();
+    assert!(shikra_ir::text::expr(&condition).contains("event.category"));
+    assert_eq!(admits("sigma product windows service security"), None);
+}
+
+#[test]
+fn misspelt_sources_are_errors() {
+    let taxonomy = Taxonomy::embedded();
+    let cases = [
+        ("sigma product windows category proces_creation", Some("process_creation")),
+        ("sigma category proces_creation", Some("process_creation")),
+        ("sigma product windws", Some("windows")),
+        ("sigma product windows service secuirty", Some("security")),
+        ("sigma product windows service quite_unheard_of", None),
+        ("sigma product windows category wobbling", None),
+        ("sigma service quite_unheard_of", None),
+        ("sigma product windows category system", Some("service: system")),
+        ("sigma product linux category proces_creation", Some("process_creation")),
+        ("sigma product aws service cloudtrial", Some("cloudtrail")),
+    ];
+    for (text, nearest) in cases {
+        let error = taxonomy.select(&source(text)).expect_err(text);
+        assert_eq!(error.nearest.as_deref(), nearest, "{text}: {error}");
+    }
+}
+
+#[test]
+fn can_have_knows_the_fields_of_events() {
+    let taxonomy = Taxonomy::embedded();
+    let cases = [
+        ("sigma product windows category registry_set", "CallTrace", Some(false)),
+        ("sigma product windows category registry_set", "Details", Some(true)),
+        ("sigma product windows category registry_set", "EventID", Some(true)),
+        ("sigma product windows category process_access", "CallTrace", Some(true)),
+        ("sigma product windows category process_creation", "Imphash", Some(true)),
+        ("sigma product windows category process_creation", "GrandParentImage", Some(false)),
+        ("sigma product windows service sysmon", "CallTrace", Some(true)),
+        ("sigma product windows service sysmon", "ScriptBlockText", Some(false)),
+        ("sigma product windows service application", "Wobble", None),
+        ("sigma product windows", "CallTrace", None),
+        ("sigma", "CallTrace", None),
+    ];
+    for (text, field, want) in cases {
+        let field = shikra_ir::FieldRef::new(Names::Sigma, field);
+        assert_eq!(taxonomy.can_have(&source(text), &field), want, "{text}: {}", field.name);
+    }
+}
