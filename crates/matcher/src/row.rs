@@ -56,6 +56,7 @@ pub fn bound(binding: &Binding, event: &Event<'_>) -> Value {
         Binding::Slots { slots, derive } => {
             from_slots(slots.iter().map(|&i: &SlotIndex| event.slot(i)), derive)
         }
+        Binding::Joined { .. } | Binding::All(_) => binding.value(event),
     }
 }
 

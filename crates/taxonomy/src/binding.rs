@@ -46,38 +46,29 @@ impl Binding {
         *self == Binding::Absent
     }
 
-    /// The value in an event of the shape: missing where it has none, a list where it has several. The
-    /// obvious meaning of a binding, against which faster ways are tested.
+    /// The value in an event of the shape: missing where it has none, a list where it has several or where a
+    /// slot or derivation is a list by nature. The obvious meaning of a binding, against which faster ways are
+    /// tested.
     pub fn value(&self, event: &Event<'_>) -> Value {
-        let mut values = self.values(event);
-        match values.len() {
-            0 => Value::Missing,
-            1 => values.remove(0),
-            _ => Value::List(values),
-        }
-    }
-
-    /// The values that are not missing, lists taken apart.
-    fn values(&self, event: &Event<'_>) -> Vec<Value> {
         match self {
-            Binding::Absent => Vec::new(),
-            Binding::Const(v) => v.elements().to_vec(),
+            Binding::Absent => Value::Missing,
+            Binding::Const(v) => v.clone(),
             Binding::Slots { slots, derive } => {
                 let read = |i: &SlotIndex| Derive::apply_all(derive, event.slot(*i).value());
-                slots.iter().map(read).flat_map(flatten).collect()
+                together(slots.iter().map(read))
             }
             Binding::Joined { separator, parts, derive } => {
                 let text = |(prefix, b): &(Arc<str>, Binding)| {
-                    let value = b.values(event).first().and_then(Value::to_text)?;
+                    let value = b.value(event).elements().first().and_then(Value::to_text)?;
                     Some(format!("{prefix}{value}"))
                 };
                 let parts: Vec<String> = parts.iter().filter_map(text).collect();
                 if parts.is_empty() {
-                    return Vec::new();
+                    return Value::Missing;
                 }
-                flatten(Derive::apply_all(derive, Value::from(&*parts.join(separator))))
+                Derive::apply_all(derive, Value::from(&*parts.join(separator)))
             }
-            Binding::All(all) => all.iter().flat_map(|b| b.values(event)).collect(),
+            Binding::All(all) => together(all.iter().map(|b| b.value(event))),
         }
     }
 
@@ -100,10 +91,23 @@ impl Binding {
     }
 }
 
-fn flatten(v: Value) -> Vec<Value> {
-    match v {
-        Value::Missing => Vec::new(),
-        Value::List(all) => all.into_iter().filter(|v| *v != Value::Missing).collect(),
-        one => vec![one],
+/// Several values as one.
+fn together(values: impl Iterator<Item = Value>) -> Value {
+    let mut list = false;
+    let mut all = Vec::new();
+    for value in values {
+        match value {
+            Value::Missing => {}
+            Value::List(items) => {
+                list = true;
+                all.extend(items);
+            }
+            one => all.push(one),
+        }
+    }
+    match (list, all.len()) {
+        (false, 0) => Value::Missing,
+        (false, 1) => all.remove(0),
+        _ => Value::List(all),
     }
 }
