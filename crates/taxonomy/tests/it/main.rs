@@ -1,8 +1,12 @@
 //! The shipped tables, tested as data.
 
+#[cfg(test)]
 mod corpora;
+#[cfg(test)]
 mod fields;
+#[cfg(test)]
 mod sources;
+#[cfg(test)]
 mod tables;
 
 use std::sync::Arc;
