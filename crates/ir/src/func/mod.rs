@@ -9,6 +9,7 @@ use shikra_event::Value;
 use crate::{Fold, Scalar, Words};
 
 mod arith;
+mod fields;
 mod lists;
 mod strings;
 
@@ -73,7 +74,7 @@ impl Call {
 }
 
 /// All functions, in tables by theme.
-pub static FUNCS: &[&[FuncDef]] = &[CORE, arith::TABLE, strings::TABLE, lists::TABLE];
+pub static FUNCS: &[&[FuncDef]] = &[CORE, arith::TABLE, strings::TABLE, lists::TABLE, fields::TABLE];
 
 const CORE: &[FuncDef] = &[
     FuncDef { name: "length", arity: (1, 1), takes_null: false, eval: length },
