@@ -1,0 +1,88 @@
+//! Sigma: detection rules of version 1 and 2, collections, correlations, filters and pipelines, to the IR.
+//!
+//! [`parse`] reads the documents of one text and lowers each by itself; it never fails as a whole, and calls for
+//! different texts are independent. [`assemble`] links what they say of one another: filters to rules,
+//! correlations to the rules they watch. A document that cannot be used comes back as a rejected
+//! [`Rule`](shikra_ir::Rule) with the reason among its diagnostics.
+//!
+//! This crate touches no file and knows no event: log sources and fields are names of
+//! [`Names::Sigma`](shikra_ir::Names), which the taxonomy resolves.
+
+mod aggregate;
+mod collection;
+mod condition;
+mod item;
+mod meta;
+mod modifier;
+mod near_name;
+mod rule;
+mod selections;
+mod text;
+mod yaml;
+
+use std::collections::BTreeMap;
+
+use shikra_ir::Rule;
+use shikra_syntax::{Source, Span};
+
+/// How rules are read.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Values of the placeholders of `expand`, by name without percent signs. Values may have wildcards.
+    pub placeholders: BTreeMap<String, Vec<String>>,
+    /// What `all of name` quantifies over.
+    pub quantifiers: Quantifiers,
+}
+
+/// What `1 of name` and `all of name` quantify over where `name` is a list, and whether `them` means selections
+/// that begin with `_`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Quantifiers {
+    /// As version 1 for rules that aggregate in their condition, come of a collection or write their dates with
+    /// slashes; as version 2 otherwise.
+    #[default]
+    Auto,
+    /// The items of the list; all selections.
+    V1,
+    /// Selections by name; those that begin with `_` only by name.
+    V2,
+}
+
+/// What one text says, lowered, not yet linked.
+#[derive(Clone, Debug, Default)]
+pub struct Parsed {
+    entries: Vec<Entry>,
+}
+
+impl Parsed {
+    /// Nothing was found.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Entry {
+    Rule(Box<Rule>),
+}
+
+/// Reads the documents within `region` of a text: the whole of a YAML file, or a fenced block of a page. Spans
+/// are bytes of the whole text.
+pub fn parse(source: &Source, region: Span, options: &Options) -> Parsed {
+    let mut collection = collection::Collection::new(source, options);
+    let mut documents = yaml::documents(&source.text, region).into_iter().peekable();
+    while let Some(doc) = documents.next() {
+        collection.add(doc, documents.peek().is_some());
+    }
+    Parsed { entries: collection.finish() }
+}
+
+/// Links the rules of all texts, in order.
+pub fn assemble(parsed: Vec<Parsed>) -> Vec<Rule> {
+    let entries = parsed.into_iter().flat_map(|p| p.entries);
+    entries
+        .filter_map(|e| match e {
+            Entry::Rule(r) => Some(*r),
+        })
+        .collect()
+}

@@ -1,0 +1,94 @@
+//! What is known of a rule beside its logic.
+
+use std::sync::Arc;
+
+use shikra_ir::{Level, RuleMeta};
+use shikra_syntax::{Diagnostic, Source, Span};
+
+use crate::yaml::Node;
+
+/// Where a document stands and under which number it is known there.
+pub(crate) struct Place<'s> {
+    pub source: &'s Source,
+    pub span: Span,
+    /// Its own text, preceded by the collection documents that made it what it is.
+    pub text: Arc<str>,
+}
+
+/// Reads the metadata of a document.
+pub(crate) fn read(root: &Node, place: &Place, diagnostics: &mut Vec<Diagnostic>) -> RuleMeta {
+    let text = |key| root.text_of(key).map(|t| t.trim().to_owned());
+    let list = |key| root.texts_of(key).iter().map(|t| t.trim().to_owned()).collect::<Vec<_>>();
+    let name = text("name");
+    RuleMeta {
+        id: text("id").filter(|t| !t.is_empty()).unwrap_or_else(|| made_id(place)),
+        title: text("title").or_else(|| name.clone()).unwrap_or_default(),
+        name,
+        language: "sigma",
+        level: level(root, place, diagnostics),
+        status: text("status"),
+        description: text("description"),
+        author: Some(list("author").join(", ")).filter(|a| !a.is_empty()),
+        date: text("date"),
+        modified: text("modified"),
+        tags: root.texts_of("tags").iter().map(|t| t.trim().to_lowercase()).collect(),
+        references: [list("references"), list("reference")].concat(),
+        false_positives: list("falsepositives"),
+        fields: list("fields"),
+        path: place.source.name.to_string(),
+        span: place.span,
+        text: place.text.clone(),
+    }
+}
+
+fn level(root: &Node, place: &Place, diagnostics: &mut Vec<Diagnostic>) -> Level {
+    let Some(node) = root.get("level").filter(|n| !n.is_null()) else {
+        let message = "no level: taken as informational";
+        diagnostics.push(Diagnostic::note("missing-level", message, head(place)));
+        return Level::default();
+    };
+    node.text().and_then(Level::parse).unwrap_or_else(|| {
+        let message = format!("unknown level {:?}: taken as informational", node.text().unwrap_or_default());
+        diagnostics.push(Diagnostic::warning("unknown-level", message, node.span));
+        Level::default()
+    })
+}
+
+/// The first line of a document that is not blank: where messages about the whole of it point.
+pub(crate) fn head(place: &Place) -> Span {
+    let text = place.source.slice(place.span);
+    let start = place.span.start + (text.len() - text.trim_start().len());
+    let line = text.trim_start().lines().next().unwrap_or("");
+    Span::new(start, start + line.trim_end().len())
+}
+
+/// An id for a rule that has none: a hash of path and position.
+fn made_id(place: &Place) -> String {
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    for b in place.source.name.bytes().chain(place.span.start.to_le_bytes()) {
+        hash = (hash ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3);
+    }
+    format!("x-{hash:016x}")
+}
+
+/// What can be told of a document that is not YAML: its `title`, `id`, `name` and `level` lines.
+pub(crate) fn salvage(place: &Place) -> RuleMeta {
+    let text = place.source.slice(place.span);
+    let line = |key: &str| {
+        text.lines()
+            .find_map(|l| l.strip_prefix(key)?.strip_prefix(':'))
+            .map(|v| v.trim().trim_matches(['\'', '"']).to_owned())
+            .filter(|v| !v.is_empty())
+    };
+    RuleMeta {
+        id: line("id").unwrap_or_else(|| made_id(place)),
+        name: line("name"),
+        title: line("title").unwrap_or_default(),
+        language: "sigma",
+        level: line("level").and_then(|l| Level::parse(&l)).unwrap_or_default(),
+        path: place.source.name.to_string(),
+        span: place.span,
+        text: place.text.clone(),
+        ..RuleMeta::default()
+    }
+}

@@ -1,0 +1,216 @@
+//! A detection rule: selections and conditions to a plan.
+
+use std::sync::Arc;
+
+use shikra_ir::{Expr, LoadStatus, LogSource, Names, Opaque, Plan, Rule, RuleMeta, Truth};
+use shikra_syntax::{Diagnostic, Severity, Source, Span};
+
+use crate::aggregate;
+use crate::condition::{self, Condition};
+use crate::item::{self, Selection};
+use crate::meta::{self, Place};
+use crate::selections::Selections;
+use crate::yaml::Node;
+use crate::{Options, Quantifiers};
+
+/// Where lowering reports to, and what it needs to know.
+pub(crate) struct Sink<'o> {
+    pub source: &'o Source,
+    pub options: &'o Options,
+    /// Scheme of the rule's field names.
+    pub names: Names,
+    pub diagnostics: Vec<Diagnostic>,
+    /// Patterns made so far, against [`crate::selections::MAX_PATTERNS`].
+    pub patterns: usize,
+    /// The rule cannot run at all.
+    pub rejected: bool,
+}
+
+impl<'o> Sink<'o> {
+    pub fn new(source: &'o Source, options: &'o Options) -> Sink<'o> {
+        Sink { source, options, names: Names::Sigma, diagnostics: Vec::new(), patterns: 0, rejected: false }
+    }
+    pub fn slice(&self, span: Span) -> &str {
+        self.source.slice(span)
+    }
+    pub fn warn(&mut self, code: &'static str, message: impl Into<String>, span: Span) {
+        self.diagnostics.push(Diagnostic::warning(code, message, span));
+    }
+    /// A clause that is not supported: an error, and an expression that never holds.
+    pub fn opaque(&mut self, code: &'static str, message: String, span: Span, help: Option<String>) -> Expr {
+        let mut d = Diagnostic::error(code, message.clone(), span);
+        d.help = help;
+        self.diagnostics.push(d);
+        Expr::Opaque(Opaque { reason: message, span })
+    }
+    /// Something without which the rule means nothing.
+    pub fn reject(&mut self, code: &'static str, message: impl Into<String>, span: Span, help: Option<String>) {
+        let mut d = Diagnostic::error(code, message, span);
+        d.help = help;
+        self.diagnostics.push(d);
+        self.rejected = true;
+    }
+}
+
+/// A rule that cannot run, for the first error among its diagnostics.
+pub(crate) fn rejected(meta: RuleMeta, diagnostics: Vec<Diagnostic>) -> Rule {
+    let first = diagnostics.iter().find(|d| d.severity == Severity::Error);
+    let opaque = Opaque {
+        reason: first.map_or_else(|| "rejected".to_owned(), |d| d.message.clone()),
+        span: first.map_or(meta.span, |d| d.span),
+    };
+    let plan = Plan::Opaque(None, opaque);
+    Rule { meta: Arc::new(meta), plan, reports: true, status: LoadStatus::Rejected, diagnostics }
+}
+
+/// A rule with its plan, unless something made it unusable.
+pub(crate) fn finish(meta: RuleMeta, plan: Plan, sink: Sink) -> Rule {
+    let (opaque, alive) = prospects(&plan);
+    if sink.rejected || (opaque && !alive) {
+        return rejected(meta, sink.diagnostics);
+    }
+    let status = if opaque { LoadStatus::Partial } else { LoadStatus::Ok };
+    Rule { meta: Arc::new(meta), plan, reports: true, status, diagnostics: sink.diagnostics }
+}
+
+/// Whether a plan has unsupported parts, and whether it can hold all the same.
+fn prospects(plan: &Plan) -> (bool, bool) {
+    let mut opaque = matches!(plan, Plan::Opaque(..));
+    let mut alive = !opaque;
+    if let Plan::Filter(_, e) = plan {
+        e.opaques(&mut |_| opaque = true);
+        alive = can_be(e).0;
+    }
+    let below: Vec<(bool, bool)> = plan.children().into_iter().map(prospects).collect();
+    opaque |= below.iter().any(|b| b.0);
+    let below_alive = match plan {
+        Plan::Union(_) => below.iter().any(|b| b.1),
+        _ => below.iter().all(|b| b.1),
+    };
+    (opaque, alive && below_alive)
+}
+
+/// Whether an expression can be true, and whether it can be false.
+fn can_be(e: &Expr) -> (bool, bool) {
+    let all = |v: &[Expr], pick: fn((bool, bool)) -> bool| v.iter().all(|e| pick(can_be(e)));
+    let any = |v: &[Expr], pick: fn((bool, bool)) -> bool| v.iter().any(|e| pick(can_be(e)));
+    match e {
+        Expr::Const(t) => (*t == Truth::True, *t == Truth::False),
+        Expr::And(v) => (all(v, |c| c.0), any(v, |c| c.1)),
+        Expr::Or(v) => (any(v, |c| c.0), all(v, |c| c.1)),
+        Expr::Not(e) => {
+            let (t, f) = can_be(e);
+            (f, t)
+        }
+        Expr::Named(_, e) => can_be(e),
+        Expr::Test(_) => (true, true),
+        Expr::Opaque(_) => (false, false),
+    }
+}
+
+/// The selections of a `detection` or `filter` section; `skip` names keys that are none.
+pub(crate) fn selections(section: &Node, skip: &[&str], sink: &Sink) -> Vec<Selection> {
+    let named = section.entries().iter().filter_map(|(k, v)| Some((k.text()?, k.span, v)));
+    named.filter(|(name, ..)| !skip.contains(name)).map(|(n, at, v)| item::selection(n, at, v, sink)).collect()
+}
+
+/// The conditions of a section: one, or several of which any may hold.
+pub(crate) fn conditions(section: &Node, place: &Place, sink: &mut Sink) -> Vec<Condition> {
+    let Some(node) = section.get("condition").filter(|c| !c.is_null()) else {
+        sink.reject("missing-condition", "no condition", meta::head(place), None);
+        return Vec::new();
+    };
+    let mut out = Vec::new();
+    for c in node.items() {
+        let Some(text) = c.text() else {
+            sink.reject("condition", "a condition must be text", c.span, None);
+            continue;
+        };
+        let exact = sink.slice(c.span).find(text).map(|at| c.span.start + at);
+        match condition::parse(text, exact, c.span) {
+            Ok(c) => out.push(c),
+            Err(d) => {
+                sink.diagnostics.push(d);
+                sink.rejected = true;
+            }
+        }
+    }
+    if out.is_empty() && !sink.rejected {
+        sink.reject("missing-condition", "no condition", node.span, None);
+    }
+    out
+}
+
+/// Reads a `logsource` section.
+pub(crate) fn log_source(root: &Node, place: &Place, sink: &mut Sink) -> LogSource {
+    let mut source = LogSource::any(Names::Sigma);
+    let Some(node) = root.get("logsource").filter(|n| !n.is_null()) else {
+        sink.warn("missing-logsource", "no log source: the rule looks at every event", meta::head(place));
+        return source;
+    };
+    if !node.is_map() {
+        sink.reject("logsource", "a log source must be a map", node.span, None);
+    }
+    for (key, value) in node.entries() {
+        let name = key.text().unwrap_or_default();
+        match (name, value.text()) {
+            ("definition" | "description", _) => {}
+            ("product" | "category" | "service", Some(v)) => {
+                source.keys.insert(name.to_owned(), v.trim().to_lowercase());
+            }
+            ("product" | "category" | "service", None) if value.is_null() => {}
+            ("product" | "category" | "service", None) => {
+                sink.reject("logsource", format!("`{name}` must be text"), value.span, None);
+            }
+            _ => {
+                let message = format!("`{name}` is no part of a log source: ignored");
+                sink.diagnostics.push(Diagnostic::note("logsource-key", message, key.span));
+            }
+        }
+    }
+    source
+}
+
+/// The scheme that a rule's `taxonomy` names; Sigma's own where it names none.
+fn taxonomy(root: &Node, sink: &mut Sink) -> Names {
+    let Some(node) = root.get("taxonomy") else { return Names::Sigma };
+    let name = node.text().unwrap_or_default().trim().to_lowercase();
+    let known = Names::ALL.iter().find(|n| n.as_str() == name && **n != Names::Column);
+    known.copied().unwrap_or_else(|| {
+        let message = format!("unknown taxonomy `{name}`: field names are taken as they stand in the event");
+        sink.warn("unknown-taxonomy", message, node.span);
+        Names::Raw
+    })
+}
+
+/// Lowers a detection rule. `legacy`: it comes of a collection, hence of version 1.
+pub(crate) fn lower(root: &Node, place: &Place, legacy: bool, mut sink: Sink) -> Rule {
+    let meta = meta::read(root, place, &mut sink.diagnostics);
+    sink.names = taxonomy(root, &mut sink);
+    let source = log_source(root, place, &mut sink);
+    let Some(section) = root.get("detection").filter(|d| d.is_map()) else {
+        sink.reject("missing-detection", "no detection section", meta::head(place), None);
+        return rejected(meta, sink.diagnostics);
+    };
+    let conditions = conditions(section, place, &mut sink);
+    let timeframe = aggregate::timeframe(section.get("timeframe"), &mut sink);
+    let list = selections(section, &["condition", "timeframe"], &sink);
+    let v1 = match sink.options.quantifiers {
+        Quantifiers::V1 => true,
+        Quantifiers::V2 => false,
+        Quantifiers::Auto => legacy || is_v1(root, &conditions),
+    };
+    let mut selections = Selections::new(list, v1);
+    if sink.rejected {
+        return rejected(meta, sink.diagnostics);
+    }
+    let plan = aggregate::plan(source, &conditions, timeframe, &mut selections, &mut sink);
+    selections.report_unused(&mut sink);
+    finish(meta, plan, sink)
+}
+
+/// Whether a rule is of version 1: it aggregates in its condition, or writes its dates with slashes.
+fn is_v1(root: &Node, conditions: &[Condition]) -> bool {
+    let slashes = |key| root.text_of(key).is_some_and(|d| d.contains('/'));
+    conditions.iter().any(|c| c.aggregation.is_some()) || slashes("date") || slashes("modified")
+}

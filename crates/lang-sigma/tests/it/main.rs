@@ -1,0 +1,5 @@
+//! Cases, canonical texts and corpora.
+
+mod cases;
+mod corpora;
+mod json_row;
