@@ -82,6 +82,22 @@ fn function(name: &str, field: Option<Scalar>) -> Option<AggFn> {
     })
 }
 
+/// The same plan over another log source.
+pub(crate) fn over(plan: &Plan, source: &LogSource) -> Plan {
+    match plan {
+        Plan::Scan(_) => Plan::Scan(source.clone()),
+        Plan::Filter(p, e) => Plan::Filter(Box::new(over(p, source)), e.clone()),
+        Plan::Union(v) => Plan::Union(v.iter().map(|p| over(p, source)).collect()),
+        Plan::Agg(a) => Plan::Agg(Agg { input: Box::new(over(&a.input, source)), ..a.clone() }),
+        Plan::Set(s) => {
+            let mut s = s.clone();
+            s.members.iter_mut().for_each(|m| m.plan = over(&m.plan, source));
+            Plan::Set(s)
+        }
+        other => other.clone(),
+    }
+}
+
 /// A field as a number: logs hold numbers as text.
 pub(crate) fn number(field: Scalar) -> Scalar {
     match Func::named("number") {
@@ -123,7 +139,14 @@ fn near(
     let mut members = vec![Member { name: Arc::from("primary"), plan: input, keys: Vec::new() }];
     let condition = near_condition(others, source, &mut members, selections, sink);
     let condition = ir::Condition::And(vec![ir::Condition::Member(0), condition]);
-    Plan::Set(Box::new(Set { members, span: timeframe, condition, anchor: Some(0), per_key: None }))
+    Plan::Set(Box::new(Set {
+        members,
+        span: timeframe,
+        condition,
+        anchor: Some(0),
+        per_key: None,
+        until: None,
+    }))
 }
 
 fn near_condition(

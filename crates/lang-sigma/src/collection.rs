@@ -30,7 +30,15 @@ pub(crate) struct Collection<'a> {
 
 impl<'a> Collection<'a> {
     pub fn new(source: &'a Source, options: &'a Options) -> Collection<'a> {
-        Collection { source, options, global: None, previous: None, pending: Vec::new(), idle: None, entries: Vec::new() }
+        Collection {
+            source,
+            options,
+            global: None,
+            previous: None,
+            pending: Vec::new(),
+            idle: None,
+            entries: Vec::new(),
+        }
     }
 
     pub fn finish(mut self) -> Vec<Entry> {
@@ -114,8 +122,8 @@ impl<'a> Collection<'a> {
     fn add_rule(&mut self, root: Node<'a>, span: Span, legacy: bool, more: bool, sink: Sink<'a>) {
         self.idle = None;
         let place = self.place(span, legacy);
-        let entry = Entry::Rule(Box::new(rule::lower(&root, &place, legacy, sink)));
-        self.entries.push(entry);
+        let rules = rule::lower(&root, &place, legacy, sink);
+        self.entries.extend(rules.into_iter().map(|r| Entry::Rule(Box::new(r))));
         self.previous = more.then_some(root);
     }
 

@@ -133,7 +133,11 @@ impl Parser {
         if token == "(" {
             let inner = self.or()?;
             let (close, at) = self.next("`)`")?;
-            return if close == ")" { Ok(inner) } else { Err(syntax(format!("`)` expected, not `{close}`"), at)) };
+            return if close == ")" {
+                Ok(inner)
+            } else {
+                Err(syntax(format!("`)` expected, not `{close}`"), at))
+            };
         }
         if !is_name(&token) {
             return Err(syntax(format!("a selection expected, not `{token}`"), span));
@@ -168,7 +172,10 @@ impl Parser {
         }
         let func = func.to_ascii_lowercase();
         if !FUNCTIONS.contains(&func.as_str()) {
-            return Err(syntax(format!("no aggregation `{func}`: there are {}, near", FUNCTIONS.join(", ")), start));
+            return Err(syntax(
+                format!("no aggregation `{func}`: there are {}, near", FUNCTIONS.join(", ")),
+                start,
+            ));
         }
         self.expect("(")?;
         let field = match self.next("`)`")? {
@@ -262,7 +269,10 @@ mod tests {
         check("sel | count(User) by Host > 5", r#"sel count(User) by ["Host"] > 5"#);
         check("sel|count() by a, b>=10", r#"sel count() by ["a", "b"] >= 10"#);
         check("(a and not b) | near c and not d", "(& a !b) near (& c !d)");
-        check("sel | median(x) > 1", "no aggregation `median`: there are count, min, max, avg, sum, near at 6..12");
+        check(
+            "sel | median(x) > 1",
+            "no aggregation `median`: there are count, min, max, avg, sum, near at 6..12",
+        );
         check("sel | count() 5", "a comparison expected, not `5` at 14..15");
     }
 

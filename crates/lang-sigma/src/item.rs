@@ -60,17 +60,6 @@ pub(crate) enum Det {
     Any(Vec<Det>),
 }
 
-impl Det {
-    /// Calls `f` on every item; it answers what to put in its place.
-    pub fn rewrite(self, f: &mut dyn FnMut(Item) -> Det) -> Det {
-        match self {
-            Det::Item(i) => f(i),
-            Det::All(v) => Det::All(v.into_iter().map(|d| d.rewrite(f)).collect()),
-            Det::Any(v) => Det::Any(v.into_iter().map(|d| d.rewrite(f)).collect()),
-        }
-    }
-}
-
 /// A named selection.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Selection {

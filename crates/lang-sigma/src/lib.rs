@@ -81,8 +81,8 @@ pub fn parse(source: &Source, region: Span, options: &Options) -> Parsed {
 pub fn assemble(parsed: Vec<Parsed>) -> Vec<Rule> {
     let entries = parsed.into_iter().flat_map(|p| p.entries);
     entries
-        .filter_map(|e| match e {
-            Entry::Rule(r) => Some(*r),
+        .map(|e| match e {
+            Entry::Rule(r) => *r,
         })
         .collect()
 }

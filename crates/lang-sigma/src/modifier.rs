@@ -2,9 +2,7 @@
 
 use ipnet::IpNet;
 use shikra_event::Value;
-use shikra_ir::{
-    Call, CmpOp, Coerce, Expr, Fold, Func, Names, Op, Pattern, Regex, Scalar, Test, Words,
-};
+use shikra_ir::{Call, CmpOp, Coerce, Expr, Fold, Func, Names, Op, Pattern, Regex, Scalar, Test, Words};
 use shikra_syntax::{Diagnostic, Span};
 
 use crate::item::{Item, Lit};
@@ -172,7 +170,8 @@ impl Work {
             group.vals = out;
         }
         if let Some(span) = cut {
-            let message = "too many dashes to vary all of them: only those that begin a word are, four at most";
+            let message =
+                "too many dashes to vary all of them: only those that begin a word are, four at most";
             self.notes.push(Diagnostic::note("windash-limit", message, span));
         }
         Ok(())
@@ -219,7 +218,9 @@ impl Work {
         let mut loose = None;
         for group in &mut self.groups {
             for val in &mut group.vals {
-                let Val::Lit(Lit::Text(t)) = val else { return Err("takes a network, e.g. 10.0.0.0/8".into()) };
+                let Val::Lit(Lit::Text(t)) = val else {
+                    return Err("takes a network, e.g. 10.0.0.0/8".into());
+                };
                 let net = network(t).ok_or_else(|| format!("{t:?} is not a network"))?;
                 loose = loose.or((net != net.trunc()).then_some(group.span));
                 *val = Val::Cidr(net.trunc());
@@ -388,7 +389,9 @@ fn any_of<'v>(item: &Item, work: &Work, vals: impl Iterator<Item = &'v Val>, out
             }
             Val::Field(name, relation) => parts.push(field_relation(item, work, name, *relation, out)),
             Val::Lit(Lit::Null) => parts.push(test(item, work, out, Op::IsNull)),
-            v if work.order.is_some() || work.time_part.is_some() => parts.push(number_test(item, work, v, out)),
+            v if work.order.is_some() || work.time_part.is_some() => {
+                parts.push(number_test(item, work, v, out))
+            }
             Val::Lit(l) => patterns.extend(literal_patterns(l, item.field.is_none())),
             Val::Pattern(p) => patterns.push(keyword(p.clone(), item)),
             Val::Bytes(b) => patterns.push(keyword(Pattern::exact(&text::latin1(b)), item)),

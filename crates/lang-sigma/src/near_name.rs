@@ -4,7 +4,11 @@
 pub(crate) fn nearest<'c>(name: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
     let name: Vec<char> = name.to_lowercase().chars().take(64).collect();
     let most = (name.len() / 3).clamp(1, 3);
-    candidates.map(|c| (distance(&name, c), c)).filter(|(d, _)| *d <= most).min_by_key(|(d, _)| *d).map(|(_, c)| c)
+    candidates
+        .map(|c| (distance(&name, c), c))
+        .filter(|(d, _)| *d <= most)
+        .min_by_key(|(d, _)| *d)
+        .map(|(_, c)| c)
 }
 
 /// Optimal string alignment distance.

@@ -44,7 +44,13 @@ impl<'o> Sink<'o> {
         Expr::Opaque(Opaque { reason: message, span })
     }
     /// Something without which the rule means nothing.
-    pub fn reject(&mut self, code: &'static str, message: impl Into<String>, span: Span, help: Option<String>) {
+    pub fn reject(
+        &mut self,
+        code: &'static str,
+        message: impl Into<String>,
+        span: Span,
+        help: Option<String>,
+    ) {
         let mut d = Diagnostic::error(code, message, span);
         d.help = help;
         self.diagnostics.push(d);
@@ -111,7 +117,10 @@ fn can_be(e: &Expr) -> (bool, bool) {
 /// The selections of a `detection` or `filter` section; `skip` names keys that are none.
 pub(crate) fn selections(section: &Node, skip: &[&str], sink: &Sink) -> Vec<Selection> {
     let named = section.entries().iter().filter_map(|(k, v)| Some((k.text()?, k.span, v)));
-    named.filter(|(name, ..)| !skip.contains(name)).map(|(n, at, v)| item::selection(n, at, v, sink)).collect()
+    named
+        .filter(|(name, ..)| !skip.contains(name))
+        .map(|(n, at, v)| item::selection(n, at, v, sink))
+        .collect()
 }
 
 /// The conditions of a section: one, or several of which any may hold.
@@ -141,34 +150,54 @@ pub(crate) fn conditions(section: &Node, place: &Place, sink: &mut Sink) -> Vec<
     out
 }
 
-/// Reads a `logsource` section.
-pub(crate) fn log_source(root: &Node, place: &Place, sink: &mut Sink) -> LogSource {
-    let mut source = LogSource::any(Names::Sigma);
+/// Most log sources that the lists of one `logsource` section may stand for.
+const MAX_SOURCES: usize = 16;
+
+/// Reads a `logsource` section. Where a part of it is a list, which the specification does not know, there is a
+/// log source for each item.
+pub(crate) fn log_sources(root: &Node, place: &Place, sink: &mut Sink) -> Vec<LogSource> {
+    let mut sources = vec![LogSource::any(Names::Sigma)];
     let Some(node) = root.get("logsource").filter(|n| !n.is_null()) else {
         sink.warn("missing-logsource", "no log source: the rule looks at every event", meta::head(place));
-        return source;
+        return sources;
     };
     if !node.is_map() {
         sink.reject("logsource", "a log source must be a map", node.span, None);
     }
     for (key, value) in node.entries() {
         let name = key.text().unwrap_or_default();
-        match (name, value.text()) {
-            ("definition" | "description", _) => {}
-            ("product" | "category" | "service", Some(v)) => {
-                source.keys.insert(name.to_owned(), v.trim().to_lowercase());
-            }
-            ("product" | "category" | "service", None) if value.is_null() => {}
-            ("product" | "category" | "service", None) => {
-                sink.reject("logsource", format!("`{name}` must be text"), value.span, None);
-            }
+        match name {
+            "definition" | "description" => {}
+            "product" | "category" | "service" => add_key(&mut sources, name, value, sink),
             _ => {
                 let message = format!("`{name}` is no part of a log source: ignored");
                 sink.diagnostics.push(Diagnostic::note("logsource-key", message, key.span));
             }
         }
     }
-    source
+    sources
+}
+
+fn add_key(sources: &mut Vec<LogSource>, name: &str, value: &Node, sink: &mut Sink) {
+    let texts: Vec<String> =
+        value.items().iter().filter_map(Node::text).map(|t| t.trim().to_lowercase()).collect();
+    if texts.len() != value.items().len() || sources.len() * texts.len() > MAX_SOURCES {
+        sink.reject("logsource", format!("`{name}` must be text"), value.span, None);
+        return;
+    }
+    if texts.len() > 1 {
+        let message = format!("a list under `{name}` is no standard Sigma: taken as a rule for each item");
+        sink.warn("logsource-list", message, value.span);
+    }
+    if texts.is_empty() {
+        return;
+    }
+    let with = |s: &LogSource, t: &String| {
+        let mut s = s.clone();
+        s.keys.insert(name.to_owned(), t.clone());
+        s
+    };
+    *sources = sources.iter().flat_map(|s| texts.iter().map(move |t| with(s, t))).collect();
 }
 
 /// The scheme that a rule's `taxonomy` names; Sigma's own where it names none.
@@ -184,13 +213,13 @@ fn taxonomy(root: &Node, sink: &mut Sink) -> Names {
 }
 
 /// Lowers a detection rule. `legacy`: it comes of a collection, hence of version 1.
-pub(crate) fn lower(root: &Node, place: &Place, legacy: bool, mut sink: Sink) -> Rule {
+pub(crate) fn lower(root: &Node, place: &Place, legacy: bool, mut sink: Sink) -> Vec<Rule> {
     let meta = meta::read(root, place, &mut sink.diagnostics);
     sink.names = taxonomy(root, &mut sink);
-    let source = log_source(root, place, &mut sink);
+    let sources = log_sources(root, place, &mut sink);
     let Some(section) = root.get("detection").filter(|d| d.is_map()) else {
         sink.reject("missing-detection", "no detection section", meta::head(place), None);
-        return rejected(meta, sink.diagnostics);
+        return vec![rejected(meta, sink.diagnostics)];
     };
     let conditions = conditions(section, place, &mut sink);
     let timeframe = aggregate::timeframe(section.get("timeframe"), &mut sink);
@@ -201,12 +230,15 @@ pub(crate) fn lower(root: &Node, place: &Place, legacy: bool, mut sink: Sink) ->
         Quantifiers::Auto => legacy || is_v1(root, &conditions),
     };
     let mut selections = Selections::new(list, v1);
-    if sink.rejected {
-        return rejected(meta, sink.diagnostics);
-    }
-    let plan = aggregate::plan(source, &conditions, timeframe, &mut selections, &mut sink);
+    let (false, Some((source, others))) = (sink.rejected, sources.split_first()) else {
+        return vec![rejected(meta, sink.diagnostics)];
+    };
+    let plan = aggregate::plan(source.clone(), &conditions, timeframe, &mut selections, &mut sink);
     selections.report_unused(&mut sink);
-    finish(meta, plan, sink)
+    let rule = finish(meta, plan, sink);
+    let others: Vec<Rule> =
+        others.iter().map(|s| Rule { plan: aggregate::over(&rule.plan, s), ..rule.clone() }).collect();
+    std::iter::once(rule).chain(others).collect()
 }
 
 /// Whether a rule is of version 1: it aggregates in its condition, or writes its dates with slashes.

@@ -67,14 +67,6 @@ impl Selections {
         (0..self.list.len()).filter(|&i| wanted(&self.list[i].name)).collect()
     }
 
-    pub fn position(&self, name: &str) -> Option<usize> {
-        self.list.iter().position(|s| s.name == name)
-    }
-
-    pub fn name(&self, at: usize) -> &str {
-        self.list.get(at).map_or("", |s| &s.name)
-    }
-
     /// One selection, under its name.
     pub fn named(&mut self, at: usize, sink: &mut Sink) -> Expr {
         let Some(selection) = self.list.get(at) else { return Expr::FALSE };
@@ -138,7 +130,13 @@ impl Selections {
         Expr::Named(Arc::from(name), Box::new(Expr::and(parts)))
     }
 
-    fn nothing_matches(&self, quantity: Quantity, pattern: Option<&str>, span: Span, sink: &mut Sink) -> Expr {
+    fn nothing_matches(
+        &self,
+        quantity: Quantity,
+        pattern: Option<&str>,
+        span: Span,
+        sink: &mut Sink,
+    ) -> Expr {
         let what = pattern.unwrap_or("them");
         if quantity == Quantity::All {
             sink.reject("unmatched-pattern", format!("no selection matches `{what}`"), span, None);

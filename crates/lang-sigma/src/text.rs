@@ -43,10 +43,7 @@ pub(crate) enum NoExpansion {
 }
 
 /// Replaces every `%name%` by each of its values: all combinations. `\%` is a percent sign.
-pub(crate) fn expand(
-    raw: &str,
-    values: &BTreeMap<String, Vec<String>>,
-) -> Result<Vec<String>, NoExpansion> {
+pub(crate) fn expand(raw: &str, values: &BTreeMap<String, Vec<String>>) -> Result<Vec<String>, NoExpansion> {
     let mut out = vec![String::new()];
     let mut rest = raw;
     while let Some(at) = rest.find('%') {

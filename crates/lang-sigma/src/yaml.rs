@@ -184,7 +184,9 @@ fn split(text: &str, region: Span) -> Vec<Span> {
         at += line.len();
     }
     spans.push(Span::new(start, end.max(start)));
-    spans.retain(|s| text[s.start..s.end].lines().any(|l| !matches!(l.trim().bytes().next(), None | Some(b'#' | b'%'))));
+    spans.retain(|s| {
+        text[s.start..s.end].lines().any(|l| !matches!(l.trim().bytes().next(), None | Some(b'#' | b'%')))
+    });
     spans
 }
 
@@ -308,7 +310,11 @@ impl<'a> Builder<'a> {
 
     fn room(&self, size: usize, span: Span) -> Step {
         if self.nodes + size > MAX_NODES {
-            return Err(self.error("yaml-size", format!("more than {MAX_NODES} nodes in one document"), span));
+            return Err(self.error(
+                "yaml-size",
+                format!("more than {MAX_NODES} nodes in one document"),
+                span,
+            ));
         }
         Ok(())
     }

@@ -1,0 +1,172 @@
+//! The list of language frontends, and what a file is.
+//!
+//! [`parse_file`] looks at one text: which languages stand in it, as a whole or in the fenced blocks of a page,
+//! and what their frontends make of it. Calls are independent, so a caller may run them in parallel.
+//! [`assemble`] links the rules of all files; [`load`] is both. Files are read by the caller: nothing here
+//! touches the disk. A new language is a line in [`LANGUAGES`].
+
+mod detect;
+mod lint;
+
+use std::collections::BTreeSet;
+
+use shikra_ir::Rule;
+use shikra_lang_sigma as sigma;
+use shikra_syntax::{Source, Span};
+
+pub use lint::lint;
+
+/// How rules are read, for all languages.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Sigma's.
+    pub sigma: sigma::Options,
+}
+
+/// A frontend.
+pub struct Language {
+    /// Name, as in findings and reports: `sigma`.
+    pub name: &'static str,
+    /// Name for people.
+    pub title: &'static str,
+    /// The parts of a text that are in this language.
+    find: fn(&Source) -> Vec<Span>,
+    /// Reads one of them.
+    parse: fn(&Source, Span, &Options) -> Parsed,
+}
+
+/// All frontends.
+pub static LANGUAGES: &[&Language] = &[&SIGMA];
+
+static SIGMA: Language = Language {
+    name: "sigma",
+    title: "Sigma",
+    find: detect::sigma,
+    parse: |source, region, options| Parsed::Sigma(sigma::parse(source, region, &options.sigma)),
+};
+
+/// What a frontend made of a part of a text.
+#[derive(Clone, Debug)]
+enum Parsed {
+    /// To be linked with the rules of other files.
+    Sigma(sigma::Parsed),
+}
+
+/// What was found in one file.
+#[derive(Clone, Debug)]
+pub struct ParsedFile {
+    source: Source,
+    languages: Vec<&'static str>,
+    parts: Vec<Parsed>,
+    skipped: Option<String>,
+}
+
+/// What became of a file.
+#[derive(Clone, Debug)]
+pub struct LoadedFile {
+    /// Its name and text, into which the spans of its rules point.
+    pub source: Source,
+    /// Languages found in it.
+    pub languages: Vec<&'static str>,
+    /// Why nothing was read from it.
+    pub skipped: Option<String>,
+}
+
+/// The rules of a set of files.
+#[derive(Clone, Debug, Default)]
+pub struct RuleSet {
+    /// All rules, rejected ones too, in the order of files and of writing.
+    pub rules: Vec<Rule>,
+    /// All files, skipped ones too.
+    pub files: Vec<LoadedFile>,
+}
+
+impl RuleSet {
+    /// The file that a rule came from.
+    pub fn source_of(&self, rule: &Rule) -> Option<&Source> {
+        self.files.iter().map(|f| &f.source).find(|s| *s.name == *rule.meta.path)
+    }
+}
+
+/// Reads one text.
+pub fn parse_file(source: &Source, options: &Options) -> ParsedFile {
+    let mut file =
+        ParsedFile { source: source.clone(), languages: Vec::new(), parts: Vec::new(), skipped: None };
+    if let Some(reason) = detect::unfit(source) {
+        file.skipped = Some(reason);
+        return file;
+    }
+    let mut languages = BTreeSet::new();
+    for language in LANGUAGES {
+        for region in (language.find)(source) {
+            languages.insert(language.name);
+            file.parts.push((language.parse)(source, region, options));
+        }
+    }
+    file.languages = languages.into_iter().collect();
+    if file.parts.is_empty() {
+        file.skipped = Some(detect::other(source));
+    }
+    file
+}
+
+/// Links the rules of all files, in their order.
+pub fn assemble(files: Vec<ParsedFile>, _options: &Options) -> RuleSet {
+    let mut set = RuleSet::default();
+    let mut parts = Vec::new();
+    for file in files {
+        let ParsedFile { source, languages, parts: found, skipped } = file;
+        parts.extend(found.into_iter().map(|Parsed::Sigma(p)| p));
+        set.files.push(LoadedFile { source, languages, skipped });
+    }
+    set.rules = sigma::assemble(parts);
+    set
+}
+
+/// Reads and links the rules of all texts.
+pub fn load(sources: &[Source], options: &Options) -> RuleSet {
+    assemble(sources.iter().map(|s| parse_file(s, options)).collect(), options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULE: &str =
+        "title: T\nlogsource: {product: windows}\ndetection:\n  sel: {A: b}\n  condition: sel\n";
+
+    fn load_one(name: &str, text: &str) -> RuleSet {
+        load(&[Source::new(name, text)], &Options::default())
+    }
+
+    #[test]
+    fn rules_stand_in_yaml_files_and_in_the_fences_of_pages() {
+        for (name, text) in [
+            ("a.yml", RULE.to_owned()),
+            ("a.txt", RULE.to_owned()),
+            ("a.md", format!("---\ntitle: a page\n---\n\n# Rule\n```yaml\n{RULE}```\nand more\n")),
+            ("a.html", format!("<p>\n~~~~ sigma\n{RULE}~~~~\n")),
+        ] {
+            let set = load_one(name, &text);
+            assert_eq!(set.rules.len(), 1, "{name}");
+            assert_eq!(set.rules[0].meta.title, "T");
+            assert!(text[set.rules[0].meta.span.start..].starts_with("title: T\n"), "{name}");
+            assert_eq!(set.files[0].languages, ["sigma"]);
+        }
+    }
+
+    #[test]
+    fn other_files_are_skipped_with_a_reason() {
+        for (name, text, reason) in [
+            ("a.yml", "title: no rule\nlist: [1]\n", "not a rule file"),
+            ("readme.md", "# Rules\n```yaml\na: 1\n```\n", "not a rule file"),
+            ("p.yml", "name: p\npriority: 10\ntransformations:\n  - id: x\n", "a Sigma pipeline"),
+            ("x.yml", "\0\0detection:\n", "not text"),
+        ] {
+            let set = load_one(name, text);
+            assert!(set.rules.is_empty(), "{name}");
+            let skipped = set.files[0].skipped.clone().unwrap();
+            assert!(skipped.starts_with(reason), "{name}: {skipped}");
+        }
+    }
+}

@@ -31,7 +31,9 @@ pub fn cases(text: &str) -> Vec<Case> {
                 match kind.as_str() {
                     "sigma" => case.sigma = body,
                     "jsonl" => case.events = body.lines().map(str::to_owned).collect(),
-                    "matches" => case.matches = Some(body.split_whitespace().map(|n| n.parse().unwrap()).collect()),
+                    "matches" => {
+                        case.matches = Some(body.split_whitespace().map(|n| n.parse().unwrap()).collect())
+                    }
                     other => panic!("unknown block {other:?} in {:?}", case.title),
                 }
             }
@@ -41,7 +43,12 @@ pub fn cases(text: &str) -> Vec<Case> {
             }
             (None, None) => {
                 if let Some(title) = line.strip_prefix("# ") {
-                    out.push(Case { title: title.into(), sigma: String::new(), events: vec![], matches: None });
+                    out.push(Case {
+                        title: title.into(),
+                        sigma: String::new(),
+                        events: vec![],
+                        matches: None,
+                    });
                 }
             }
         }

@@ -7,10 +7,8 @@ use shikra_lang_sigma::{Options, assemble, parse};
 use shikra_syntax::{Source, Span};
 
 fn corpora() -> Option<PathBuf> {
-    let root = std::env::var_os("SHIKRA_CORPORA").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/corpora"),
-        PathBuf::from,
-    );
+    let root = std::env::var_os("SHIKRA_CORPORA")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/corpora"), PathBuf::from);
     let there = root.is_dir();
     if !there {
         println!("skipped: no corpora at {}", root.display());

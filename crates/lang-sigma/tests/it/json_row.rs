@@ -22,7 +22,9 @@ fn value(v: &serde_json::Value) -> Value {
     match v {
         serde_json::Value::Null => Value::Null,
         serde_json::Value::Bool(b) => Value::Bool(*b),
-        serde_json::Value::Number(n) => n.as_i64().map_or_else(|| Value::F64(n.as_f64().unwrap()), Value::I64),
+        serde_json::Value::Number(n) => {
+            n.as_i64().map_or_else(|| Value::F64(n.as_f64().unwrap()), Value::I64)
+        }
         serde_json::Value::String(s) => Value::str(s),
         serde_json::Value::Array(v) => Value::List(v.iter().map(value).collect()),
         serde_json::Value::Object(_) => Value::Null,
