@@ -1,5 +1,6 @@
 //! Cases, canonical texts and corpora.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 mod cases;
 mod corpora;
 mod json_row;
