@@ -1,12 +1,13 @@
 //! From slots to text, numbers and values, as Windows renders them.
 //!
-//! GUIDs are braced and upper-case, hexadecimal numbers carry `0x`, SIDs read `S-1-…`, times have seven
+//! GUIDs are braced and lower-case, hexadecimal numbers carry `0x`, SIDs read `S-1-…`, times have seven
 //! fraction digits (`2020-10-22T01:54:25.1234560Z`), binary is upper-case hexadecimal, lists of values are
 //! joined with `,` only where somebody asks for the text of a list.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use crate::time::{FILETIME_UNIX_OFFSET, civil_from_seconds, days_in_month};
 use crate::{Kind, Slot, Timestamp, Value};
 
 impl Slot<'_> {
@@ -167,8 +168,10 @@ fn push_guid(d: &[u8], out: &mut String) {
     let Some(g) = array::<16>(d) else { return push_hex(d, out) };
     let a = u32::from_le_bytes([g[0], g[1], g[2], g[3]]);
     let (b, c) = (u16::from_le_bytes([g[4], g[5]]), u16::from_le_bytes([g[6], g[7]]));
-    let _ = write!(out, "{{{a:08X}-{b:04X}-{c:04X}-{:02X}{:02X}-", g[8], g[9]);
-    push_hex(&g[10..], out);
+    let _ = write!(out, "{{{a:08x}-{b:04x}-{c:04x}-{:02x}{:02x}-", g[8], g[9]);
+    for b in &g[10..] {
+        let _ = write!(out, "{b:02x}");
+    }
     out.push('}');
 }
 
@@ -184,20 +187,32 @@ fn push_sid(d: &[u8], out: &mut String) {
     }
 }
 
-/// Seven fraction digits, as Event Viewer's XML has them. Times that do not fit stay raw ticks.
+/// Seven fraction digits, as Windows renders them; years beyond 9999 keep their last four digits, and what
+/// is beyond `i64::MAX` is all zeros, as there.
 fn push_filetime(d: &[u8], out: &mut String) {
     let Some(bytes) = array(d) else { return push_hex(d, out) };
-    let ticks = u64::from_le_bytes(bytes);
-    match Timestamp::from_filetime(ticks) {
-        Some(t) => push_time(t.civil(), out),
-        None => drop(write!(out, "{ticks}")),
-    }
+    let Ok(ticks) = i64::try_from(u64::from_le_bytes(bytes)) else {
+        return out.push_str("0000-00-00T00:00:00.0000000Z");
+    };
+    let seconds = (ticks - FILETIME_UNIX_OFFSET).div_euclid(10_000_000);
+    let (y, mo, day, h, mi, s) = civil_from_seconds(seconds);
+    push_time((y % 10_000, mo, day, h, mi, s, (ticks % 10_000_000) as u32 * 100), out);
 }
 
+/// A SYSTEMTIME that is none renders as FILETIME zero, as in Windows.
 fn push_systemtime(d: &[u8], out: &mut String) {
     let Some(b) = array::<16>(d) else { return push_hex(d, out) };
     let w = |i: usize| u32::from(u16::from_le_bytes([b[i], b[i + 1]]));
-    push_time((i64::from(w(0)), w(2), w(6), w(8), w(10), w(12), w(14).min(999) * 1_000_000), out);
+    let (y, mo, day, h, mi, s, ms) = (i64::from(w(0)), w(2), w(6), w(8), w(10), w(12), w(14));
+    let valid = (1601..=30827).contains(&y)
+        && (1..=12).contains(&mo)
+        && (1..=days_in_month(y, mo)).contains(&day)
+        && (h < 24 && mi < 60 && s < 60 && ms < 1000);
+    if valid {
+        push_time((y % 10_000, mo, day, h, mi, s, ms * 1_000_000), out);
+    } else {
+        push_time((1601, 1, 1, 0, 0, 0, 0), out);
+    }
 }
 
 fn push_time((y, mo, d, h, mi, s, n): (i64, u32, u32, u32, u32, u32, u32), out: &mut String) {
@@ -309,12 +324,17 @@ mod tests {
         assert_eq!(text(Kind::SID, &sid), "S-1-5-32-544");
         let guid =
             [0x25, 0x96, 0x84, 0x54, 0x78, 0x54, 0x94, 0x49, 0xa5, 0xba, 0x3e, 0x3b, 3, 0x28, 0xc3, 0x0d];
-        assert_eq!(text(Kind::GUID, &guid), "{54849625-5478-4994-A5BA-3E3B0328C30D}");
+        assert_eq!(text(Kind::GUID, &guid), "{54849625-5478-4994-a5ba-3e3b0328c30d}");
         assert_eq!(
             text(Kind::FILETIME, &132_478_052_651_234_567u64.to_le_bytes()),
             "2020-10-22T01:54:25.1234567Z"
         );
-        assert_eq!(text(Kind::FILETIME, &u64::MAX.to_le_bytes()), u64::MAX.to_string());
+        assert_eq!(text(Kind::FILETIME, &0u64.to_le_bytes()), "1601-01-01T00:00:00.0000000Z");
+        assert_eq!(text(Kind::FILETIME, &(i64::MAX as u64).to_le_bytes()), "0828-09-14T02:48:05.4775807Z");
+        assert_eq!(text(Kind::FILETIME, &u64::MAX.to_le_bytes()), "0000-00-00T00:00:00.0000000Z");
+        let time = [0xe3, 7, 2, 0, 6, 0, 16, 0, 10, 0, 1, 0, 46, 0, 0x74, 3];
+        assert_eq!(text(Kind::SYSTEMTIME, &time), "2019-02-16T10:01:46.8840000Z");
+        assert_eq!(text(Kind::SYSTEMTIME, &[0; 16]), "1601-01-01T00:00:00.0000000Z");
         assert_eq!(text(Kind::U32, &[1]), "1");
         assert_eq!(text(Kind::SID, &[1, 9]), "0109");
     }

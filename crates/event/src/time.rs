@@ -52,9 +52,8 @@ impl Timestamp {
     pub fn civil(self) -> (i64, u32, u32, u32, u32, u32, u32) {
         let secs = self.0.div_euclid(1_000_000_000);
         let nanos = self.0.rem_euclid(1_000_000_000) as u32;
-        let (y, mo, d) = civil_from_days(secs.div_euclid(86_400));
-        let s = secs.rem_euclid(86_400) as u32;
-        (y, mo, d, s / 3600, s / 60 % 60, s % 60, nanos)
+        let (y, mo, d, h, mi, s) = civil_from_seconds(secs);
+        (y, mo, d, h, mi, s, nanos)
     }
 
     /// Day of the week, Monday = 1 … Sunday = 7 (ISO 8601).
@@ -153,7 +152,7 @@ fn parse_offset(zone: &[u8]) -> Option<i64> {
     Some(sign * minutes * 60)
 }
 
-fn days_in_month(year: i64, month: u32) -> u32 {
+pub(crate) fn days_in_month(year: i64, month: u32) -> u32 {
     match month {
         2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
         2 => 28,
@@ -170,6 +169,13 @@ fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
     let mp = i64::from((month + 9) % 12);
     let doy = (153 * mp + 2) / 5 + i64::from(day) - 1;
     era * 146_097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719_468
+}
+
+/// Calendar fields of so many seconds since 1970-01-01T00:00:00Z.
+pub(crate) fn civil_from_seconds(seconds: i64) -> (i64, u32, u32, u32, u32, u32) {
+    let (y, mo, d) = civil_from_days(seconds.div_euclid(86_400));
+    let s = seconds.rem_euclid(86_400) as u32;
+    (y, mo, d, s / 3600, s / 60 % 60, s % 60)
 }
 
 /// Inverse of [`days_from_civil`].
