@@ -47,7 +47,7 @@ pub(super) enum Header {
 /// Reads the header of a chunk, which may be cut off.
 pub(super) fn header(chunk: &[u8]) -> Header {
     let head = chunk.get(..CHUNK_HEADER).unwrap_or(chunk);
-    if head.iter().all(|b| *b == 0) {
+    if head.iter().all(|b| *b == 0) && chunk.iter().all(|b| *b == 0) {
         return Header::Blank;
     }
     let fields = || {

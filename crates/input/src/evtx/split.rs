@@ -76,10 +76,12 @@ impl Splitter {
         } else {
             self.promised = promised(&head);
             let size = u64::from(read_u16(&head, 40).unwrap_or(0));
-            // Nobody has seen another size; a wrong one is more likely than a true one.
-            let rest = size.saturating_sub(FILE_HEADER as u64);
-            if size % FILE_HEADER as u64 == 0 && rest > 0 {
-                self.offset += io::copy(&mut input.take(rest), &mut io::sink())?;
+            let mut rest = Vec::new();
+            input.take(size.saturating_sub(FILE_HEADER as u64)).read_to_end(&mut rest)?;
+            self.offset += rest.len() as u64;
+            // Nobody has seen a bigger header: where a chunk stands at the usual place, the size is wrong.
+            if rest.starts_with(CHUNK_MAGIC) {
+                part.data.extend_from_slice(&rest);
             }
         }
         Ok(())

@@ -1,0 +1,6 @@
+//! Integration tests of the readers.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+mod evtx_corpus;
+mod evtx_damage;
+mod evtx_support;
