@@ -486,6 +486,7 @@ fn operator_name(p: &Plan) -> &'static str {
         Plan::Seq(_) => "seq",
         Plan::Set(_) => "set",
         Plan::Lineage(..) => "lineage",
+        Plan::Mark(_) => "mark",
         Plan::Opaque(..) => "opaque",
     }
 }

@@ -58,7 +58,16 @@ impl<'c> Rewrite<'c> {
                 Scalar::Case(arms.iter().map(arm).collect(), other)
             }
             Scalar::Truth(e) => Scalar::Truth(Box::new(self.expr_before(e, n))),
-            Scalar::AnyField | Scalar::FieldGlob(..) | Scalar::Lit(_) => s.clone(),
+            Scalar::Each(e) => {
+                let mut each = e.clone();
+                each.list = self.scalar_before(&e.list, n);
+                for (_, member) in &mut each.members {
+                    *member = self.scalar_before(member, n);
+                }
+                each.body = self.expr_before(&e.body, n);
+                Scalar::Each(each)
+            }
+            Scalar::AnyField | Scalar::FieldGlob(..) | Scalar::Lit(_) | Scalar::Var(_) => s.clone(),
         }
     }
 
