@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use shikra_syntax::{Diagnostic, Severity, Source, Span};
 
+use crate::correlation;
+use crate::filter;
 use crate::meta::{self, Place};
 use crate::near_name::nearest;
 use crate::rule::{self, Sink};
+
 use crate::yaml::{Document, Node};
 use crate::{Entry, Options};
 
@@ -122,8 +125,14 @@ impl<'a> Collection<'a> {
     fn add_rule(&mut self, root: Node<'a>, span: Span, legacy: bool, more: bool, sink: Sink<'a>) {
         self.idle = None;
         let place = self.place(span, legacy);
-        let rules = rule::lower(&root, &place, legacy, sink);
-        self.entries.extend(rules.into_iter().map(|r| Entry::Rule(Box::new(r))));
+        if root.get("correlation").is_some() {
+            self.entries.push(Entry::Correlation(Box::new(correlation::read(&root, &place, sink))));
+        } else if root.get("filter").is_some() && root.get("detection").is_none() {
+            self.entries.push(Entry::Filter(Box::new(filter::read(&root, &place, sink))));
+        } else {
+            let rules = rule::lower(&root, &place, legacy, sink);
+            self.entries.extend(rules.into_iter().map(|r| Entry::Rule(Box::new(r))));
+        }
         self.previous = more.then_some(root);
     }
 

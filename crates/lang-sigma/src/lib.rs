@@ -11,7 +11,10 @@
 mod aggregate;
 mod collection;
 mod condition;
+mod correlation;
+mod filter;
 mod item;
+mod link;
 mod meta;
 mod modifier;
 mod near_name;
@@ -64,6 +67,8 @@ impl Parsed {
 #[derive(Clone, Debug)]
 enum Entry {
     Rule(Box<Rule>),
+    Correlation(Box<correlation::Correlation>),
+    Filter(Box<filter::Filter>),
 }
 
 /// Reads the documents within `region` of a text: the whole of a YAML file, or a fenced block of a page. Spans
@@ -77,12 +82,7 @@ pub fn parse(source: &Source, region: Span, options: &Options) -> Parsed {
     Parsed { entries: collection.finish() }
 }
 
-/// Links the rules of all texts, in order.
+/// Links the rules of all texts, in order. A filter stays among them as a rule that reports nothing.
 pub fn assemble(parsed: Vec<Parsed>) -> Vec<Rule> {
-    let entries = parsed.into_iter().flat_map(|p| p.entries);
-    entries
-        .map(|e| match e {
-            Entry::Rule(r) => *r,
-        })
-        .collect()
+    link::link(parsed.into_iter().flat_map(|p| p.entries).collect())
 }

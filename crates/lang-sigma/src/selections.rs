@@ -158,23 +158,33 @@ fn at_least(n: usize, parts: Vec<Expr>, span: Span, sink: &mut Sink) -> Expr {
     if n == parts.len() {
         return Expr::and(parts);
     }
-    let count = (0..n).try_fold(1usize, |c, i| c.checked_mul(parts.len() - i).map(|c| c / (i + 1)));
-    if count.is_none_or(|c| c > MAX_COMBINATIONS) {
+    let Some(chosen) = combinations(n, parts.len(), MAX_COMBINATIONS) else {
         let message = format!("more than {MAX_COMBINATIONS} combinations");
         sink.reject("too-large", message, span, None);
         return Expr::Opaque(Opaque { reason: "too many combinations".into(), span });
+    };
+    let all = |v: Vec<usize>| Expr::and(v.into_iter().map(|i| parts[i].clone()).collect::<Vec<_>>());
+    Expr::or(chosen.into_iter().map(all).collect::<Vec<_>>())
+}
+
+/// All ways to choose `n` of `len`, in order; none where there are more than `most`.
+pub(crate) fn combinations(n: usize, len: usize, most: usize) -> Option<Vec<Vec<usize>>> {
+    if n > len {
+        return Some(Vec::new());
     }
     let mut chosen: Vec<usize> = (0..n).collect();
     let mut out = Vec::new();
     loop {
-        out.push(Expr::and(chosen.iter().map(|&i| parts[i].clone()).collect::<Vec<_>>()));
-        let Some(at) = (0..n).rev().find(|&i| chosen[i] < parts.len() - n + i) else { break };
+        if out.len() == most {
+            return None;
+        }
+        out.push(chosen.clone());
+        let Some(at) = (0..n).rev().find(|&i| chosen[i] < len - n + i) else { return Some(out) };
         chosen[at] += 1;
         for i in at + 1..n {
             chosen[i] = chosen[i - 1] + 1;
         }
     }
-    Expr::or(out)
 }
 
 /// `*` stands for any characters.
@@ -203,7 +213,14 @@ pub(crate) fn lower(det: &Det, sink: &mut Sink) -> Expr {
 
 #[cfg(test)]
 mod tests {
-    use super::glob;
+    use super::{combinations, glob};
+
+    #[test]
+    fn choices() {
+        assert_eq!(combinations(2, 3, 10), Some(vec![vec![0, 1], vec![0, 2], vec![1, 2]]));
+        assert_eq!(combinations(0, 3, 10), Some(vec![vec![]]));
+        assert_eq!(combinations(20, 40, 2000), None);
+    }
 
     #[test]
     fn globs() {
