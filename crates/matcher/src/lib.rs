@@ -4,6 +4,12 @@
 //! own. [`reference`] gives the same answers slowly and obviously; [`explain`] says why.
 //!
 //! What a rule is called and what becomes of a match is left to others: a filter is a number here.
+//!
+//! How it is fast: filters are taken apart into predicates that depend on one field each, shared between
+//! filters (`compile`). Which filters and which slots matter is decided once per shape (`rules`). All
+//! predicates on a slot are one program (`program`, `machine`), whose outcome for a raw value is remembered
+//! (`memo`), and so is the outcome of every combination of such outcomes. A combination not seen before
+//! evaluates only filters of which a predicate that they cannot do without has hit (`witness`).
 
 use std::sync::Arc;
 
@@ -13,9 +19,53 @@ use shikra_taxonomy::{Selector, Taxonomy};
 
 pub mod explain;
 pub mod reference;
+
+mod compile;
+mod glob;
+mod literals;
+mod machine;
+mod memo;
+mod program;
 mod row;
+mod rules;
+mod scratch;
+mod seen;
+mod witness;
 
 pub use row::{EventRow, bound};
+pub use scratch::{Limits, Scratch, Work};
+pub use seen::{Seen, Unable};
+
+/// A way to run a matcher. All give the same answers; tests hold them to it.
+pub struct Strategy {
+    /// Short name.
+    pub name: &'static str,
+    /// What the fast pass may remember; none: the reference.
+    pub limits: Option<Limits>,
+}
+
+/// All strategies, the obvious one first.
+pub static STRATEGIES: &[Strategy] = &[
+    Strategy { name: "reference", limits: None },
+    Strategy { name: "fast", limits: Some(Limits::WARM) },
+    Strategy { name: "fast-tight", limits: Some(Limits::TIGHT) },
+    Strategy { name: "fast-cold", limits: Some(Limits::COLD) },
+];
+
+impl Strategy {
+    /// Runs a matcher this way; `scratch` is one that [`Strategy::scratch`] made.
+    pub fn run(&self, matcher: &Matcher, scratch: &mut Scratch, event: &Event<'_>, hits: &mut Vec<FilterId>) {
+        match self.limits {
+            None => reference::run(&matcher.filters, &matcher.taxonomy, event, hits),
+            Some(_) => matcher.run(scratch, event, hits),
+        }
+    }
+
+    /// A scratch for [`Strategy::run`].
+    pub fn scratch(&self, matcher: &Matcher) -> Scratch {
+        matcher.scratch_with(self.limits.unwrap_or(Limits::COLD))
+    }
+}
 
 /// A filter's place in the list the matcher was built from.
 pub type FilterId = u32;
@@ -29,19 +79,20 @@ pub struct Filter {
     pub expr: Expr,
 }
 
-/// All filters, ready to run. Immutable; share it between threads.
+/// All filters, ready to run. Its answers never change; share it between threads. What it works out about
+/// shapes it keeps for all threads.
 pub struct Matcher {
     filters: Vec<Filter>,
     taxonomy: Arc<Taxonomy>,
+    compiled: compile::Compiled,
+    cache: rules::Cache,
 }
-
-/// What one thread needs to run a matcher: its memos and its counts.
-pub struct Scratch {}
 
 impl Matcher {
     /// A matcher for these filters.
     pub fn new(filters: Vec<Filter>, taxonomy: Arc<Taxonomy>) -> Matcher {
-        Matcher { filters, taxonomy }
+        let compiled = compile::compile(&filters);
+        Matcher { filters, taxonomy, compiled, cache: rules::Cache::default() }
     }
 
     /// The filters, by [`FilterId`].
@@ -51,11 +102,22 @@ impl Matcher {
 
     /// A scratch for one thread.
     pub fn scratch(&self) -> Scratch {
-        Scratch {}
+        self.scratch_with(Limits::default())
+    }
+
+    /// A scratch that remembers so much.
+    pub fn scratch_with(&self, limits: Limits) -> Scratch {
+        Scratch::new(self, limits)
     }
 
     /// Appends the filters that hold for `event`, ascending. `scratch` must be of this matcher.
-    pub fn run(&self, _scratch: &mut Scratch, event: &Event<'_>, hits: &mut Vec<FilterId>) {
-        reference::run(&self.filters, &self.taxonomy, event, hits);
+    pub fn run(&self, scratch: &mut Scratch, event: &Event<'_>, hits: &mut Vec<FilterId>) {
+        scratch.run(self, event, hits);
+    }
+
+    /// The filters that nothing of what was seen can satisfy, ascending. Certain for those it names; a filter
+    /// that is not named may still be unable to hold.
+    pub fn unable(&self, seen: &Seen) -> Vec<(FilterId, Unable)> {
+        seen.unable(&self.compiled)
     }
 }

@@ -1,0 +1,326 @@
+//! Filters taken apart: variables, predicates shared between filters, trees over them, and for every filter the
+//! predicates without which it cannot hold.
+//!
+//! Nothing here depends on a shape; `rules` adds what does.
+
+use std::collections::HashMap;
+
+use shikra_event::Value;
+use shikra_ir::eval::{self, Row};
+use shikra_ir::{Expr, FieldRef, Fold, Multi, Names, Nulls, Op, Pattern, Regex, Scalar, Test, Truth, Words};
+use shikra_taxonomy::Selector;
+
+use crate::{Filter, FilterId, witness};
+
+/// Number of a predicate, over all filters.
+pub(crate) type PredId = u32;
+/// Number of a variable.
+pub(crate) type VarId = u32;
+/// Number of a condition of log sources.
+pub(crate) type WhenId = u32;
+
+/// What a predicate reads.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Var {
+    /// One field.
+    Field(FieldRef),
+    /// Every slot of the event.
+    Any,
+    /// Every field of a scheme whose name matches.
+    Glob(Names, Pattern),
+}
+
+/// A comparison that depends on one variable.
+#[derive(Debug)]
+pub(crate) struct Pred {
+    pub var: VarId,
+    pub test: Test,
+    /// Its truth where the variable is missing.
+    pub absent: Truth,
+    /// Whether it asks something of each value by itself; else it is asked of the whole value.
+    pub elementwise: bool,
+}
+
+/// A filter's expression over predicates.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Node {
+    Const(Truth),
+    And(Box<[Node]>),
+    Or(Box<[Node]>),
+    Not(Box<Node>),
+    Pred(PredId),
+    /// A comparison of several variables: evaluated on the event, where all else holds.
+    Exact,
+}
+
+/// An expression taken apart.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    pub node: Node,
+    /// Predicates, each once, ascending.
+    pub preds: Vec<PredId>,
+    /// At least one of these is true where the tree is; none where nothing can be said.
+    pub witness: Option<Vec<PredId>>,
+}
+
+/// All filters, taken apart.
+#[derive(Debug, Default)]
+pub(crate) struct Compiled {
+    pub vars: Vec<Var>,
+    pub preds: Vec<Pred>,
+    pub trees: Vec<Tree>,
+    /// Distinct log sources.
+    pub selectors: Vec<Source>,
+    /// Filters by log source, ascending.
+    pub by_selector: Vec<Vec<FilterId>>,
+    /// Distinct conditions of log sources.
+    pub whens: Vec<Tree>,
+    pub when_exprs: Vec<Expr>,
+}
+
+/// A log source whose conditions have been taken apart.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub selector: Selector,
+    /// One per alternative.
+    pub whens: Vec<Option<WhenId>>,
+}
+
+/// Takes filters apart.
+pub(crate) fn compile(filters: &[Filter]) -> Compiled {
+    let mut c = Compiler::default();
+    for (id, filter) in filters.iter().enumerate() {
+        let tree = c.tree(&filter.expr);
+        c.out.trees.push(tree);
+        let source = c.source(&filter.selector);
+        c.out.by_selector[source].push(id as FilterId);
+    }
+    c.out
+}
+
+#[derive(Default)]
+struct Compiler {
+    out: Compiled,
+    vars: HashMap<Var, VarId>,
+    preds: HashMap<PredKey, PredId>,
+    sources: HashMap<String, usize>,
+    whens: HashMap<String, WhenId>,
+}
+
+/// Equal keys mean equal predicates. Spans do not count, but where they are inside of a nested expression.
+#[derive(PartialEq, Eq, Hash)]
+enum PredKey {
+    Like(VarId, Vec<Pattern>, Fold, Nulls, Multi),
+    Regex(VarId, Vec<Regex>, Words),
+    Other(String),
+}
+
+impl Compiler {
+    fn tree(&mut self, e: &Expr) -> Tree {
+        let node = self.node(e);
+        let mut preds = Vec::new();
+        collect(&node, &mut preds);
+        preds.sort_unstable();
+        preds.dedup();
+        let witness = witness::of(&node, &self.out.preds);
+        Tree { node, preds, witness }
+    }
+
+    fn node(&mut self, e: &Expr) -> Node {
+        match e {
+            Expr::Const(t) => Node::Const(*t),
+            Expr::And(v) => Node::And(v.iter().map(|e| self.node(e)).collect()),
+            Expr::Or(v) => Node::Or(v.iter().map(|e| self.node(e)).collect()),
+            Expr::Not(e) => Node::Not(Box::new(self.node(e))),
+            Expr::Named(_, e) => self.node(e),
+            Expr::Opaque(_) => Node::Const(Truth::Unknown),
+            Expr::Test(t) => self.test(t),
+        }
+    }
+
+    fn test(&mut self, t: &Test) -> Node {
+        let mut vars = Vec::new();
+        test_vars(t, &mut vars);
+        let mut vars = vars.into_iter();
+        match (vars.next(), vars.next()) {
+            (None, _) => Node::Const(eval::test(t, &Nothing)),
+            (Some(var), None) => {
+                let subject =
+                    matches!(t.subject, Scalar::Field(_) | Scalar::AnyField | Scalar::FieldGlob(..));
+                let elementwise = subject && is_elementwise(t);
+                match var {
+                    Var::Field(_) => Node::Pred(self.pred(var, t, elementwise)),
+                    _ if elementwise && t.words.multi == Multi::Any => Node::Pred(self.pred(var, t, true)),
+                    _ => Node::Exact,
+                }
+            }
+            (Some(_), Some(_)) => Node::Exact,
+        }
+    }
+
+    fn pred(&mut self, var: Var, t: &Test, elementwise: bool) -> PredId {
+        let next = self.out.vars.len() as VarId;
+        let var = *self.vars.entry(var).or_insert_with_key(|v| {
+            self.out.vars.push(v.clone());
+            next
+        });
+        let next = self.out.preds.len() as PredId;
+        *self.preds.entry(pred_key(var, t, elementwise)).or_insert_with(|| {
+            let absent = eval::test(t, &Nothing);
+            self.out.preds.push(Pred { var, test: t.clone(), absent, elementwise });
+            next
+        })
+    }
+
+    fn source(&mut self, selector: &Selector) -> usize {
+        let key = format!("{selector:?}");
+        if let Some(&known) = self.sources.get(&key) {
+            return known;
+        }
+        let whens = selector.any_of.iter().map(|a| a.when.as_ref().map(|w| self.when(w))).collect();
+        self.out.selectors.push(Source { selector: selector.clone(), whens });
+        self.out.by_selector.push(Vec::new());
+        let id = self.out.selectors.len() - 1;
+        self.sources.insert(key, id);
+        id
+    }
+
+    fn when(&mut self, e: &Expr) -> WhenId {
+        let key = format!("{e:?}");
+        if let Some(&known) = self.whens.get(&key) {
+            return known;
+        }
+        let tree = self.tree(e);
+        self.out.whens.push(tree);
+        self.out.when_exprs.push(e.clone());
+        let id = (self.out.whens.len() - 1) as WhenId;
+        self.whens.insert(key, id);
+        id
+    }
+}
+
+fn pred_key(var: VarId, t: &Test, elementwise: bool) -> PredKey {
+    match &t.op {
+        Op::Like(p) if elementwise => {
+            PredKey::Like(var, p.clone(), t.words.fold, t.words.null, t.words.multi)
+        }
+        Op::Regex(r) if elementwise => PredKey::Regex(var, r.clone(), t.words),
+        _ => PredKey::Other(format!("{:?} {:?} {:?}", t.subject, t.op, t.words)),
+    }
+}
+
+/// Whether the test asks something of each value alone and joins the answers by `multi`.
+fn is_elementwise(t: &Test) -> bool {
+    match &t.op {
+        Op::Like(_) | Op::Regex(_) | Op::In(_) | Op::Cidr(_) | Op::IsTrue => true,
+        Op::Compare(_, Scalar::Lit(v)) => !matches!(v, Value::Missing | Value::Null | Value::List(_)),
+        Op::Compare(..) | Op::Exists | Op::IsNull => false,
+    }
+}
+
+fn collect(node: &Node, preds: &mut Vec<PredId>) {
+    match node {
+        Node::And(v) | Node::Or(v) => v.iter().for_each(|n| collect(n, preds)),
+        Node::Not(n) => collect(n, preds),
+        Node::Pred(p) => preds.push(*p),
+        Node::Exact | Node::Const(_) => {}
+    }
+}
+
+/// The variables a test reads, each once.
+fn test_vars(t: &Test, out: &mut Vec<Var>) {
+    scalar_vars(&t.subject, out);
+    if let Op::Compare(_, right) = &t.op {
+        scalar_vars(right, out);
+    }
+}
+
+fn scalar_vars(s: &Scalar, out: &mut Vec<Var>) {
+    let mut add = |v: Var| {
+        if !out.contains(&v) {
+            out.push(v);
+        }
+    };
+    match s {
+        Scalar::Field(f) => add(Var::Field(f.clone())),
+        Scalar::AnyField => add(Var::Any),
+        Scalar::FieldGlob(n, p) => add(Var::Glob(*n, p.clone())),
+        Scalar::Lit(_) => {}
+        Scalar::Call(c) => c.args.iter().for_each(|a| scalar_vars(a, out)),
+        Scalar::Case(arms, other) => {
+            for (cond, value) in arms {
+                expr_vars(cond, out);
+                scalar_vars(value, out);
+            }
+            if let Some(o) = other {
+                scalar_vars(o, out);
+            }
+        }
+        Scalar::Truth(e) => expr_vars(e, out),
+    }
+}
+
+fn expr_vars(e: &Expr, out: &mut Vec<Var>) {
+    match e {
+        Expr::And(v) | Expr::Or(v) => v.iter().for_each(|e| expr_vars(e, out)),
+        Expr::Not(e) | Expr::Named(_, e) => expr_vars(e, out),
+        Expr::Test(t) => test_vars(t, out),
+        Expr::Const(_) | Expr::Opaque(_) => {}
+    }
+}
+
+/// A row without fields.
+struct Nothing;
+
+impl Row for Nothing {
+    fn field(&self, _: &FieldRef) -> Value {
+        Value::Missing
+    }
+    fn all_fields(&self) -> Vec<Value> {
+        Vec::new()
+    }
+    fn fields_like(&self, _: Names, _: &Pattern) -> Vec<Value> {
+        Vec::new()
+    }
+}
+
+/// What is known of a tree's truth while [`Node::Exact`] leaves are open: at least, at most.
+pub(crate) type Bounds = (Truth, Truth);
+
+impl Node {
+    /// The bounds of the truth, given bounds of the predicates.
+    pub fn bounds(&self, pred: &impl Fn(PredId) -> Bounds) -> Bounds {
+        let start = |t| (t, t);
+        match self {
+            Node::Const(t) => (*t, *t),
+            Node::Pred(p) => pred(*p),
+            Node::Exact => (Truth::False, Truth::True),
+            Node::Not(n) => {
+                let (low, high) = n.bounds(pred);
+                (high.negate(), low.negate())
+            }
+            Node::And(v) => {
+                let mut all = start(Truth::True);
+                for n in v {
+                    let (low, high) = n.bounds(pred);
+                    all = (all.0.min(low), all.1.min(high));
+                    if all.1 == Truth::False {
+                        break;
+                    }
+                }
+                all
+            }
+            Node::Or(v) => {
+                let mut any = start(Truth::False);
+                for n in v {
+                    let (low, high) = n.bounds(pred);
+                    any = (any.0.max(low), any.1.max(high));
+                    if any.0 == Truth::True {
+                        break;
+                    }
+                }
+                any
+            }
+        }
+    }
+}

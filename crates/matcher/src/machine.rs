@@ -1,0 +1,407 @@
+//! Many comparisons against one value: exact texts in a hash map, the literals of all other patterns and
+//! regular expressions in one automaton, and what has no literal one by one.
+//!
+//! The automaton runs over the folded text. What is found there is exact for folded patterns and a prefilter
+//! for cased ones and for regular expressions. The meaning of each comparison is [`shikra_ir::eval`]'s.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use memchr::memmem;
+use shikra_event::Value;
+use shikra_ir::func::fold;
+use shikra_ir::regex::{self, Compiled};
+use shikra_ir::{CmpOp, Coerce, Fold, Multi, Nulls, Op, Part, Pattern, Scalar, Test, Truth, eval};
+
+use crate::glob::Glob;
+use crate::literals;
+
+/// Number of a comparison within its machine.
+pub(crate) type Local = u32;
+
+/// Comparisons that each ask something of one value at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Machine {
+    tests: Vec<Test>,
+    /// Folded text → comparisons it satisfies.
+    exact: HashMap<Box<str>, Vec<Exact>>,
+    /// The same for cased comparisons.
+    exact_cased: HashMap<Box<str>, Vec<Exact>>,
+    literals: Literals,
+    globs: Vec<Glob>,
+    regexes: Vec<Arc<Compiled>>,
+    /// True of every text.
+    always: Vec<Local>,
+    /// Patterns without a literal, and whether they are cased.
+    direct_globs: Vec<(Local, u32, bool)>,
+    /// Regular expressions without a literal.
+    direct_regexes: Vec<(Local, u32)>,
+    /// Regular expressions whose literal helps with ASCII text only.
+    beyond_ascii: Vec<(Local, u32)>,
+    /// Evaluated one by one on every value.
+    generic: Vec<Local>,
+    /// Evaluated one by one on values that are no text.
+    generic_typed: Vec<Local>,
+    /// What is unknown where there is no value.
+    pub unknown_if_absent: Vec<Local>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Exact {
+    local: Local,
+    /// Counts for values that are text by nature only.
+    text_only: bool,
+}
+
+/// Literal texts and what each is good for.
+#[derive(Debug, Default)]
+struct Literals {
+    texts: Vec<String>,
+    by_text: HashMap<String, u32>,
+    uses: Vec<Uses>,
+    /// None where there are no literals, or too many for an automaton.
+    automaton: Option<AhoCorasick>,
+}
+
+#[derive(Debug, Default)]
+struct Uses {
+    anywhere: Vec<Use>,
+    at_start: Vec<Local>,
+    at_end: Vec<Local>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Use {
+    /// That is all.
+    Contains(Local),
+    /// The pattern must match the folded text.
+    Glob(Local, u32),
+    /// The pattern must match the text as it is.
+    Cased(Local, u32),
+    Regex(Local, u32),
+}
+
+/// Buffers and outcomes of one evaluation.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    truth: Vec<Truth>,
+    touched: Vec<Local>,
+    /// When each literal was last seen.
+    seen: Vec<u32>,
+    epoch: u32,
+    folded: String,
+}
+
+impl Found {
+    fn begin(&mut self, m: &Machine) {
+        if self.truth.len() < m.tests.len() {
+            self.truth.resize(m.tests.len(), Truth::False);
+        }
+        if self.seen.len() < m.literals.texts.len() {
+            self.seen.resize(m.literals.texts.len(), 0);
+        }
+    }
+
+    fn is(&self, local: Local) -> bool {
+        self.truth[local as usize] == Truth::True
+    }
+
+    fn raise(&mut self, local: Local, truth: Truth) {
+        let now = &mut self.truth[local as usize];
+        if truth > *now {
+            if *now == Truth::False {
+                self.touched.push(local);
+            }
+            *now = truth;
+        }
+    }
+
+    /// Tells every outcome but false, and forgets them.
+    pub fn drain(&mut self, mut f: impl FnMut(Local, Truth)) {
+        for local in self.touched.drain(..) {
+            f(local, std::mem::replace(&mut self.truth[local as usize], Truth::False));
+        }
+    }
+}
+
+impl Machine {
+    pub fn new(tests: Vec<Test>) -> Machine {
+        let mut m = Machine::default();
+        for (i, t) in tests.iter().enumerate() {
+            m.add(i as Local, t);
+        }
+        m.tests = tests;
+        m.literals.finish();
+        m
+    }
+
+    /// Number of comparisons.
+    pub fn len(&self) -> usize {
+        self.tests.len()
+    }
+
+    pub fn multi(&self, local: Local) -> Multi {
+        self.tests[local as usize].words.multi
+    }
+
+    /// Whether texts alone decide: no comparison needs the value itself.
+    pub fn text_suffices(&self) -> bool {
+        self.generic.is_empty()
+    }
+
+    fn add(&mut self, local: Local, t: &Test) {
+        if t.words.null == Nulls::Three {
+            self.unknown_if_absent.push(local);
+        }
+        match &t.op {
+            Op::Like(patterns) => patterns.iter().for_each(|p| self.pattern(local, p, t.words.fold)),
+            Op::Regex(all) => {
+                all.iter().filter_map(|r| regex::cached(r, &t.words).ok()).for_each(|r| self.regex(local, r));
+            }
+            Op::Compare(CmpOp::Eq, Scalar::Lit(v)) if t.words.coerce != Coerce::NumericIfBoth => {
+                self.equal(local, std::slice::from_ref(v), t);
+            }
+            Op::In(values) if t.words.coerce != Coerce::NumericIfBoth => self.equal(local, values, t),
+            _ => self.generic.push(local),
+        }
+    }
+
+    /// Equality with constants: text with text by hash, other types one by one.
+    fn equal(&mut self, local: Local, values: &[Value], t: &Test) {
+        self.generic_typed.push(local);
+        for v in values {
+            let counts = t.words.coerce == Coerce::Stringify || matches!(v, Value::Str(_));
+            if let Some(text) = v.to_text().filter(|_| counts) {
+                self.exact(local, &text, t.words.fold, true);
+            }
+        }
+    }
+
+    fn exact(&mut self, local: Local, text: &str, how: Fold, text_only: bool) {
+        let map = match how {
+            Fold::Unicode => &mut self.exact,
+            Fold::None => &mut self.exact_cased,
+        };
+        map.entry(fold(text, how).into()).or_default().push(Exact { local, text_only });
+    }
+
+    fn pattern(&mut self, local: Local, p: &Pattern, how: Fold) {
+        if let Some(text) = p.literal() {
+            return self.exact(local, text, how, false);
+        }
+        if p.parts() == [Part::Any] {
+            return self.always.push(local);
+        }
+        let cased = how == Fold::None;
+        let asked = if cased { p.clone() } else { p.map(|s| fold(s, how)) };
+        let longest = asked.parts().iter().filter_map(|part| match part {
+            Part::Lit(s) => Some(s.as_str()),
+            _ => None,
+        });
+        let Some(longest) = longest.max_by_key(|s| s.len()) else {
+            let glob = self.glob(&asked);
+            return self.direct_globs.push((local, glob, cased));
+        };
+        let literal = fold(longest, Fold::Unicode);
+        let id = self.literals.id(&literal);
+        let whole = if cased {
+            None
+        } else {
+            match asked.parts() {
+                [Part::Any, Part::Lit(_), Part::Any] => Some(&mut self.literals.uses[id].anywhere),
+                [Part::Lit(_), Part::Any] => {
+                    return self.literals.uses[id].at_start.push(local);
+                }
+                [Part::Any, Part::Lit(_)] => {
+                    return self.literals.uses[id].at_end.push(local);
+                }
+                _ => None,
+            }
+        };
+        match whole {
+            Some(anywhere) => anywhere.push(Use::Contains(local)),
+            None => {
+                let glob = self.glob(&asked);
+                let how = if cased { Use::Cased(local, glob) } else { Use::Glob(local, glob) };
+                self.literals.uses[id].anywhere.push(how);
+            }
+        }
+    }
+
+    fn glob(&mut self, p: &Pattern) -> u32 {
+        self.globs.push(Glob::new(p));
+        (self.globs.len() - 1) as u32
+    }
+
+    fn regex(&mut self, local: Local, r: Arc<Compiled>) {
+        let needed = r.linear().and_then(literals::required);
+        self.regexes.push(r);
+        let id = (self.regexes.len() - 1) as u32;
+        let Some(needed) = needed else {
+            return self.direct_regexes.push((local, id));
+        };
+        if needed.ascii_only {
+            self.beyond_ascii.push((local, id));
+        }
+        for text in &needed.any_of {
+            let literal = self.literals.id(text);
+            self.literals.uses[literal].anywhere.push(Use::Regex(local, id));
+        }
+    }
+
+    /// Raises what holds for a text; `typed` where the value is no text by nature but has this one.
+    pub fn text(&self, text: &str, typed: bool, found: &mut Found) {
+        found.begin(self);
+        let mut folded = std::mem::take(&mut found.folded);
+        let ascii = fold_into(text, &mut folded);
+        for (map, key) in [(&self.exact, folded.as_str()), (&self.exact_cased, text)] {
+            if !map.is_empty()
+                && let Some(all) = map.get(key)
+            {
+                all.iter().filter(|e| !typed || !e.text_only).for_each(|e| found.raise(e.local, Truth::True));
+            }
+        }
+        self.always.iter().for_each(|&l| found.raise(l, Truth::True));
+        for &(local, glob, cased) in &self.direct_globs {
+            self.try_glob(local, glob, if cased { text } else { &folded }, found);
+        }
+        for &(local, r) in &self.direct_regexes {
+            self.try_regex(local, r, text, found);
+        }
+        if !ascii {
+            for &(local, r) in &self.beyond_ascii {
+                self.try_regex(local, r, text, found);
+            }
+        }
+        self.search(text, &folded, found);
+        found.folded = folded;
+    }
+
+    fn search(&self, text: &str, folded: &str, found: &mut Found) {
+        found.epoch = found.epoch.wrapping_add(1);
+        if found.epoch == 0 {
+            found.seen.fill(0);
+            found.epoch = 1;
+        }
+        match &self.literals.automaton {
+            Some(a) => {
+                for m in a.find_overlapping_iter(folded) {
+                    self.literal(m.pattern().as_usize(), m.start()..m.end(), text, folded, found);
+                }
+            }
+            None => {
+                for (i, l) in self.literals.texts.iter().enumerate() {
+                    for start in memmem::find_iter(folded.as_bytes(), l.as_bytes()) {
+                        self.literal(i, start..start + l.len(), text, folded, found);
+                    }
+                    if folded.ends_with(l.as_str()) {
+                        self.literal(i, folded.len() - l.len()..folded.len(), text, folded, found);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A literal was found.
+    fn literal(&self, id: usize, at: std::ops::Range<usize>, text: &str, folded: &str, found: &mut Found) {
+        let uses = &self.literals.uses[id];
+        if at.start == 0 {
+            uses.at_start.iter().for_each(|&l| found.raise(l, Truth::True));
+        }
+        if at.end == folded.len() {
+            uses.at_end.iter().for_each(|&l| found.raise(l, Truth::True));
+        }
+        if std::mem::replace(&mut found.seen[id], found.epoch) == found.epoch {
+            return;
+        }
+        for &u in &uses.anywhere {
+            match u {
+                Use::Contains(local) => found.raise(local, Truth::True),
+                Use::Glob(local, g) => self.try_glob(local, g, folded, found),
+                Use::Cased(local, g) => self.try_glob(local, g, text, found),
+                Use::Regex(local, r) => self.try_regex(local, r, text, found),
+            }
+        }
+    }
+
+    fn try_glob(&self, local: Local, glob: u32, text: &str, found: &mut Found) {
+        if !found.is(local) && self.globs[glob as usize].matches(text) {
+            found.raise(local, Truth::True);
+        }
+    }
+
+    fn try_regex(&self, local: Local, regex: u32, text: &str, found: &mut Found) {
+        if !found.is(local) && self.regexes[regex as usize].is_match(text) {
+            found.raise(local, Truth::True);
+        }
+    }
+
+    /// Raises what only the value itself can tell, beside its text.
+    pub fn typed(&self, value: &Value, found: &mut Found) {
+        found.begin(self);
+        let more = if matches!(value, Value::Str(_)) { &[] } else { self.generic_typed.as_slice() };
+        for &local in self.generic.iter().chain(more) {
+            let t = &self.tests[local as usize];
+            let right = match &t.op {
+                Op::Compare(_, Scalar::Lit(v)) => Some(v),
+                _ => None,
+            };
+            found.raise(local, eval::test_value(t, value, right));
+        }
+    }
+
+    /// Raises what holds for a value, neither missing nor null nor a list.
+    pub fn value(&self, value: &Value, found: &mut Found) {
+        match value {
+            Value::Str(s) => self.text(s, false, found),
+            other => other.to_text().into_iter().for_each(|s| self.text(&s, true, found)),
+        }
+        self.typed(value, found);
+    }
+
+    /// Whether a text made of these characters only can satisfy anything.
+    pub fn could_hold(&self, among: &dyn Fn(char) -> bool) -> bool {
+        let fits = |s: &str| s.chars().all(among);
+        !(self.always.is_empty()
+            && self.direct_globs.is_empty()
+            && self.direct_regexes.is_empty()
+            && self.generic.is_empty()
+            && self.generic_typed.is_empty())
+            || self.exact.keys().chain(self.exact_cased.keys()).any(|k| fits(&fold(k, Fold::Unicode)))
+            || self.literals.texts.iter().any(|l| fits(l))
+    }
+}
+
+impl Literals {
+    fn id(&mut self, text: &str) -> usize {
+        if let Some(&id) = self.by_text.get(text) {
+            return id as usize;
+        }
+        let id = self.texts.len();
+        self.by_text.insert(text.into(), id as u32);
+        self.texts.push(text.into());
+        self.uses.push(Uses::default());
+        id
+    }
+
+    fn finish(&mut self) {
+        self.by_text = HashMap::new();
+        if !self.texts.is_empty() {
+            self.automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(&self.texts).ok();
+        }
+    }
+}
+
+/// The folded text into `out`, as [`fold`] makes it; answers whether the text is ASCII.
+fn fold_into(text: &str, out: &mut String) -> bool {
+    out.clear();
+    let ascii = text.is_ascii();
+    if ascii {
+        out.push_str(text);
+        out.make_ascii_lowercase();
+    } else {
+        out.extend(text.chars().flat_map(char::to_lowercase));
+    }
+    ascii
+}

@@ -1,0 +1,195 @@
+//! Memory of one thread: outcomes of values and of events, bounded.
+//!
+//! Most values and most combinations of outcomes come again and again. Keys are compared exactly; the hash is
+//! seeded per scratch, so that no input can aim at it.
+
+use std::hash::BuildHasher;
+
+use foldhash::quality::RandomState;
+use hashbrown::HashTable;
+use shikra_event::{Kind, Slot};
+
+use crate::program::Entry;
+
+/// Number of an outcome class: a set of predicates that are not false.
+pub(crate) type ClassId = u32;
+/// The class of nothing.
+pub(crate) const EMPTY: ClassId = 0;
+
+/// Hashes bytes under a secret of the scratch.
+#[derive(Clone, Default)]
+pub(crate) struct Hasher(RandomState);
+
+impl Hasher {
+    fn bytes(&self, kind: Kind, data: &[u8]) -> u64 {
+        self.0.hash_one((kind.0, data))
+    }
+    fn words(&self, data: &[u32]) -> u64 {
+        self.0.hash_one(data)
+    }
+}
+
+/// Sets of predicates, numbered.
+#[derive(Default)]
+pub(crate) struct Classes {
+    hasher: Hasher,
+    table: HashTable<ClassId>,
+    spans: Vec<(u32, u32)>,
+    entries: Vec<Entry>,
+}
+
+impl Classes {
+    pub fn new(hasher: Hasher) -> Classes {
+        let mut c = Classes { hasher, ..Classes::default() };
+        c.spans.push((0, 0));
+        c
+    }
+
+    /// The number of a sorted set.
+    pub fn intern(&mut self, set: &[Entry]) -> ClassId {
+        if set.is_empty() {
+            return EMPTY;
+        }
+        let hash = self.hash(set);
+        let of = |id: ClassId| Self::slice(&self.spans, &self.entries, id);
+        if let Some(&id) = self.table.find(hash, |&id| of(id) == set) {
+            return id;
+        }
+        let id = self.spans.len() as ClassId;
+        let start = self.entries.len() as u32;
+        self.entries.extend_from_slice(set);
+        self.spans.push((start, self.entries.len() as u32));
+        let (spans, entries, hasher) = (&self.spans, &self.entries, &self.hasher);
+        self.table.insert_unique(hash, id, |&id| hash_entries(hasher, Self::slice(spans, entries, id)));
+        id
+    }
+
+    pub fn get(&self, id: ClassId) -> &[Entry] {
+        Self::slice(&self.spans, &self.entries, id)
+    }
+
+    fn slice<'s>(spans: &[(u32, u32)], entries: &'s [Entry], id: ClassId) -> &'s [Entry] {
+        let (start, end) = spans.get(id as usize).copied().unwrap_or((0, 0));
+        &entries[start as usize..end as usize]
+    }
+
+    fn hash(&self, set: &[Entry]) -> u64 {
+        hash_entries(&self.hasher, set)
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.entries.len() * 4 + self.spans.len() * 16
+    }
+}
+
+fn hash_entries(hasher: &Hasher, set: &[Entry]) -> u64 {
+    let bits: Vec<u32> = set.iter().map(|e| e.bits()).collect();
+    hasher.words(&bits)
+}
+
+/// Raw value → class, for one program.
+#[derive(Default)]
+pub(crate) struct Values {
+    table: HashTable<Known>,
+    bytes: Vec<u8>,
+}
+
+struct Known {
+    hash: u64,
+    start: u32,
+    len: u32,
+    class: ClassId,
+    kind: Kind,
+}
+
+impl Values {
+    pub fn hash(hasher: &Hasher, slot: Slot<'_>) -> u64 {
+        hasher.bytes(slot.kind, slot.data)
+    }
+
+    pub fn get(&self, hash: u64, slot: Slot<'_>) -> Option<ClassId> {
+        let same = |k: &Known| {
+            k.hash == hash
+                && k.kind == slot.kind
+                && k.len as usize == slot.data.len()
+                && self.bytes.get(k.start as usize..k.start as usize + k.len as usize) == Some(slot.data)
+        };
+        self.table.find(hash, same).map(|k| k.class)
+    }
+
+    /// Remembers a value that is not known; answers the memory it takes.
+    pub fn insert(&mut self, hash: u64, slot: Slot<'_>, class: ClassId) -> usize {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(slot.data);
+        let known = Known { hash, start: start as u32, len: slot.data.len() as u32, class, kind: slot.kind };
+        self.table.insert_unique(hash, known, |k| k.hash);
+        slot.data.len() + 2 * size_of::<Known>()
+    }
+
+    pub fn clear(&mut self) {
+        self.table = HashTable::new();
+        self.bytes = Vec::new();
+    }
+}
+
+/// What an event comes to: filters that hold, and filters that hold if their open comparisons do.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Outcome {
+    start: u32,
+    open: u32,
+    end: u32,
+}
+
+/// Classes of an event → outcome.
+#[derive(Default)]
+pub(crate) struct Outcomes {
+    table: HashTable<KnownEvent>,
+    words: Vec<u32>,
+}
+
+struct KnownEvent {
+    hash: u64,
+    start: u32,
+    len: u32,
+    outcome: Outcome,
+}
+
+impl Outcomes {
+    pub fn hash(hasher: &Hasher, key: &[u32]) -> u64 {
+        hasher.words(key)
+    }
+
+    pub fn get(&self, hash: u64, key: &[u32]) -> Option<Outcome> {
+        let same = |k: &KnownEvent| {
+            k.hash == hash && self.words.get(k.start as usize..k.start as usize + k.len as usize) == Some(key)
+        };
+        self.table.find(hash, same).map(|k| k.outcome)
+    }
+
+    pub fn insert(&mut self, hash: u64, key: &[u32], holds: &[u32], open: &[u32]) -> Outcome {
+        let mut put = |words: &[u32]| {
+            let start = self.words.len() as u32;
+            self.words.extend_from_slice(words);
+            start
+        };
+        let (start, first, second) = (put(key), put(holds), put(open));
+        let outcome = Outcome { start: first, open: second, end: self.words.len() as u32 };
+        let known = KnownEvent { hash, start, len: key.len() as u32, outcome };
+        self.table.insert_unique(hash, known, |k| k.hash);
+        outcome
+    }
+
+    /// Filters that hold, and active numbers of those that are open.
+    pub fn read(&self, o: Outcome) -> (&[u32], &[u32]) {
+        (&self.words[o.start as usize..o.open as usize], &self.words[o.open as usize..o.end as usize])
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.words.len() * 4 + self.table.len() * 2 * size_of::<KnownEvent>()
+    }
+
+    pub fn clear(&mut self) {
+        self.table = HashTable::new();
+        self.words = Vec::new();
+    }
+}

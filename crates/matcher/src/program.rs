@@ -1,0 +1,243 @@
+//! All predicates on the values of one group of slots.
+
+use shikra_event::{Kind, Slot, Value};
+use shikra_ir::eval::{self, Row};
+use shikra_ir::{FieldRef, Multi, Names, Pattern, Test, Truth};
+use shikra_taxonomy::Derive;
+
+use crate::compile::{Pred, PredId};
+use crate::machine::{Found, Local, Machine};
+use crate::row::from_slots;
+
+/// A predicate that is not false: its number and whether it is merely unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Entry(u32);
+
+impl Entry {
+    /// None for false.
+    pub fn new(pred: PredId, truth: Truth) -> Option<Entry> {
+        match truth {
+            Truth::False => None,
+            Truth::Unknown => Some(Entry(pred << 1 | 1)),
+            Truth::True => Some(Entry(pred << 1)),
+        }
+    }
+    pub fn pred(self) -> PredId {
+        self.0 >> 1
+    }
+    pub fn truth(self) -> Truth {
+        if self.0 & 1 == 0 { Truth::True } else { Truth::Unknown }
+    }
+    pub fn bits(self) -> u32 {
+        self.0
+    }
+}
+
+/// Predicates on what one group of slots holds, under one or more derivations of it.
+#[derive(Debug)]
+pub(crate) struct Program {
+    /// Unique number, never used again.
+    pub id: u32,
+    inputs: Vec<Input>,
+    /// Bit n: no predicate can hold for values whose text is made of alphabet n.
+    hopeless: u8,
+}
+
+#[derive(Debug)]
+struct Input {
+    derive: Vec<Derive>,
+    machine: Machine,
+    /// Predicates of the machine's comparisons.
+    preds: Vec<PredId>,
+    /// Predicates on the value as a whole.
+    whole: Vec<(PredId, Test)>,
+}
+
+/// Buffers of evaluations.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    text: String,
+    found: Found,
+    counts: Vec<(u32, u32)>,
+}
+
+/// Characters that the folded text of some kinds is made of.
+const ALPHABETS: [&str; 4] = ["-0123456789", "0123456789abcdefx{}-", "0123456789-t:.z", "0123456789-sabcdef"];
+
+/// Alphabet of a slot whose text is made of few characters and which certainly has a value.
+fn alphabet(slot: Slot<'_>) -> Option<usize> {
+    match (slot.kind, slot.data.len()) {
+        (
+            Kind::I8 | Kind::U8 | Kind::I16 | Kind::U16 | Kind::I32 | Kind::U32 | Kind::I64 | Kind::U64,
+            1 | 2 | 4 | 8,
+        ) => Some(0),
+        (Kind::GUID, 16) | (Kind::HEX32, 4) | (Kind::HEX64 | Kind::SIZE, 8) => Some(1),
+        (Kind::FILETIME, 8) | (Kind::SYSTEMTIME, 16) => Some(2),
+        (Kind::SID, 8..) => Some(3),
+        _ => None,
+    }
+}
+
+impl Program {
+    /// A program of predicates, each with the derivation its variable goes through.
+    pub fn new(id: u32, parts: &[(Vec<Derive>, Vec<PredId>)], all: &[Pred]) -> Program {
+        let inputs: Vec<Input> = parts.iter().map(|(d, p)| Input::new(d.clone(), p, all)).collect();
+        let hopeless = ALPHABETS.iter().enumerate().filter(|(_, a)| {
+            let possible = |i: &Input| {
+                !i.derive.is_empty() || !i.whole.is_empty() || i.machine.could_hold(&|c| a.contains(c))
+            };
+            !inputs.iter().any(possible)
+        });
+        let hopeless = hopeless.fold(0, |bits, (n, _)| bits | 1 << n);
+        Program { id, inputs, hopeless }
+    }
+
+    /// Whether it can be told from the slot's kind that every predicate is false for it.
+    pub fn is_hopeless(&self, slot: Slot<'_>) -> bool {
+        self.hopeless != 0 && alphabet(slot).is_some_and(|a| self.hopeless & 1 << a != 0)
+    }
+
+    /// Whether the slot has a value that is not null, by the only derivation there is.
+    pub fn has_value(&self, slot: Slot<'_>) -> bool {
+        let derive = self.inputs.first().map_or(&[][..], |i| &i.derive);
+        from_slots(std::iter::once(slot), derive).elements().iter().any(|v| !v.is_null())
+    }
+
+    /// Appends the outcome for these slots together.
+    pub fn evaluate(&self, slots: &[Slot<'_>], buffers: &mut Buffers, out: &mut Vec<Entry>) {
+        for input in &self.inputs {
+            input.evaluate(slots, buffers, out);
+        }
+        out.sort_unstable();
+    }
+}
+
+/// Whether the value of a slot of this kind is its text.
+fn is_text(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::UTF16
+            | Kind::ANSI
+            | Kind::UTF8
+            | Kind::JSON_STRING
+            | Kind::XML_TEXT
+            | Kind::GUID
+            | Kind::SID
+            | Kind::HEX32
+            | Kind::HEX64
+            | Kind::SIZE
+            | Kind::BINARY
+            | Kind::SYSTEMTIME
+            | Kind::JSON_OBJECT
+    )
+}
+
+impl Input {
+    fn new(derive: Vec<Derive>, preds: &[PredId], all: &[Pred]) -> Input {
+        let known = preds.iter().filter_map(|&p| Some((p, all.get(p as usize)?)));
+        let (each, whole): (Vec<_>, Vec<_>) = known.partition(|(_, p)| p.elementwise);
+        Input {
+            derive,
+            machine: Machine::new(each.iter().map(|(_, p)| p.test.clone()).collect()),
+            preds: each.iter().map(|(id, _)| *id).collect(),
+            whole: whole.into_iter().map(|(id, p)| (id, p.test.clone())).collect(),
+        }
+    }
+
+    fn evaluate(&self, slots: &[Slot<'_>], buffers: &mut Buffers, out: &mut Vec<Entry>) {
+        match slots {
+            [slot]
+                if self.derive.is_empty()
+                    && is_text(slot.kind)
+                    && self.whole.is_empty()
+                    && self.machine.text_suffices() =>
+            {
+                let mut text = std::mem::take(&mut buffers.text);
+                text.clear();
+                slot.render(&mut text);
+                self.machine.text(&text, false, &mut buffers.found);
+                buffers.text = text;
+                self.tell(&mut buffers.found, out);
+            }
+            _ => self.value(&from_slots(slots.iter().copied(), &self.derive), buffers, out),
+        }
+    }
+
+    fn tell(&self, found: &mut Found, out: &mut Vec<Entry>) {
+        found.drain(|local, truth| out.extend(Entry::new(self.preds[local as usize], truth)));
+    }
+
+    fn value(&self, value: &Value, buffers: &mut Buffers, out: &mut Vec<Entry>) {
+        for (pred, test) in &self.whole {
+            out.extend(Entry::new(*pred, eval::test(test, &OneValue(value))));
+        }
+        let mut there = value.elements().iter().filter(|v| !v.is_null());
+        match (there.next(), there.next()) {
+            (None, _) => {
+                let unknown = self.machine.unknown_if_absent.iter();
+                out.extend(unknown.filter_map(|&l| Entry::new(self.preds[l as usize], Truth::Unknown)));
+            }
+            (Some(one), None) => {
+                self.machine.value(one, &mut buffers.found);
+                self.tell(&mut buffers.found, out);
+            }
+            _ => self.several(value, buffers, out),
+        }
+    }
+
+    /// More than one value: each by itself, then joined as each comparison's `multi` says.
+    fn several(&self, value: &Value, buffers: &mut Buffers, out: &mut Vec<Entry>) {
+        let Buffers { found, counts, .. } = buffers;
+        counts.clear();
+        counts.resize(self.machine.len(), (0, 0));
+        let mut total = 0;
+        for v in value.elements().iter().filter(|v| !v.is_null()) {
+            total += 1;
+            self.machine.value(v, found);
+            found.drain(|local, truth| match truth {
+                Truth::True => counts[local as usize].0 += 1,
+                _ => counts[local as usize].1 += 1,
+            });
+        }
+        let of_all = |yes: u32, unknown: u32| match (yes == total, yes + unknown == total) {
+            (true, _) => Truth::True,
+            (false, true) => Truth::Unknown,
+            _ => Truth::False,
+        };
+        for (i, &(yes, unknown)) in counts.iter().enumerate() {
+            let truth = match self.machine.multi(i as Local) {
+                Multi::Null => Truth::Unknown,
+                _ if yes + unknown == 0 => Truth::False,
+                Multi::All => of_all(yes, unknown),
+                Multi::Any => {
+                    if yes > 0 {
+                        Truth::True
+                    } else {
+                        Truth::Unknown
+                    }
+                }
+            };
+            out.extend(Entry::new(self.preds[i], truth));
+        }
+    }
+}
+
+/// The truth of a predicate on a value.
+pub(crate) fn truth_on(test: &Test, value: &Value) -> Truth {
+    eval::test(test, &OneValue(value))
+}
+
+/// A row in which every field has the same value: for tests of one field.
+struct OneValue<'a>(&'a Value);
+
+impl Row for OneValue<'_> {
+    fn field(&self, _: &FieldRef) -> Value {
+        self.0.clone()
+    }
+    fn all_fields(&self) -> Vec<Value> {
+        self.0.elements().to_vec()
+    }
+    fn fields_like(&self, _: Names, _: &Pattern) -> Vec<Value> {
+        self.0.elements().to_vec()
+    }
+}

@@ -1,0 +1,338 @@
+//! Which filters apply to a shape, and what has to be known of its slots for them.
+//!
+//! Shapes that the same log sources admit share a [`RuleSet`], and slots that the same predicates look at share
+//! a [`Program`]; both are built when first needed. The caches are bounded: where hostile input makes ever new
+//! combinations, they start over.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use shikra_event::{Shape, SlotIndex, Value};
+use shikra_ir::Truth;
+use shikra_taxonomy::{Binding, Derive, Taxonomy};
+
+use crate::compile::{Compiled, PredId, Var, VarId, WhenId};
+use crate::program::{Entry, Program, truth_on};
+use crate::row::fields_like;
+use crate::{FilterId, witness};
+
+/// Rule sets kept.
+const MAX_RULE_SETS: usize = 512;
+/// Predicates kept in programs.
+const MAX_PROGRAM_PREDS: usize = 1 << 20;
+
+/// The filters that events of some shapes can satisfy.
+#[derive(Debug)]
+pub(crate) struct RuleSet {
+    /// Unique number, never used again.
+    pub id: u32,
+    /// Ascending by filter.
+    pub active: Vec<Active>,
+    /// What is read, ascending by variable.
+    pub vars: Vec<VarUse>,
+    /// Predicate → active filters to evaluate where it is true.
+    witness: HashMap<PredId, (u32, u32)>,
+    witnessed: Vec<u32>,
+    /// Active filters to evaluate always.
+    pub always: Vec<u32>,
+}
+
+/// A filter, with the conditions of its log source of which one must hold.
+#[derive(Debug)]
+pub(crate) struct Active {
+    pub filter: FilterId,
+    /// None: no condition.
+    pub whens: Option<Arc<[WhenId]>>,
+}
+
+/// A variable and the predicates on it.
+#[derive(Debug)]
+pub(crate) struct VarUse {
+    pub var: VarId,
+    pub preds: Vec<PredId>,
+    /// The outcome where it is missing.
+    pub absent: Vec<Entry>,
+}
+
+impl RuleSet {
+    /// Active filters that a true predicate calls for.
+    pub fn called_by(&self, pred: PredId) -> &[u32] {
+        let (start, end) = self.witness.get(&pred).copied().unwrap_or((0, 0));
+        &self.witnessed[start as usize..end as usize]
+    }
+}
+
+/// A shape, ready.
+pub(crate) struct ShapePlan {
+    pub rules: Arc<RuleSet>,
+    /// Programs on slots.
+    pub groups: Vec<Group>,
+    /// Variables of many fields.
+    pub spread: Vec<Spread>,
+    /// Outcome of what the shape alone decides: absent fields and constants. Sorted.
+    pub base: Vec<Entry>,
+    /// Variables that no event of the shape has, and those that are constant. Ascending.
+    pub absent: Vec<VarId>,
+    pub constant: Vec<VarId>,
+}
+
+/// A program and the slots it reads together.
+pub(crate) struct Group {
+    pub program: Arc<Program>,
+    pub slots: Vec<SlotIndex>,
+}
+
+/// A variable that stands for many fields: true where any of them satisfies.
+pub(crate) struct Spread {
+    pub parts: Vec<Group>,
+    pub constants: Vec<Entry>,
+    /// The outcome where none of the fields has a value.
+    pub absent: Vec<Entry>,
+    pub has_constant: bool,
+}
+
+/// What is shared between threads.
+#[derive(Default)]
+pub(crate) struct Cache {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    next: u32,
+    rule_sets: HashMap<Vec<u32>, Arc<RuleSet>>,
+    programs: HashMap<Vec<(Vec<Derive>, Vec<PredId>)>, Arc<Program>>,
+    program_preds: usize,
+}
+
+impl Cache {
+    /// Plans a shape.
+    pub fn plan(&self, compiled: &Compiled, taxonomy: &Taxonomy, shape: &Shape) -> ShapePlan {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let rules = state.rule_set(compiled, shape);
+        Planner { compiled, taxonomy, shape, state: &mut state, rules: &rules }.plan()
+    }
+}
+
+/// The conditions under which a log source admits a shape: none not at all, empty no condition.
+type Admitted = Option<Vec<WhenId>>;
+
+fn admitted(source: &crate::compile::Source, shape: &Shape) -> Admitted {
+    let all = source.selector.any_of.iter().zip(&source.whens);
+    let mut whens = Vec::new();
+    let mut any = false;
+    for (_, when) in all.filter(|(a, _)| a.admits(shape)) {
+        any = true;
+        match when {
+            None => return Some(Vec::new()),
+            Some(w) => whens.push(*w),
+        }
+    }
+    whens.sort_unstable();
+    whens.dedup();
+    any.then_some(whens)
+}
+
+impl State {
+    fn rule_set(&mut self, compiled: &Compiled, shape: &Shape) -> Arc<RuleSet> {
+        let sources: Vec<Admitted> = compiled.selectors.iter().map(|s| admitted(s, shape)).collect();
+        let mut key = Vec::new();
+        for (i, whens) in sources.iter().enumerate() {
+            if let Some(w) = whens {
+                key.extend([i as u32, w.len() as u32]);
+                key.extend(w);
+            }
+        }
+        if let Some(known) = self.rule_sets.get(&key) {
+            return known.clone();
+        }
+        if self.rule_sets.len() >= MAX_RULE_SETS {
+            self.rule_sets.clear();
+        }
+        self.next += 1;
+        let made = Arc::new(build(self.next, compiled, sources));
+        self.rule_sets.insert(key, made.clone());
+        made
+    }
+
+    fn program(&mut self, compiled: &Compiled, key: Vec<(Vec<Derive>, Vec<PredId>)>) -> Arc<Program> {
+        if let Some(known) = self.programs.get(&key) {
+            return known.clone();
+        }
+        if self.program_preds > MAX_PROGRAM_PREDS {
+            self.programs.clear();
+            self.program_preds = 0;
+        }
+        self.program_preds += key.iter().map(|(_, p)| p.len()).sum::<usize>();
+        self.next += 1;
+        let made = Arc::new(Program::new(self.next, &key, &compiled.preds));
+        self.programs.insert(key, made.clone());
+        made
+    }
+}
+
+fn build(id: u32, compiled: &Compiled, sources: Vec<Admitted>) -> RuleSet {
+    let mut active: Vec<Active> = Vec::new();
+    for (filters, whens) in compiled.by_selector.iter().zip(sources) {
+        let Some(whens) = whens else { continue };
+        let whens: Option<Arc<[WhenId]>> = (!whens.is_empty()).then(|| whens.into());
+        active.extend(filters.iter().map(|&filter| Active { filter, whens: whens.clone() }));
+    }
+    active.sort_unstable_by_key(|a| a.filter);
+    let (mut preds, mut calls, mut always) = (Vec::new(), Vec::new(), Vec::new());
+    for (i, a) in active.iter().enumerate() {
+        preds.extend(&compiled.trees[a.filter as usize].preds);
+        let whens = a.whens.iter().flat_map(|w| w.iter());
+        whens.for_each(|&w| preds.extend(&compiled.whens[w as usize].preds));
+        match witnesses(compiled, a) {
+            Some(all) => calls.extend(all.into_iter().map(|p| (p, i as u32))),
+            None => always.push(i as u32),
+        }
+    }
+    calls.sort_unstable();
+    let mut witness: HashMap<PredId, (u32, u32)> = HashMap::new();
+    for (n, &(pred, _)) in calls.iter().enumerate() {
+        witness.entry(pred).or_insert((n as u32, n as u32)).1 = n as u32 + 1;
+    }
+    let witnessed = calls.into_iter().map(|(_, i)| i).collect();
+    RuleSet { id, active, vars: var_uses(compiled, preds), witness, witnessed, always }
+}
+
+/// The cheaper of what the filter and what its log source needs.
+fn witnesses(compiled: &Compiled, a: &Active) -> Option<Vec<PredId>> {
+    let own = compiled.trees[a.filter as usize].witness.clone();
+    let whens = a.whens.as_ref().and_then(|w| {
+        let each: Option<Vec<_>> = w.iter().map(|&w| compiled.whens[w as usize].witness.clone()).collect();
+        each.map(|v| v.concat())
+    });
+    match (own, whens) {
+        (Some(a), Some(b)) => Some(witness::cheaper(a, b, &compiled.preds)),
+        (a, b) => a.or(b),
+    }
+}
+
+fn var_uses(compiled: &Compiled, mut preds: Vec<PredId>) -> Vec<VarUse> {
+    preds.sort_unstable();
+    preds.dedup();
+    let mut by_var: HashMap<VarId, Vec<PredId>> = HashMap::new();
+    for p in preds {
+        by_var.entry(compiled.preds[p as usize].var).or_default().push(p);
+    }
+    let absent = |preds: &[PredId]| {
+        preds.iter().filter_map(|&p| Entry::new(p, compiled.preds[p as usize].absent)).collect()
+    };
+    let mut out: Vec<VarUse> =
+        by_var.into_iter().map(|(var, preds)| VarUse { var, absent: absent(&preds), preds }).collect();
+    out.sort_unstable_by_key(|v| v.var);
+    out
+}
+
+struct Planner<'p> {
+    compiled: &'p Compiled,
+    taxonomy: &'p Taxonomy,
+    shape: &'p Shape,
+    state: &'p mut State,
+    rules: &'p Arc<RuleSet>,
+}
+
+impl Planner<'_> {
+    fn plan(mut self) -> ShapePlan {
+        let mut base = Vec::new();
+        let (mut absent, mut constant) = (Vec::new(), Vec::new());
+        let mut spread = Vec::new();
+        // Slots → derivation → predicates; in order of variables, so that equal sets make equal keys.
+        let mut groups: Vec<(Vec<SlotIndex>, Vec<(Vec<Derive>, Vec<PredId>)>)> = Vec::new();
+        let mut by_slots: HashMap<Vec<SlotIndex>, usize> = HashMap::new();
+        for v in &self.rules.vars {
+            let field = match &self.compiled.vars[v.var as usize] {
+                Var::Field(f) => f,
+                var => {
+                    spread.push(self.spread(var, v));
+                    continue;
+                }
+            };
+            match self.taxonomy.bind(self.shape, field) {
+                Binding::Slots { slots, derive } if !slots.is_empty() => {
+                    let at = *by_slots.entry(slots).or_insert_with_key(|slots| {
+                        groups.push((slots.clone(), Vec::new()));
+                        groups.len() - 1
+                    });
+                    let inputs = &mut groups[at].1;
+                    match inputs.iter_mut().find(|(d, _)| *d == derive) {
+                        Some((_, preds)) => preds.extend(&v.preds),
+                        None => inputs.push((derive, v.preds.clone())),
+                    }
+                }
+                Binding::Const(value) => {
+                    constant.push(v.var);
+                    base.extend(self.on_constant(&v.preds, &value));
+                }
+                Binding::Absent | Binding::Slots { .. } => {
+                    absent.push(v.var);
+                    base.extend(&v.absent);
+                }
+            }
+        }
+        base.sort_unstable();
+        let groups = groups
+            .into_iter()
+            .map(|(slots, inputs)| Group { program: self.state.program(self.compiled, inputs), slots });
+        let groups = groups.collect();
+        ShapePlan { rules: self.rules.clone(), groups, spread, base, absent, constant }
+    }
+
+    fn on_constant(&self, preds: &[PredId], value: &Value) -> Vec<Entry> {
+        let truth = |p: PredId| truth_on(&self.compiled.preds[p as usize].test, value);
+        preds.iter().filter_map(|&p| Entry::new(p, truth(p))).collect()
+    }
+
+    /// A variable that stands for many fields.
+    fn spread(&mut self, var: &Var, v: &VarUse) -> Spread {
+        let mut out = Spread {
+            parts: Vec::new(),
+            constants: Vec::new(),
+            absent: v.absent.clone(),
+            has_constant: false,
+        };
+        let bindings = match var {
+            Var::Glob(names, pattern) => fields_like(self.taxonomy, self.shape, *names, pattern),
+            _ => {
+                let slots = (0..self.shape.fields().len() as SlotIndex).collect();
+                vec![Binding::Slots { slots, derive: Vec::new() }]
+            }
+        };
+        for binding in bindings {
+            match binding {
+                Binding::Slots { slots, derive } => {
+                    let program = self.state.program(self.compiled, vec![(derive, v.preds.clone())]);
+                    let each = slots.into_iter().map(|s| Group { program: program.clone(), slots: vec![s] });
+                    out.parts.extend(each);
+                }
+                Binding::Const(value) => {
+                    if value.elements().iter().any(|e| !e.is_null()) {
+                        out.has_constant = true;
+                        let constants = self.on_constant(&v.preds, &value);
+                        out.constants = union(&out.constants, &constants);
+                    }
+                }
+                Binding::Absent => {}
+            }
+        }
+        out
+    }
+}
+
+/// Of two sorted outcomes, the greater truth of each predicate.
+pub(crate) fn union(a: &[Entry], b: &[Entry]) -> Vec<Entry> {
+    let mut all: Vec<Entry> = a.iter().chain(b).copied().collect();
+    // True sorts before unknown.
+    all.sort_unstable();
+    all.dedup_by_key(|e| e.pred());
+    all
+}
+
+/// The truth of a predicate in a sorted outcome.
+pub(crate) fn truth_in(set: &[Entry], pred: PredId) -> Truth {
+    let at = set.partition_point(|e| e.pred() < pred);
+    set.get(at).filter(|e| e.pred() == pred).map_or(Truth::False, |e| e.truth())
+}

@@ -1,0 +1,431 @@
+//! One thread's pass over events.
+//!
+//! An event is taken in two steps. Each slot that some filter reads becomes the number of an outcome class, by
+//! one look-up of its raw bytes. The classes that are not empty, together, are looked up once more and give the
+//! filters that hold. Only what has not been seen before is evaluated.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use hashbrown::HashMap as FastMap;
+use shikra_event::{Event, ShapeId, Slot, SlotIndex};
+use shikra_ir::{Truth, eval};
+
+use crate::compile::{Bounds, PredId};
+use crate::memo::{ClassId, Classes, EMPTY, Hasher, Outcomes, Values};
+use crate::program::{Buffers, Entry, Program};
+use crate::rules::{Active, Group, RuleSet, ShapePlan, union};
+use crate::{EventRow, FilterId, Matcher, Seen};
+
+/// A slot of a spread variable without a value: neither satisfies nor fails anything.
+const NO_VALUE: ClassId = ClassId::MAX;
+
+/// How much one thread may remember. Answers do not depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes for outcomes of values.
+    pub values: usize,
+    /// Longest value remembered, in bytes.
+    pub longest_value: usize,
+    /// Bytes for outcomes of events.
+    pub outcomes: usize,
+    /// Bytes for outcome classes.
+    pub classes: usize,
+    /// Shapes kept planned.
+    pub shapes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits::WARM
+    }
+}
+
+impl Limits {
+    /// What serves well.
+    pub const WARM: Limits = Limits {
+        values: 24 << 20,
+        longest_value: 16 << 10,
+        outcomes: 8 << 20,
+        classes: 8 << 20,
+        shapes: 4096,
+    };
+    /// So little that everything overflows soon: for tests.
+    pub const TIGHT: Limits =
+        Limits { values: 300, longest_value: 12, outcomes: 300, classes: 200, shapes: 3 };
+    /// Remember as good as nothing: for tests.
+    pub const COLD: Limits = Limits { values: 0, longest_value: 0, outcomes: 0, classes: 0, shapes: 1 };
+}
+
+/// How much work was done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Work {
+    pub events: u64,
+    /// Shapes planned.
+    pub plans: u64,
+    /// Values looked up.
+    pub values: u64,
+    /// Values evaluated.
+    pub value_misses: u64,
+    /// Events whose combination of outcomes was evaluated.
+    pub event_misses: u64,
+    /// Filters evaluated.
+    pub candidates: u64,
+    /// Filters evaluated on the event itself, for comparisons of several fields.
+    pub exact: u64,
+    /// Times that a memo was full and started over.
+    pub resets: u64,
+}
+
+/// What one thread needs to run a matcher: its memos and its tallies.
+pub struct Scratch {
+    limits: Limits,
+    shapes: FastMap<ShapeId, Ready, foldhash::fast::RandomState>,
+    memo: Memo,
+    outcomes: Outcomes,
+    decider: Decider,
+    key: Vec<u32>,
+    seen: Seen,
+}
+
+/// A shape's plan with its places in the memo.
+struct Ready {
+    rules: Arc<RuleSet>,
+    groups: Vec<ReadyGroup>,
+    spread: Vec<ReadySpread>,
+    base: ClassId,
+}
+
+struct ReadyGroup {
+    program: Arc<Program>,
+    values: usize,
+    slot: SlotIndex,
+    /// All slots, where there are several.
+    several: Box<[SlotIndex]>,
+    /// Outcome where the slot has nothing.
+    absent: ClassId,
+}
+
+struct ReadySpread {
+    parts: Vec<ReadyGroup>,
+    constants: ClassId,
+    absent: ClassId,
+    has_constant: bool,
+}
+
+/// Outcomes of values.
+struct Memo {
+    hasher: Hasher,
+    classes: Classes,
+    values: Vec<Values>,
+    /// Program, and whether for a spread variable → place in `values`.
+    places: HashMap<(u32, bool), usize>,
+    bytes: usize,
+    buffers: Buffers,
+    entries: Vec<Entry>,
+    work: Work,
+}
+
+/// Evaluates filters on outcome classes.
+struct Decider {
+    truth: Vec<Truth>,
+    touched: Vec<PredId>,
+    /// When each active filter was last called.
+    called: Vec<u32>,
+    epoch: u32,
+    candidates: Vec<u32>,
+    holds: Vec<u32>,
+    open: Vec<u32>,
+}
+
+impl Scratch {
+    pub(crate) fn new(matcher: &Matcher, limits: Limits) -> Scratch {
+        let hasher = Hasher::default();
+        Scratch {
+            limits,
+            shapes: FastMap::default(),
+            memo: Memo {
+                classes: Classes::new(hasher.clone()),
+                hasher,
+                values: Vec::new(),
+                places: HashMap::new(),
+                bytes: 0,
+                buffers: Buffers::default(),
+                entries: Vec::new(),
+                work: Work::default(),
+            },
+            outcomes: Outcomes::default(),
+            decider: Decider {
+                truth: vec![Truth::False; matcher.compiled.preds.len()],
+                touched: Vec::new(),
+                called: vec![0; matcher.filters.len()],
+                epoch: 0,
+                candidates: Vec::new(),
+                holds: Vec::new(),
+                open: Vec::new(),
+            },
+            key: Vec::new(),
+            seen: Seen::new(matcher.filters.len()),
+        }
+    }
+
+    /// What has been seen so far.
+    pub fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// The work done so far.
+    pub fn work(&self) -> Work {
+        Work { events: self.seen.events, ..self.memo.work }
+    }
+
+    pub(crate) fn run(&mut self, matcher: &Matcher, event: &Event<'_>, hits: &mut Vec<FilterId>) {
+        self.seen.events += 1;
+        let id = event.shape.id();
+        if !self.shapes.contains_key(&id) || self.memo.classes.bytes() > self.limits.classes {
+            self.ready(matcher, event);
+        }
+        let Some(ready) = self.shapes.get(&id) else { return };
+        if ready.rules.active.is_empty() {
+            return;
+        }
+        self.memo.outcome_key(ready, event, &self.limits, &mut self.key);
+        let hash = Outcomes::hash(&self.memo.hasher, &self.key);
+        let outcome = match self.outcomes.get(hash, &self.key) {
+            Some(known) => known,
+            None => {
+                self.memo.work.event_misses += 1;
+                self.memo.work.candidates +=
+                    self.decider.decide(matcher, &ready.rules, &self.memo.classes, &self.key);
+                if self.outcomes.bytes() > self.limits.outcomes {
+                    self.memo.work.resets += 1;
+                    self.outcomes.clear();
+                }
+                self.outcomes.insert(hash, &self.key, &self.decider.holds, &self.decider.open)
+            }
+        };
+        let (holds, open) = self.outcomes.read(outcome);
+        let start = hits.len();
+        hits.extend_from_slice(holds);
+        if !open.is_empty() {
+            self.memo.work.exact += open.len() as u64;
+            let active = open.iter().filter_map(|&i| ready.rules.active.get(i as usize));
+            hits.extend(active.filter(|a| exactly(matcher, a, event)).map(|a| a.filter));
+            hits[start..].sort_unstable();
+        }
+        for &f in &hits[start..] {
+            self.seen.hits[f as usize] += 1;
+        }
+    }
+
+    /// Plans the shape of `event`, making room where there is none.
+    #[cold]
+    fn ready(&mut self, matcher: &Matcher, event: &Event<'_>) {
+        if self.memo.classes.bytes() > self.limits.classes {
+            self.memo.work.resets += 1;
+            self.memo.forget();
+            self.outcomes.clear();
+            self.shapes.clear();
+        }
+        if self.shapes.len() >= self.limits.shapes {
+            self.shapes.clear();
+        }
+        self.memo.work.plans += 1;
+        let plan = matcher.cache.plan(&matcher.compiled, &matcher.taxonomy, event.shape);
+        self.seen.shape(&matcher.compiled, &plan);
+        let ready = self.memo.ready(plan);
+        self.shapes.insert(event.shape.id(), ready);
+    }
+}
+
+/// Whether an active filter holds, all of it evaluated on the event.
+fn exactly(matcher: &Matcher, active: &Active, event: &Event<'_>) -> bool {
+    let row = EventRow { event, taxonomy: &matcher.taxonomy };
+    let meant = active.whens.as_ref().is_none_or(|w| {
+        w.iter().any(|&w| eval::truth(&matcher.compiled.when_exprs[w as usize], &row).holds())
+    });
+    meant && eval::truth(&matcher.filters[active.filter as usize].expr, &row).holds()
+}
+
+impl Memo {
+    fn forget(&mut self) {
+        self.classes = Classes::new(self.hasher.clone());
+        self.values.clear();
+        self.places.clear();
+        self.bytes = 0;
+    }
+
+    fn ready(&mut self, plan: ShapePlan) -> Ready {
+        let groups = plan.groups.into_iter().map(|g| self.ready_group(g, false)).collect();
+        let spread = plan.spread.into_iter().map(|s| ReadySpread {
+            parts: s.parts.into_iter().map(|g| self.ready_group(g, true)).collect(),
+            constants: self.classes.intern(&s.constants),
+            absent: self.classes.intern(&s.absent),
+            has_constant: s.has_constant,
+        });
+        let spread = spread.collect();
+        Ready { rules: plan.rules, groups, spread, base: self.classes.intern(&plan.base) }
+    }
+
+    fn ready_group(&mut self, g: Group, spread: bool) -> ReadyGroup {
+        let values = *self.places.entry((g.program.id, spread)).or_insert_with(|| {
+            self.values.push(Values::default());
+            self.values.len() - 1
+        });
+        let absent = if spread { NO_VALUE } else { self.evaluate(&g.program, &[Slot::MISSING]) };
+        ReadyGroup {
+            slot: g.slots.first().copied().unwrap_or(SlotIndex::MAX),
+            several: if g.slots.len() > 1 { g.slots.into() } else { Box::default() },
+            program: g.program,
+            values,
+            absent,
+        }
+    }
+
+    fn evaluate(&mut self, program: &Program, slots: &[Slot<'_>]) -> ClassId {
+        self.entries.clear();
+        program.evaluate(slots, &mut self.buffers, &mut self.entries);
+        self.classes.intern(&self.entries)
+    }
+
+    /// Rule set and classes that are not empty.
+    fn outcome_key(&mut self, ready: &Ready, event: &Event<'_>, limits: &Limits, key: &mut Vec<u32>) {
+        key.clear();
+        key.push(ready.rules.id);
+        let mut push = |class: ClassId| {
+            if class != EMPTY {
+                key.push(class);
+            }
+        };
+        push(ready.base);
+        for g in &ready.groups {
+            push(if g.several.is_empty() {
+                let slot = event.slot(g.slot);
+                if slot.is_missing() { g.absent } else { self.class(g, slot, false, limits) }
+            } else {
+                self.several(g, event)
+            });
+        }
+        for s in &ready.spread {
+            push(self.spread(s, event, limits));
+        }
+    }
+
+    /// The class of one slot that is there.
+    fn class(&mut self, g: &ReadyGroup, slot: Slot<'_>, spread: bool, limits: &Limits) -> ClassId {
+        self.work.values += 1;
+        let short = slot.data.len() <= limits.longest_value;
+        let hash = if short { Values::hash(&self.hasher, slot) } else { 0 };
+        if short && let Some(class) = self.values[g.values].get(hash, slot) {
+            return class;
+        }
+        self.work.value_misses += 1;
+        let class =
+            if spread && !g.program.has_value(slot) { NO_VALUE } else { self.evaluate(&g.program, &[slot]) };
+        if short && limits.values > 0 {
+            if self.bytes > limits.values {
+                self.work.resets += 1;
+                self.values.iter_mut().for_each(Values::clear);
+                self.bytes = 0;
+            }
+            self.bytes += self.values[g.values].insert(hash, slot, class);
+        }
+        class
+    }
+
+    /// The class of several slots together, one of which may be there alone.
+    fn several(&mut self, g: &ReadyGroup, event: &Event<'_>) -> ClassId {
+        self.work.values += 1;
+        self.work.value_misses += 1;
+        let slots: Vec<Slot<'_>> = g.several.iter().map(|&i| event.slot(i)).collect();
+        self.evaluate(&g.program, &slots)
+    }
+
+    fn spread(&mut self, s: &ReadySpread, event: &Event<'_>, limits: &Limits) -> ClassId {
+        let mut all = s.constants;
+        let mut any = s.has_constant;
+        for g in &s.parts {
+            let slot = event.slot(g.slot);
+            if slot.is_missing() {
+                continue;
+            }
+            let class = if g.program.is_hopeless(slot) { EMPTY } else { self.class(g, slot, true, limits) };
+            if class == NO_VALUE {
+                continue;
+            }
+            any = true;
+            all = self.join(all, class);
+        }
+        if any { all } else { s.absent }
+    }
+
+    fn join(&mut self, a: ClassId, b: ClassId) -> ClassId {
+        match (a, b) {
+            (EMPTY, one) | (one, EMPTY) => one,
+            _ if a == b => a,
+            _ => {
+                let all = union(self.classes.get(a), self.classes.get(b));
+                self.classes.intern(&all)
+            }
+        }
+    }
+}
+
+impl Decider {
+    /// Evaluates the filters that the classes in `key` call for; answers how many.
+    fn decide(&mut self, matcher: &Matcher, rules: &RuleSet, classes: &Classes, key: &[u32]) -> u64 {
+        self.call(rules, classes, key);
+        self.holds.clear();
+        self.open.clear();
+        let truth = &self.truth;
+        let pred = |p: PredId| {
+            let t = truth[p as usize];
+            (t, t)
+        };
+        for &i in &self.candidates {
+            let Some(active) = rules.active.get(i as usize) else { continue };
+            match bounds(matcher, active, &pred) {
+                (Truth::True, _) => self.holds.push(active.filter),
+                (_, Truth::True) => self.open.push(i),
+                _ => {}
+            }
+        }
+        for p in self.touched.drain(..) {
+            self.truth[p as usize] = Truth::False;
+        }
+        self.candidates.len() as u64
+    }
+
+    /// Sets the truth of every predicate and collects the candidates, ascending.
+    fn call(&mut self, rules: &RuleSet, classes: &Classes, key: &[u32]) {
+        self.epoch = self.epoch.wrapping_add(1);
+        if self.epoch == 0 {
+            self.called.fill(0);
+            self.epoch = 1;
+        }
+        self.candidates.clear();
+        let mut call = |i: u32, candidates: &mut Vec<u32>| {
+            if std::mem::replace(&mut self.called[i as usize], self.epoch) != self.epoch {
+                candidates.push(i);
+            }
+        };
+        for e in key.iter().skip(1).flat_map(|&c| classes.get(c)) {
+            self.truth[e.pred() as usize] = e.truth();
+            self.touched.push(e.pred());
+            if e.truth() == Truth::True {
+                rules.called_by(e.pred()).iter().for_each(|&i| call(i, &mut self.candidates));
+            }
+        }
+        rules.always.iter().for_each(|&i| call(i, &mut self.candidates));
+        self.candidates.sort_unstable();
+    }
+}
+
+fn bounds(matcher: &Matcher, active: &Active, pred: &impl Fn(PredId) -> Bounds) -> Bounds {
+    let own = matcher.compiled.trees[active.filter as usize].node.bounds(pred);
+    let Some(whens) = &active.whens else { return own };
+    let each = whens.iter().map(|&w| matcher.compiled.whens[w as usize].node.bounds(pred));
+    let any = each.fold((Truth::False, Truth::False), |a, b| (a.0.max(b.0), a.1.max(b.1)));
+    (own.0.min(any.0), own.1.min(any.1))
+}
