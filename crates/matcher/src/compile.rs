@@ -245,7 +245,12 @@ fn scalar_vars(s: &Scalar, out: &mut Vec<Var>) {
         Scalar::Field(f) => add(Var::Field(f.clone())),
         Scalar::AnyField => add(Var::Any),
         Scalar::FieldGlob(n, p) => add(Var::Glob(*n, p.clone())),
-        Scalar::Lit(_) => {}
+        Scalar::Lit(_) | Scalar::Var(_) => {}
+        Scalar::Each(e) => {
+            scalar_vars(&e.list, out);
+            e.members.iter().for_each(|(_, m)| scalar_vars(m, out));
+            expr_vars(&e.body, out);
+        }
         Scalar::Call(c) => c.args.iter().for_each(|a| scalar_vars(a, out)),
         Scalar::Case(arms, other) => {
             for (cond, value) in arms {

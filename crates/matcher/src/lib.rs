@@ -32,7 +32,7 @@ mod scratch;
 mod seen;
 mod witness;
 
-pub use row::{EventRow, bound};
+pub use row::EventRow;
 pub use scratch::{Limits, Scratch, Work};
 pub use seen::{Seen, Unable};
 

@@ -1,13 +1,12 @@
 //! All predicates on the values of one group of slots.
 
-use shikra_event::{Kind, Slot, Value};
+use shikra_event::{Event, Kind, Slot, Value};
 use shikra_ir::eval::{self, Row};
 use shikra_ir::{FieldRef, Multi, Names, Pattern, Test, Truth};
-use shikra_taxonomy::Derive;
+use shikra_taxonomy::Binding;
 
 use crate::compile::{Pred, PredId};
 use crate::machine::{Found, Local, Machine};
-use crate::row::from_slots;
 
 /// A predicate that is not false: its number and whether it is merely unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,7 +32,7 @@ impl Entry {
     }
 }
 
-/// Predicates on what one group of slots holds, under one or more derivations of it.
+/// Predicates on what one group of slots holds, under one or more bindings to it.
 #[derive(Debug)]
 pub(crate) struct Program {
     /// Unique number, never used again.
@@ -45,7 +44,10 @@ pub(crate) struct Program {
 
 #[derive(Debug)]
 struct Input {
-    derive: Vec<Derive>,
+    /// Slots are positions in the group.
+    binding: Binding,
+    /// The binding is the one slot as it is.
+    plain: bool,
     machine: Machine,
     /// Predicates of the machine's comparisons.
     preds: Vec<PredId>,
@@ -79,13 +81,12 @@ fn alphabet(slot: Slot<'_>) -> Option<usize> {
 }
 
 impl Program {
-    /// A program of predicates, each with the derivation its variable goes through.
-    pub fn new(id: u32, parts: &[(Vec<Derive>, Vec<PredId>)], all: &[Pred]) -> Program {
-        let inputs: Vec<Input> = parts.iter().map(|(d, p)| Input::new(d.clone(), p, all)).collect();
+    /// A program of predicates, with the binding of their variable to the group's slots.
+    pub fn new(id: u32, parts: &[(Binding, Vec<PredId>)], all: &[Pred]) -> Program {
+        let inputs: Vec<Input> = parts.iter().map(|(b, p)| Input::new(b.clone(), p, all)).collect();
         let hopeless = ALPHABETS.iter().enumerate().filter(|(_, a)| {
-            let possible = |i: &Input| {
-                !i.derive.is_empty() || !i.whole.is_empty() || i.machine.could_hold(&|c| a.contains(c))
-            };
+            let possible =
+                |i: &Input| !i.plain || !i.whole.is_empty() || i.machine.could_hold(&|c| a.contains(c));
             !inputs.iter().any(possible)
         });
         let hopeless = hopeless.fold(0, |bits, (n, _)| bits | 1 << n);
@@ -97,16 +98,16 @@ impl Program {
         self.hopeless != 0 && alphabet(slot).is_some_and(|a| self.hopeless & 1 << a != 0)
     }
 
-    /// Whether the slot has a value that is not null, by the only derivation there is.
-    pub fn has_value(&self, slot: Slot<'_>) -> bool {
-        let derive = self.inputs.first().map_or(&[][..], |i| &i.derive);
-        from_slots(std::iter::once(slot), derive).elements().iter().any(|v| !v.is_null())
+    /// Whether the group has a value that is not null, by the only binding there is.
+    pub fn has_value(&self, group: &Event<'_>) -> bool {
+        let value = self.inputs.first().map_or(Value::Missing, |i| i.binding.value(group));
+        value.elements().iter().any(|v| !v.is_null())
     }
 
-    /// Appends the outcome for these slots together.
-    pub fn evaluate(&self, slots: &[Slot<'_>], buffers: &mut Buffers, out: &mut Vec<Entry>) {
+    /// Appends the outcome for a group: an event of its slots.
+    pub fn evaluate(&self, group: &Event<'_>, buffers: &mut Buffers, out: &mut Vec<Entry>) {
         for input in &self.inputs {
-            input.evaluate(slots, buffers, out);
+            input.evaluate(group, buffers, out);
         }
         out.sort_unstable();
     }
@@ -133,34 +134,29 @@ fn is_text(kind: Kind) -> bool {
 }
 
 impl Input {
-    fn new(derive: Vec<Derive>, preds: &[PredId], all: &[Pred]) -> Input {
+    fn new(binding: Binding, preds: &[PredId], all: &[Pred]) -> Input {
         let known = preds.iter().filter_map(|&p| Some((p, all.get(p as usize)?)));
         let (each, whole): (Vec<_>, Vec<_>) = known.partition(|(_, p)| p.elementwise);
         Input {
-            derive,
+            plain: binding == Binding::slot(0),
+            binding,
             machine: Machine::new(each.iter().map(|(_, p)| p.test.clone()).collect()),
             preds: each.iter().map(|(id, _)| *id).collect(),
             whole: whole.into_iter().map(|(id, p)| (id, p.test.clone())).collect(),
         }
     }
 
-    fn evaluate(&self, slots: &[Slot<'_>], buffers: &mut Buffers, out: &mut Vec<Entry>) {
-        match slots {
-            [slot]
-                if self.derive.is_empty()
-                    && is_text(slot.kind)
-                    && self.whole.is_empty()
-                    && self.machine.text_suffices() =>
-            {
-                let mut text = std::mem::take(&mut buffers.text);
-                text.clear();
-                slot.render(&mut text);
-                self.machine.text(&text, false, &mut buffers.found);
-                buffers.text = text;
-                self.tell(&mut buffers.found, out);
-            }
-            _ => self.value(&from_slots(slots.iter().copied(), &self.derive), buffers, out),
+    fn evaluate(&self, group: &Event<'_>, buffers: &mut Buffers, out: &mut Vec<Entry>) {
+        let slot = group.slot(0);
+        if !(self.plain && is_text(slot.kind) && self.whole.is_empty() && self.machine.text_suffices()) {
+            return self.value(&self.binding.value(group), buffers, out);
         }
+        let mut text = std::mem::take(&mut buffers.text);
+        text.clear();
+        slot.render(&mut text);
+        self.machine.text(&text, false, &mut buffers.found);
+        buffers.text = text;
+        self.tell(&mut buffers.found, out);
     }
 
     fn tell(&self, found: &mut Found, out: &mut Vec<Entry>) {

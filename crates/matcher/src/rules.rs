@@ -7,9 +7,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use shikra_event::{Shape, SlotIndex, Value};
+use shikra_event::{Event, Shape, SlotIndex, Value};
 use shikra_ir::Truth;
-use shikra_taxonomy::{Binding, Derive, Taxonomy};
+use shikra_taxonomy::{Binding, Taxonomy};
 
 use crate::compile::{Compiled, PredId, Var, VarId, WhenId};
 use crate::program::{Entry, Program, truth_on};
@@ -20,6 +20,9 @@ use crate::{FilterId, witness};
 const MAX_RULE_SETS: usize = 512;
 /// Predicates kept in programs.
 const MAX_PROGRAM_PREDS: usize = 1 << 20;
+
+/// Bindings told apart.
+const MAX_BINDINGS: usize = 4096;
 
 /// The filters that events of some shapes can satisfy.
 #[derive(Debug)]
@@ -97,17 +100,22 @@ pub(crate) struct Cache {
     state: Mutex<State>,
 }
 
+/// Number of a binding to the slots of a group → predicates on it.
+type Inputs = Vec<(u32, Vec<PredId>)>;
+
 #[derive(Default)]
 struct State {
     next: u32,
     rule_sets: HashMap<Vec<u32>, Arc<RuleSet>>,
-    programs: HashMap<Vec<(Vec<Derive>, Vec<PredId>)>, Arc<Program>>,
+    programs: HashMap<Inputs, Arc<Program>>,
     program_preds: usize,
+    /// Bindings to the slots of a group, by their text.
+    bindings: HashMap<String, u32>,
 }
 
 impl Cache {
     /// Plans a shape.
-    pub fn plan(&self, compiled: &Compiled, taxonomy: &Taxonomy, shape: &Shape) -> ShapePlan {
+    pub fn plan(&self, compiled: &Compiled, taxonomy: &Taxonomy, shape: &Arc<Shape>) -> ShapePlan {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let rules = state.rule_set(compiled, shape);
         Planner { compiled, taxonomy, shape, state: &mut state, rules: &rules }.plan()
@@ -155,7 +163,8 @@ impl State {
         made
     }
 
-    fn program(&mut self, compiled: &Compiled, key: Vec<(Vec<Derive>, Vec<PredId>)>) -> Arc<Program> {
+    fn program(&mut self, compiled: &Compiled, inputs: Bound) -> Arc<Program> {
+        let key: Inputs = inputs.iter().map(|(b, p)| (self.binding(b), p.clone())).collect();
         if let Some(known) = self.programs.get(&key) {
             return known.clone();
         }
@@ -165,9 +174,21 @@ impl State {
         }
         self.program_preds += key.iter().map(|(_, p)| p.len()).sum::<usize>();
         self.next += 1;
-        let made = Arc::new(Program::new(self.next, &key, &compiled.preds));
+        let made = Arc::new(Program::new(self.next, &inputs, &compiled.preds));
         self.programs.insert(key, made.clone());
         made
+    }
+
+    fn binding(&mut self, b: &Binding) -> u32 {
+        if *b == Binding::slot(0) {
+            return 0;
+        }
+        if self.bindings.len() > MAX_BINDINGS {
+            self.bindings.clear();
+            self.programs.clear();
+        }
+        self.next += 1;
+        *self.bindings.entry(format!("{b:?}")).or_insert(self.next)
     }
 }
 
@@ -230,55 +251,65 @@ fn var_uses(compiled: &Compiled, mut preds: Vec<PredId>) -> Vec<VarUse> {
 struct Planner<'p> {
     compiled: &'p Compiled,
     taxonomy: &'p Taxonomy,
-    shape: &'p Shape,
+    shape: &'p Arc<Shape>,
     state: &'p mut State,
     rules: &'p Arc<RuleSet>,
 }
 
 impl Planner<'_> {
     fn plan(mut self) -> ShapePlan {
-        let mut base = Vec::new();
-        let (mut absent, mut constant) = (Vec::new(), Vec::new());
-        let mut spread = Vec::new();
-        // Slots → derivation → predicates; in order of variables, so that equal sets make equal keys.
-        let mut groups: Vec<(Vec<SlotIndex>, Vec<(Vec<Derive>, Vec<PredId>)>)> = Vec::new();
-        let mut by_slots: HashMap<Vec<SlotIndex>, usize> = HashMap::new();
+        let mut plan = ShapePlan {
+            rules: self.rules.clone(),
+            groups: Vec::new(),
+            spread: Vec::new(),
+            base: Vec::new(),
+            absent: Vec::new(),
+            constant: Vec::new(),
+        };
+        let mut groups = Groups::default();
+        let answers = self.taxonomy.on(self.shape);
         for v in &self.rules.vars {
             let field = match &self.compiled.vars[v.var as usize] {
                 Var::Field(f) => f,
                 var => {
-                    spread.push(self.spread(var, v));
+                    let spread = self.spread(var, v);
+                    plan.spread.push(spread);
                     continue;
                 }
             };
-            match self.taxonomy.bind(self.shape, field) {
-                Binding::Slots { slots, derive } if !slots.is_empty() => {
-                    let at = *by_slots.entry(slots).or_insert_with_key(|slots| {
-                        groups.push((slots.clone(), Vec::new()));
-                        groups.len() - 1
-                    });
-                    let inputs = &mut groups[at].1;
-                    match inputs.iter_mut().find(|(d, _)| *d == derive) {
-                        Some((_, preds)) => preds.extend(&v.preds),
-                        None => inputs.push((derive, v.preds.clone())),
-                    }
+            match self.place(&answers.bind(field)) {
+                Place::Slots(slots, binding) => groups.add(slots, binding, &v.preds),
+                Place::Constant(value) => {
+                    plan.constant.push(v.var);
+                    plan.base.extend(self.on_constant(&v.preds, &value));
                 }
-                Binding::Const(value) => {
-                    constant.push(v.var);
-                    base.extend(self.on_constant(&v.preds, &value));
-                }
-                Binding::Absent | Binding::Slots { .. } => {
-                    absent.push(v.var);
-                    base.extend(&v.absent);
+                Place::Nowhere => {
+                    plan.absent.push(v.var);
+                    plan.base.extend(&v.absent);
                 }
             }
         }
-        base.sort_unstable();
-        let groups = groups
+        plan.base.sort_unstable();
+        let made = groups
+            .all
             .into_iter()
             .map(|(slots, inputs)| Group { program: self.state.program(self.compiled, inputs), slots });
-        let groups = groups.collect();
-        ShapePlan { rules: self.rules.clone(), groups, spread, base, absent, constant }
+        plan.groups = made.collect();
+        plan
+    }
+
+    /// Where a binding's value comes from.
+    fn place(&self, binding: &Binding) -> Place {
+        let mut slots = Vec::new();
+        let within = relative(binding, &mut slots);
+        if !slots.is_empty() {
+            return Place::Slots(slots, within);
+        }
+        let nothing = Event { shape: self.shape, slots: &[], record: 0, time: None };
+        match binding.value(&nothing) {
+            Value::Missing => Place::Nowhere,
+            value => Place::Constant(value),
+        }
     }
 
     fn on_constant(&self, preds: &[PredId], value: &Value) -> Vec<Entry> {
@@ -296,29 +327,79 @@ impl Planner<'_> {
         };
         let bindings = match var {
             Var::Glob(names, pattern) => fields_like(self.taxonomy, self.shape, *names, pattern),
-            _ => {
-                let slots = (0..self.shape.fields().len() as SlotIndex).collect();
-                vec![Binding::Slots { slots, derive: Vec::new() }]
-            }
+            _ => (0..self.shape.fields().len() as SlotIndex).map(Binding::slot).collect(),
         };
         for binding in bindings {
-            match binding {
-                Binding::Slots { slots, derive } => {
-                    let program = self.state.program(self.compiled, vec![(derive, v.preds.clone())]);
-                    let each = slots.into_iter().map(|s| Group { program: program.clone(), slots: vec![s] });
-                    out.parts.extend(each);
+            match self.place(&binding) {
+                Place::Slots(slots, within) => {
+                    let program = self.state.program(self.compiled, vec![(within, v.preds.clone())]);
+                    out.parts.push(Group { program, slots });
                 }
-                Binding::Const(value) => {
-                    if value.elements().iter().any(|e| !e.is_null()) {
-                        out.has_constant = true;
-                        let constants = self.on_constant(&v.preds, &value);
-                        out.constants = union(&out.constants, &constants);
-                    }
+                Place::Constant(value) if value.elements().iter().any(|e| !e.is_null()) => {
+                    out.has_constant = true;
+                    let constants = self.on_constant(&v.preds, &value);
+                    out.constants = union(&out.constants, &constants);
                 }
-                Binding::Absent => {}
+                Place::Constant(_) | Place::Nowhere => {}
             }
         }
         out
+    }
+}
+
+enum Place {
+    /// These slots, and the binding to their positions in this list.
+    Slots(Vec<SlotIndex>, Binding),
+    Constant(Value),
+    Nowhere,
+}
+
+/// The same binding with each slot as its position in `slots`, which grows as needed.
+fn relative(binding: &Binding, slots: &mut Vec<SlotIndex>) -> Binding {
+    match binding {
+        Binding::Absent => Binding::Absent,
+        Binding::Const(v) => Binding::Const(v.clone()),
+        Binding::Slots { slots: own, derive } => {
+            let mut position = |i: &SlotIndex| {
+                let known = slots.iter().position(|s| s == i);
+                known.unwrap_or_else(|| {
+                    slots.push(*i);
+                    slots.len() - 1
+                }) as SlotIndex
+            };
+            Binding::Slots { slots: own.iter().map(&mut position).collect(), derive: derive.clone() }
+        }
+        Binding::Joined { separator, parts, derive } => {
+            let parts = parts.iter().map(|(prefix, b)| (prefix.clone(), relative(b, slots))).collect();
+            Binding::Joined { separator: separator.clone(), parts, derive: derive.clone() }
+        }
+        Binding::All(all) => Binding::All(all.iter().map(|b| relative(b, slots)).collect()),
+    }
+}
+
+/// Bindings with the predicates on them.
+type Bound = Vec<(Binding, Vec<PredId>)>;
+
+/// Slots read together → binding to them → predicates. In order of variables, so that equal sets make equal
+/// programs.
+#[derive(Default)]
+struct Groups {
+    all: Vec<(Vec<SlotIndex>, Bound)>,
+    by_slots: HashMap<Vec<SlotIndex>, usize>,
+}
+
+impl Groups {
+    fn add(&mut self, slots: Vec<SlotIndex>, binding: Binding, preds: &[PredId]) {
+        let all = &mut self.all;
+        let at = *self.by_slots.entry(slots).or_insert_with_key(|slots| {
+            all.push((slots.clone(), Vec::new()));
+            all.len() - 1
+        });
+        let inputs = &mut self.all[at].1;
+        match inputs.iter_mut().find(|(b, _)| *b == binding) {
+            Some((_, known)) => known.extend(preds),
+            None => inputs.push((binding, preds.to_vec())),
+        }
     }
 }
 

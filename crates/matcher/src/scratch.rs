@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use hashbrown::HashMap as FastMap;
-use shikra_event::{Event, ShapeId, Slot, SlotIndex};
+use shikra_event::{Event, Kind, Shape, ShapeId, Slot, SlotIndex};
 use shikra_ir::{Truth, eval};
 
 use crate::compile::{Bounds, PredId};
@@ -124,6 +124,8 @@ struct Memo {
     bytes: usize,
     buffers: Buffers,
     entries: Vec<Entry>,
+    /// The slots of a group as one key.
+    joined: Vec<u8>,
     work: Work,
 }
 
@@ -153,6 +155,7 @@ impl Scratch {
                 bytes: 0,
                 buffers: Buffers::default(),
                 entries: Vec::new(),
+                joined: Vec::new(),
                 work: Work::default(),
             },
             outcomes: Outcomes::default(),
@@ -234,7 +237,7 @@ impl Scratch {
         self.memo.work.plans += 1;
         let plan = matcher.cache.plan(&matcher.compiled, &matcher.taxonomy, event.shape);
         self.seen.shape(&matcher.compiled, &plan);
-        let ready = self.memo.ready(plan);
+        let ready = self.memo.ready(plan, event.shape);
         self.shapes.insert(event.shape.id(), ready);
     }
 }
@@ -256,10 +259,10 @@ impl Memo {
         self.bytes = 0;
     }
 
-    fn ready(&mut self, plan: ShapePlan) -> Ready {
-        let groups = plan.groups.into_iter().map(|g| self.ready_group(g, false)).collect();
+    fn ready(&mut self, plan: ShapePlan, shape: &Arc<Shape>) -> Ready {
+        let groups = plan.groups.into_iter().map(|g| self.ready_group(g, false, shape)).collect();
         let spread = plan.spread.into_iter().map(|s| ReadySpread {
-            parts: s.parts.into_iter().map(|g| self.ready_group(g, true)).collect(),
+            parts: s.parts.into_iter().map(|g| self.ready_group(g, true, shape)).collect(),
             constants: self.classes.intern(&s.constants),
             absent: self.classes.intern(&s.absent),
             has_constant: s.has_constant,
@@ -268,12 +271,13 @@ impl Memo {
         Ready { rules: plan.rules, groups, spread, base: self.classes.intern(&plan.base) }
     }
 
-    fn ready_group(&mut self, g: Group, spread: bool) -> ReadyGroup {
+    fn ready_group(&mut self, g: Group, spread: bool, shape: &Arc<Shape>) -> ReadyGroup {
         let values = *self.places.entry((g.program.id, spread)).or_insert_with(|| {
             self.values.push(Values::default());
             self.values.len() - 1
         });
-        let absent = if spread { NO_VALUE } else { self.evaluate(&g.program, &[Slot::MISSING]) };
+        let nothing = Event { shape, slots: &[], record: 0, time: None };
+        let absent = if spread { NO_VALUE } else { self.evaluate(&g.program, &nothing) };
         ReadyGroup {
             slot: g.slots.first().copied().unwrap_or(SlotIndex::MAX),
             several: if g.slots.len() > 1 { g.slots.into() } else { Box::default() },
@@ -283,9 +287,9 @@ impl Memo {
         }
     }
 
-    fn evaluate(&mut self, program: &Program, slots: &[Slot<'_>]) -> ClassId {
+    fn evaluate(&mut self, program: &Program, group: &Event<'_>) -> ClassId {
         self.entries.clear();
-        program.evaluate(slots, &mut self.buffers, &mut self.entries);
+        program.evaluate(group, &mut self.buffers, &mut self.entries);
         self.classes.intern(&self.entries)
     }
 
@@ -293,69 +297,85 @@ impl Memo {
     fn outcome_key(&mut self, ready: &Ready, event: &Event<'_>, limits: &Limits, key: &mut Vec<u32>) {
         key.clear();
         key.push(ready.rules.id);
-        let mut push = |class: ClassId| {
+        let push = |class: ClassId, key: &mut Vec<u32>| {
             if class != EMPTY {
                 key.push(class);
             }
         };
-        push(ready.base);
+        push(ready.base, key);
         for g in &ready.groups {
-            push(if g.several.is_empty() {
-                let slot = event.slot(g.slot);
-                if slot.is_missing() { g.absent } else { self.class(g, slot, false, limits) }
-            } else {
-                self.several(g, event)
-            });
+            push(self.group(g, event, false, limits), key);
         }
         for s in &ready.spread {
-            push(self.spread(s, event, limits));
+            push(self.spread(s, event, limits), key);
         }
     }
 
-    /// The class of one slot that is there.
-    fn class(&mut self, g: &ReadyGroup, slot: Slot<'_>, spread: bool, limits: &Limits) -> ClassId {
+    /// The class of a group of slots.
+    fn group(&mut self, g: &ReadyGroup, event: &Event<'_>, spread: bool, limits: &Limits) -> ClassId {
+        if g.several.is_empty() {
+            let slot = event.slot(g.slot);
+            if slot.is_missing() {
+                return g.absent;
+            }
+            return self.class(g, slot, &Event { slots: &[slot], ..*event }, spread, limits);
+        }
+        let slots: Vec<Slot<'_>> = g.several.iter().map(|&i| event.slot(i)).collect();
+        let mut joined = std::mem::take(&mut self.joined);
+        joined.clear();
+        for s in &slots {
+            joined.push(s.kind.0);
+            joined.extend_from_slice(&s.data.len().to_le_bytes());
+            joined.extend_from_slice(s.data);
+        }
+        let key = Slot { kind: Kind::MISSING, data: &joined };
+        let class = self.class(g, key, &Event { slots: &slots, ..*event }, spread, limits);
+        self.joined = joined;
+        class
+    }
+
+    /// The class of an event of a group's slots, known by `key`.
+    fn class(
+        &mut self,
+        g: &ReadyGroup,
+        key: Slot<'_>,
+        group: &Event<'_>,
+        spread: bool,
+        limits: &Limits,
+    ) -> ClassId {
         self.work.values += 1;
-        let short = slot.data.len() <= limits.longest_value;
-        let hash = if short { Values::hash(&self.hasher, slot) } else { 0 };
-        if short && let Some(class) = self.values[g.values].get(hash, slot) {
+        let short = key.data.len() <= limits.longest_value;
+        let hash = if short { Values::hash(&self.hasher, key) } else { 0 };
+        if short && let Some(class) = self.values[g.values].get(hash, key) {
             return class;
         }
         self.work.value_misses += 1;
         let class =
-            if spread && !g.program.has_value(slot) { NO_VALUE } else { self.evaluate(&g.program, &[slot]) };
+            if spread && !g.program.has_value(group) { NO_VALUE } else { self.evaluate(&g.program, group) };
         if short && limits.values > 0 {
             if self.bytes > limits.values {
                 self.work.resets += 1;
                 self.values.iter_mut().for_each(Values::clear);
                 self.bytes = 0;
             }
-            self.bytes += self.values[g.values].insert(hash, slot, class);
+            self.bytes += self.values[g.values].insert(hash, key, class);
         }
         class
-    }
-
-    /// The class of several slots together, one of which may be there alone.
-    fn several(&mut self, g: &ReadyGroup, event: &Event<'_>) -> ClassId {
-        self.work.values += 1;
-        self.work.value_misses += 1;
-        let slots: Vec<Slot<'_>> = g.several.iter().map(|&i| event.slot(i)).collect();
-        self.evaluate(&g.program, &slots)
     }
 
     fn spread(&mut self, s: &ReadySpread, event: &Event<'_>, limits: &Limits) -> ClassId {
         let mut all = s.constants;
         let mut any = s.has_constant;
         for g in &s.parts {
-            let slot = event.slot(g.slot);
-            if slot.is_missing() {
-                continue;
+            let class = if g.several.is_empty() && g.program.is_hopeless(event.slot(g.slot)) {
+                EMPTY
+            } else {
+                self.group(g, event, true, limits)
+            };
+            if class != NO_VALUE {
+                any = true;
+                all = self.join(all, class);
             }
-            let class = if g.program.is_hopeless(slot) { EMPTY } else { self.class(g, slot, true, limits) };
-            if class == NO_VALUE {
-                continue;
-            }
-            any = true;
-            all = self.join(all, class);
         }
         if any { all } else { s.absent }
     }

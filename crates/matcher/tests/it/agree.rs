@@ -173,7 +173,7 @@ proptest! {
         filters in proptest::collection::vec(filter(), 1..8),
         events in proptest::collection::vec(event(), 1..8),
     ) {
-        let m = Matcher::new(filters, Arc::new(Taxonomy::default()));
+        let m = Matcher::new(filters, Arc::new(Taxonomy::embedded()));
         let shapes: Vec<_> = events.iter().map(Fields::shape).collect();
         let mut scratches: Vec<_> = STRATEGIES.iter().map(|s| s.scratch(&m)).collect();
         // Twice, so that the second round finds everything remembered.

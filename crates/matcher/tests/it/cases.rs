@@ -10,7 +10,7 @@ use shikra_taxonomy::{Alternative, Selector, Taxonomy};
 use crate::build::{Fields, contains, field, filter, test};
 
 fn matcher(filters: Vec<Filter>) -> Matcher {
-    Matcher::new(filters, Arc::new(Taxonomy::default()))
+    Matcher::new(filters, Arc::new(Taxonomy::embedded()))
 }
 
 fn check(filters: Vec<Filter>, events: &[Fields], want: &[&[u32]]) {
@@ -126,7 +126,7 @@ fn says_why() {
         Expr::Named("not_me".into(), Box::new(contains("B", "y").negate())),
     ]);
     let event = Fields::texts([("A", "xx"), ("B", "Y")]);
-    let why = event.with(&event.shape(), |ev| explain::filter(&filter(e), &Taxonomy::default(), ev));
+    let why = event.with(&event.shape(), |ev| explain::filter(&filter(e), &Taxonomy::embedded(), ev));
     assert!(why.admitted && !why.holds);
     let named: Vec<(bool, &explain::ClauseKind)> =
         why.clause.parts.iter().map(|p| (p.truth.holds(), &p.kind)).collect();
