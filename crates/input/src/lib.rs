@@ -20,6 +20,7 @@ mod recognise;
 mod stream;
 #[cfg(test)]
 mod test_support;
+mod unpack;
 mod utf16;
 mod walk;
 
@@ -27,4 +28,4 @@ pub use format::{Decode, Format, Head, Part, Sink, SourceInfo, Split, Trouble, T
 pub use walk::{Item, Options, Parts, estimate};
 
 /// All formats, most specific first: the first that recognises a file's head reads it.
-pub static FORMATS: &[&Format] = &[&evtx::FORMAT, &json::NDJSON];
+pub static FORMATS: &[&Format] = &[&evtx::FORMAT, &json::JSON, &json::NDJSON];

@@ -288,7 +288,7 @@ fn look_up(
 /// The record as `evtx_dump` and others write its XML: `Event.System…`, `Event.EventData…`.
 fn place_record(_: &HashSet<&str>, field: &Field, plan: &mut Builder) {
     let name = field.name.strip_prefix("Event.").unwrap_or(&field.name);
-    if name.ends_with("xmlns") {
+    if name.rsplit('.').next().is_some_and(|last| last == "xmlns" || last.starts_with("xmlns:")) {
         return;
     }
     let Some((section, rest)) = name.split_once('.') else {
@@ -301,9 +301,8 @@ fn place_record(_: &HashSet<&str>, field: &Field, plan: &mut Builder) {
     };
     match section {
         "System" => place_system(rest, field, plan),
-        "EventData" | "UserData" | "ProcessingErrorData" => place_data(rest, field, plan),
         "RenderingInfo" => place_rendering(rest, field, plan),
-        _ => plan.put(name, field, Convert::Keep),
+        _ => place_data(section, rest, field, plan),
     }
 }
 
@@ -322,15 +321,25 @@ fn place_system(rest: &str, field: &Field, plan: &mut Builder) {
     plan.put(&name, field, convert);
 }
 
-/// Event data by the name of the innermost element; attributes of elements are no data.
-fn place_data(rest: &str, field: &Field, plan: &mut Builder) {
-    if rest.contains("#attributes") || rest.contains("_attributes.") {
-        return;
+/// Event data by the name of the innermost element, an attribute as `Element_Attribute`.
+fn place_data(section: &str, rest: &str, field: &Field, plan: &mut Builder) {
+    let mut parts = rest.split('.').map(|part| part.rsplit(':').next().unwrap_or(part)).rev();
+    let last = parts.next().unwrap_or(rest);
+    let before = parts.next();
+    let attributes = before.and_then(|b| b.strip_suffix("#attributes").or(b.strip_suffix("_attributes")));
+    match attributes {
+        Some("") => {
+            let element = parts.next().unwrap_or(section);
+            plan.put(&format!("{element}_{last}"), field, Convert::Keep);
+        }
+        Some(element) => plan.put(&format!("{element}_{last}"), field, Convert::Keep),
+        None => {
+            let leaf = if last == "#text" { before.unwrap_or("Data") } else { last };
+            let tail = leaf.get(leaf.len().saturating_sub(4)..);
+            let guid = tail.is_some_and(|end| end.eq_ignore_ascii_case("guid"));
+            plan.put(leaf, field, if guid { Convert::Braces } else { Convert::Keep });
+        }
     }
-    let name = rest.strip_suffix(".#text").unwrap_or(rest);
-    let leaf = if name == "#text" { "Data" } else { name.rsplit('.').next().unwrap_or(name) };
-    let guid = leaf.get(leaf.len().saturating_sub(4)..).is_some_and(|end| end.eq_ignore_ascii_case("guid"));
-    plan.put(leaf, field, if guid { Convert::Braces } else { Convert::Keep });
 }
 
 fn place_rendering(rest: &str, field: &Field, plan: &mut Builder) {

@@ -13,11 +13,26 @@ pub(crate) struct Stream {
     /// How much of `head` has been read.
     at: usize,
     input: Box<dyn Read + Send>,
+    /// Reading failed behind the head.
+    failed: Option<io::Error>,
+    /// A failure reads as the end.
+    soft: bool,
 }
 
 impl Stream {
     pub fn new(input: Box<dyn Read + Send>) -> Stream {
-        Stream { head: Vec::new(), at: 0, input }
+        Stream { head: Vec::new(), at: 0, input, failed: None, soft: false }
+    }
+
+    /// From now on a failure reads as the end, so that nothing is lost of what came before it;
+    /// [`Stream::failure`] has it then.
+    pub fn soften(&mut self) {
+        self.soft = true;
+    }
+
+    /// Why the stream ended early, where it did.
+    pub fn failure(&mut self) -> Option<io::Error> {
+        self.failed.take()
     }
 
     /// A stream that adds the bytes read to `count`.
@@ -26,15 +41,25 @@ impl Stream {
     }
 
     /// The first bytes, at most `size`; they will be read again.
-    pub fn head(&mut self, size: u64) -> io::Result<&[u8]> {
+    pub fn head(&mut self, size: u64) -> &[u8] {
         let wanted = size.saturating_sub(self.head.len() as u64);
-        (&mut self.input).take(wanted).read_to_end(&mut self.head)?;
-        Ok(self.head.get(self.at..).unwrap_or(&[]))
+        if self.failed.is_none() {
+            self.failed = (&mut self.input).take(wanted).read_to_end(&mut self.head).err();
+        }
+        self.head.get(self.at..).unwrap_or(&[])
+    }
+
+    fn fail(&mut self, error: io::Error) -> io::Result<usize> {
+        if !self.soft {
+            return Err(error);
+        }
+        self.failed = Some(error);
+        Ok(0)
     }
 
     /// As [`Stream::head`], after a byte order mark has been dropped and UTF-16 has been changed to UTF-8.
-    pub fn text_head(&mut self, size: u64) -> io::Result<&[u8]> {
-        let head = self.head(size)?;
+    pub fn text_head(&mut self, size: u64) -> &[u8] {
+        let head = self.head(size);
         let wide = match head {
             [0xef, 0xbb, 0xbf, ..] => {
                 self.at += 3;
@@ -60,7 +85,11 @@ impl Read for Stream {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let mut held = self.head.get(self.at..).unwrap_or(&[]);
         if held.is_empty() {
-            return self.input.read(buf);
+            let result = match self.failed.take() {
+                Some(error) => Err(error),
+                None => self.input.read(buf),
+            };
+            return result.or_else(|error| self.fail(error));
         }
         let n = held.read(buf)?;
         self.at += n;
@@ -72,7 +101,11 @@ impl Read for Stream {
         buf.extend_from_slice(held);
         let n = held.len();
         self.at = self.head.len();
-        Ok(n + self.input.read_to_end(buf)?)
+        let result = match self.failed.take() {
+            Some(error) => Err(error),
+            None => self.input.read_to_end(buf),
+        };
+        Ok(n + result.or_else(|error| self.fail(error))?)
     }
 }
 
@@ -119,7 +152,7 @@ mod tests {
 
     fn text_of(bytes: &[u8]) -> String {
         let mut stream = Stream::new(Box::new(io::Cursor::new(bytes.to_vec())));
-        let head = stream.text_head(4).unwrap().to_vec();
+        let head = stream.text_head(4).to_vec();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
         assert!(text.as_bytes().starts_with(&head));

@@ -13,19 +13,33 @@ pub(crate) struct Utf16<R> {
     out: String,
     at: usize,
     ended: bool,
+    failed: Option<io::Error>,
 }
 
 impl<R: Read> Utf16<R> {
     pub fn new(input: R, big_endian: bool) -> Utf16<R> {
-        Utf16 { input, big_endian, raw: Vec::new(), high: None, out: String::new(), at: 0, ended: false }
+        Utf16 {
+            input,
+            big_endian,
+            raw: Vec::new(),
+            high: None,
+            out: String::new(),
+            at: 0,
+            ended: false,
+            failed: None,
+        }
     }
 
     fn refill(&mut self) -> io::Result<()> {
         const BLOCK: u64 = 64 << 10;
         self.out.clear();
         self.at = 0;
-        let n = (&mut self.input).take(BLOCK).read_to_end(&mut self.raw)?;
-        self.ended = n == 0;
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        let before = self.raw.len();
+        self.failed = (&mut self.input).take(BLOCK).read_to_end(&mut self.raw).err();
+        self.ended = self.raw.len() == before && self.failed.is_none();
         let unit = if self.big_endian { u16::from_be_bytes } else { u16::from_le_bytes };
         let whole = self.raw.len() & !1;
         let units = self.raw.chunks_exact(2).map(|pair| match *pair {

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,10 +13,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::FORMATS;
 use crate::files::{Files, Place};
 use crate::format::{Format, Head, Part, SourceInfo, Split, Trouble, TroubleKind};
-use crate::stream::{Stream, kind_of};
+use crate::stream::{LimitReached, Stream, kind_of};
+use crate::unpack::{Members, Packing, packing, tar, unpacked, zip};
 
 /// Bytes of a source that are looked at to recognise its format.
 const HEAD: u64 = 64 << 10;
+/// Bytes of a zip archive that are put aside in memory rather than in a temporary file.
+const SPOOLED_IN_MEMORY: usize = 16 << 20;
 
 /// Limits of reading, against hostile archives.
 #[derive(Clone, Debug)]
@@ -31,6 +34,9 @@ pub struct Options {
     pub max_members: u64,
     /// Archives and compressed streams within one another.
     pub max_nesting: u32,
+    /// Bytes of a zip archive that does not come from a file (standard input, an archive in an archive) and
+    /// so has to be put aside before it can be read.
+    pub max_spooled: u64,
 }
 
 impl Default for Options {
@@ -41,6 +47,7 @@ impl Default for Options {
             ratio_free: 256 << 20,
             max_members: 1_000_000,
             max_nesting: 4,
+            max_spooled: 4 << 30,
         }
     }
 }
@@ -60,7 +67,6 @@ pub enum Item {
 /// Iterator over everything that path arguments hold.
 pub struct Parts {
     files: Files,
-    #[allow(dead_code)] // archives come next
     options: Options,
     open: Vec<Level>,
     ready: VecDeque<Item>,
@@ -70,6 +76,7 @@ pub struct Parts {
 /// What is being read at the moment, outermost first.
 enum Level {
     Source { info: Arc<SourceInfo>, format: &'static Format, split: Box<dyn Split>, input: Stream },
+    Archive { name: String, depth: u32, members: Box<dyn Members> },
 }
 
 impl Parts {
@@ -104,6 +111,7 @@ impl Parts {
             }
             match self.open.last_mut() {
                 Some(Level::Source { .. }) => self.cut(spare.take().unwrap_or_default()),
+                Some(Level::Archive { .. }) => self.member(),
                 None => match self.files.next()? {
                     Ok(place) => self.open_place(&place),
                     Err((path, e)) => self.trouble(&display(&path), kind_of(&e), e.to_string()),
@@ -120,42 +128,105 @@ impl Parts {
         let ready = &mut self.ready;
         let result = split.next(input, &mut part, &mut |t| ready.push_back(Item::Trouble(t)));
         let info = info.clone();
-        match result {
+        let failure = match result {
             Ok(true) => return self.ready.push_back(Item::Part(part)),
-            Ok(false) => {}
-            Err(e) => self.trouble(&info.name, kind_of(&e), e.to_string()),
+            Ok(false) => input.failure(),
+            Err(e) => Some(e),
+        };
+        if let Some(e) = failure {
+            self.trouble(&info.name, kind_of(&e), e.to_string());
         }
         self.ready.push_back(Item::SourceEnd(info));
         self.open.pop();
     }
 
+    /// Opens the next member of the open archive.
+    fn member(&mut self) {
+        let Some(Level::Archive { name, depth, members }) = self.open.last_mut() else { return };
+        let depth = *depth;
+        match members.next() {
+            None => drop(self.open.pop()),
+            Some(Ok(member)) => {
+                let name = format!("{name}!{}", member.name);
+                self.open_stream(name, Stream::new(member.input), depth, None);
+            }
+            Some(Err(unreadable)) => {
+                let name = unreadable.name.map_or_else(|| name.clone(), |m| format!("{name}!{m}"));
+                self.trouble(&name, unreadable.kind, unreadable.message);
+            }
+        }
+    }
+
     fn open_place(&mut self, place: &Place) {
-        let (name, input) = match place {
-            Place::Stdin => ("-".to_string(), Ok(Box::new(io::stdin()) as Box<dyn Read + Send>)),
+        let (name, path, input) = match place {
+            Place::Stdin => ("-".to_string(), None, Ok(Box::new(io::stdin()) as Box<dyn Read + Send>)),
             Place::File(path) => {
                 let file = File::open(path).map(|f| Box::new(f) as Box<dyn Read + Send>);
-                (display(path), file)
+                (display(path), Some(path.as_path()), file)
             }
         };
         match input {
-            Ok(input) => self.open_stream(name, Stream::counted(input, self.read.clone())),
+            Ok(input) => self.open_stream(name, Stream::counted(input, self.read.clone()), 0, path),
             Err(e) => self.trouble(&name, TroubleKind::Unreadable, e.to_string()),
         }
     }
 
-    /// Recognises what `input` is and opens it.
-    fn open_stream(&mut self, name: String, mut input: Stream) {
-        let head = match input.text_head(HEAD) {
-            Ok(head) => head,
-            Err(e) => return self.trouble(&name, kind_of(&e), e.to_string()),
-        };
-        let head = Head { bytes: head, name: &name };
+    /// Recognises what `input` is and opens it. `depth` counts what it has been unpacked from already; `path`
+    /// is the file it is, if it is one.
+    fn open_stream(&mut self, name: String, mut input: Stream, mut depth: u32, path: Option<&Path>) {
+        loop {
+            let Some(packing) = packing(input.head(HEAD)) else { return self.open_plain(&name, input) };
+            depth += 1;
+            if depth > self.options.max_nesting {
+                let message = format!("packed more than {} times over", self.options.max_nesting);
+                return self.trouble(&name, TroubleKind::Limit, message);
+            }
+            let members: Box<dyn Members> = match packing {
+                Packing::Gzip | Packing::Zstandard => {
+                    input = Stream::new(unpacked(packing, input, &self.options));
+                    continue;
+                }
+                Packing::Tar => Box::new(tar::Archive::new(input, self.options.max_members)),
+                Packing::Zip => match self.seekable(input, path.filter(|_| depth == 1)) {
+                    Ok(members) => Box::new(members),
+                    Err(e) => return self.trouble(&name, kind_of(&e), e.to_string()),
+                },
+            };
+            return self.open.push(Level::Archive { name, depth, members });
+        }
+    }
+
+    /// A zip archive: the file itself where it is one, else a copy, in memory while it is small.
+    fn seekable(&self, input: Stream, path: Option<&Path>) -> io::Result<zip::Archive> {
+        let regular = path.filter(|p| p.is_file());
+        if let Some(path) = regular {
+            let file = CountedFile { file: File::open(path)?, count: self.read.clone() };
+            return zip::Archive::open(Box::new(file), &self.options);
+        }
+        let mut copy = tempfile::SpooledTempFile::new(SPOOLED_IN_MEMORY);
+        let limit = self.options.max_spooled;
+        let size = io::copy(&mut input.take(limit + 1), &mut copy)?;
+        if size > limit {
+            let message = format!("a zip archive of more than {limit} bytes that is not a file");
+            return Err(io::Error::other(LimitReached(message)));
+        }
+        zip::Archive::open(Box::new(copy), &self.options)
+    }
+
+    /// Recognises the format of bytes that are not packed.
+    fn open_plain(&mut self, name: &str, mut input: Stream) {
+        let head = Head { bytes: input.text_head(HEAD), name };
+        let what = if head.bytes.is_empty() { "the file is empty" } else { "no known format" };
         let format = FORMATS.iter().find(|f| (f.detect)(&head));
+        input.soften();
         let Some(format) = format else {
-            let what = if head.bytes.is_empty() { "the file is empty" } else { "no known format" };
-            return self.trouble(&name, TroubleKind::UnknownFormat, what.to_string());
+            let (kind, message) = match input.failure() {
+                Some(error) => (kind_of(&error), error.to_string()),
+                None => (TroubleKind::UnknownFormat, what.to_string()),
+            };
+            return self.trouble(name, kind, message);
         };
-        let info = Arc::new(SourceInfo { name: name.as_str().into(), format: format.name });
+        let info = Arc::new(SourceInfo { name: name.into(), format: format.name });
         self.ready.push_back(Item::SourceStart(info.clone()));
         self.open.push(Level::Source { info, format, split: (format.split)(), input });
     }
@@ -163,6 +234,26 @@ impl Parts {
     fn trouble(&mut self, source: &str, kind: TroubleKind, message: String) {
         let source = source.into();
         self.ready.push_back(Item::Trouble(Trouble { source, kind, offset: None, record: None, message }));
+    }
+}
+
+/// A file whose bytes read are counted, wherever they stand.
+struct CountedFile {
+    file: File,
+    count: Arc<AtomicU64>,
+}
+
+impl Read for CountedFile {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.file.read(buf)?;
+        self.count.fetch_add(n as u64, Ordering::Relaxed);
+        Ok(n)
+    }
+}
+
+impl Seek for CountedFile {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
     }
 }
 

@@ -6,15 +6,30 @@ use crate::format::{Decode, Format, Head, Part, Sink, Trouble, TroubleKind};
 use crate::layout::Layouts;
 use crate::lines::Lines;
 use scan::{Leaf, MAX_LEAVES, Malformed, Scanner, skip_space};
+use split::Between;
 
 pub(crate) mod scan;
+mod split;
+
+/// Objects one after another with ends of lines inside, or in arrays. Records are numbered by position.
+pub static JSON: Format = Format {
+    name: "json",
+    detect: |head| split::is_documents(head.bytes),
+    split: Between::boxed,
+    decode: || Box::new(Positioned { documents: Documents::new() }),
+};
 
 /// One JSON object per line. Records are numbered by line.
 pub static NDJSON: Format =
     Format { name: "ndjson", detect: is_ndjson, split: Lines::boxed, decode: || Box::new(Lined::new()) };
 
+/// Text that begins with an object; or whose first line is damaged, and another one begins and ends as an
+/// object does.
 fn is_ndjson(head: &Head<'_>) -> bool {
+    let object = |line: &[u8]| line.starts_with(b"{") && line.trim_ascii_end().ends_with(b"}");
     head.bytes.get(skip_space(head.bytes, 0)) == Some(&b'{')
+        || (memchr::memchr(0, head.bytes).is_none()
+            && head.bytes.split(|b| *b == b'\n').take(100).any(object))
 }
 
 /// What every decoder of JSON keeps between documents.
@@ -101,6 +116,53 @@ impl Decode for Lined {
             }
             start = end + 1;
         }
+    }
+}
+
+/// Decoder of [`JSON`].
+struct Positioned {
+    documents: Documents,
+}
+
+impl Decode for Positioned {
+    fn decode(&mut self, part: &Part, sink: &mut dyn Sink) {
+        let text = part.data.as_slice();
+        let mut leaves = Vec::with_capacity(64);
+        let (mut at, mut record) = (0, part.first_record);
+        // Damaged text may be looked at several times, once from each place where it might go on.
+        let mut patience = text.len().saturating_mul(8);
+        loop {
+            at = skip_space(text, at);
+            match text.get(at) {
+                None => return,
+                Some(b',' | b'[' | b']') => at += 1,
+                Some(_) => {
+                    at = match self.documents.one(part, text, at, record, &mut leaves, sink) {
+                        Ok(end) => end,
+                        Err(malformed) => {
+                            sink.trouble(corrupt(part, malformed.at, record, malformed.what));
+                            match patience.checked_sub(malformed.reach - at) {
+                                Some(left) => patience = left,
+                                None => return sink.trouble(given_up(part, at)),
+                            }
+                            split::resume(text, at).unwrap_or(text.len())
+                        }
+                    };
+                    record += 1;
+                }
+            }
+        }
+    }
+}
+
+/// So much is damaged behind `at` that the rest of the part is not looked at.
+fn given_up(part: &Part, at: usize) -> Trouble {
+    Trouble {
+        source: part.source.name.clone(),
+        kind: TroubleKind::CorruptBlock,
+        offset: Some(part.offset + at as u64),
+        record: None,
+        message: format!("{} bytes of damaged text were passed over", part.data.len() - at),
     }
 }
 
@@ -223,6 +285,14 @@ mod tests {
         let corrupt = TroubleKind::CorruptRecord;
         let at = |line, offset| (Some(line), Some(offset), corrupt);
         assert_eq!(told, [at(2, 13), at(4, 16), at(5, 25), at(7, 52)]);
+    }
+
+    #[test]
+    fn damage_does_not_cost_more_than_a_few_readings() {
+        let kept = read(&JSON, "{\"a\":\n".repeat(30_000));
+        assert_eq!(kept.troubles.last().map(|t| t.kind), Some(TroubleKind::CorruptBlock));
+        let kept = read(&JSON, "[\n{\"a\n".repeat(30_000));
+        assert!(kept.troubles.len() <= 30_001);
     }
 
     #[test]

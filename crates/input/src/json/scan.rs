@@ -27,6 +27,14 @@ pub(crate) struct Malformed {
     /// Offset in the text given.
     pub at: usize,
     pub what: &'static str,
+    /// How far was looked before that was clear.
+    pub reach: usize,
+}
+
+impl Malformed {
+    fn new(at: usize, what: &'static str) -> Malformed {
+        Malformed { at, what, reach: at }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -62,7 +70,7 @@ impl Scanner {
         self.stack.clear();
         self.left_out = 0;
         if text.get(start) != Some(&b'{') {
-            return Err(Malformed { at: start, what: "not a JSON object" });
+            return Err(Malformed::new(start, "not a JSON object"));
         }
         self.stack.push(Frame { path: ROOT, array: false });
         let mut run = Run { text, at: start + 1, last: ROOT, leaves };
@@ -84,7 +92,7 @@ impl Scanner {
     fn key(&mut self, run: &mut Run<'_, '_>, parent: PathId) -> Result<PathId, Malformed> {
         let text = run.text;
         if text.get(run.at) != Some(&b'"') {
-            return Err(Malformed { at: run.at, what: "expected a key" });
+            return Err(Malformed::new(run.at, "expected a key"));
         }
         let start = run.at + 1;
         let rest = text.get(start..).unwrap_or(&[]);
@@ -104,7 +112,7 @@ impl Scanner {
         run.last = path;
         run.at = skip_space(text, run.at);
         if text.get(run.at) != Some(&b':') {
-            return Err(Malformed { at: run.at, what: "expected a colon" });
+            return Err(Malformed::new(run.at, "expected a colon"));
         }
         run.at = skip_space(text, run.at + 1);
         Ok(path)
@@ -128,7 +136,7 @@ impl Scanner {
             Some(b't') => literal(text, start, b"true", Kind::JSON_BOOL)?,
             Some(b'f') => literal(text, start, b"false", Kind::JSON_BOOL)?,
             Some(b'n') => literal(text, start, b"null", Kind::JSON_NULL)?,
-            _ => return Err(Malformed { at: start, what: "expected a value" }),
+            _ => return Err(Malformed::new(start, "expected a value")),
         };
         run.at = end;
         self.leaf(run, path, kind, from, to);
@@ -189,8 +197,8 @@ impl Scanner {
                     self.stack.pop();
                     run.at += 1;
                 }
-                (None, _) => return Err(Malformed { at: run.at, what: "the document ends in the middle" }),
-                _ => return Err(Malformed { at: run.at, what: "expected a comma or the end" }),
+                (None, _) => return Err(Malformed::new(run.at, "the document ends in the middle")),
+                _ => return Err(Malformed::new(run.at, "expected a comma or the end")),
             }
         }
         Ok(())
@@ -228,13 +236,13 @@ fn string_end(text: &[u8], start: usize) -> Result<usize, Malformed> {
         }
         from = quote + 1;
     }
-    Err(Malformed { at: start.saturating_sub(1), what: "a string does not end" })
+    Err(Malformed { at: start.saturating_sub(1), what: "a string does not end", reach: text.len() })
 }
 
 /// Offset behind the number that begins at `start`.
 #[inline]
 fn number_end(text: &[u8], start: usize) -> Result<usize, Malformed> {
-    let malformed = |at| Malformed { at, what: "a malformed number" };
+    let malformed = |at| Malformed::new(at, "a malformed number");
     let mut at = start + usize::from(text.get(start) == Some(&b'-'));
     let whole = at;
     at = skip_digits(text, at);
@@ -276,7 +284,7 @@ fn literal(
     if text.get(at..end) == Some(word) {
         return Ok((kind, at, end, end));
     }
-    Err(Malformed { at, what: "expected a value" })
+    Err(Malformed::new(at, "expected a value"))
 }
 
 /// Offset behind the container that begins at `start`, and whether an object lies inside of it.
@@ -284,7 +292,7 @@ pub(crate) fn nested(text: &[u8], start: usize) -> Result<(usize, bool), Malform
     let (mut depth, mut at, mut objects) = (0usize, start, false);
     loop {
         match text.get(at) {
-            None => return Err(Malformed { at, what: "the document ends in the middle" }),
+            None => return Err(Malformed::new(at, "the document ends in the middle")),
             Some(b'"') => at = string_end(text, at + 1)?,
             Some(b'[') => depth += 1,
             Some(b'{') => {

@@ -1,6 +1,8 @@
 //! Integration tests of the readers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+mod archives;
 mod evtx_corpus;
 mod evtx_damage;
 mod evtx_support;
+mod support;

@@ -1,0 +1,288 @@
+//! Cuts a stream of JSON documents (one after another, or in top-level arrays) between documents.
+
+use std::io::{self, Read};
+
+use memchr::{memchr, memchr2};
+
+use super::scan::skip_space;
+use crate::format::{Part, Split, Trouble, TroubleKind};
+use crate::limits::{MAX_RECORD, PART_SIZE};
+use crate::lines::read_some;
+
+/// Whether `head`, the beginning of a source, is of documents that have ends of lines inside or that stand in
+/// an array, rather than of one object per line.
+pub(super) fn is_documents(head: &[u8]) -> bool {
+    let start = skip_space(head, 0);
+    match head.get(start) {
+        Some(b'[') => true,
+        Some(b'{') => {
+            // An object that stands on one line settles it, and so does an end of line inside of a string,
+            // which only damaged lines have.
+            let first = head.get(start..).and_then(|rest| rest.split(|b| *b == b'\n').next()).unwrap_or(&[]);
+            let mut scan = Boundaries::default();
+            scan.run(first, 0);
+            scan.depth > 0 && !scan.in_string && start + first.len() < head.len()
+        }
+        _ => false,
+    }
+}
+
+/// Finds where documents end; keeps its place between pieces of text.
+#[derive(Default)]
+struct Boundaries {
+    /// Objects and arrays open, the array around all documents not counted.
+    depth: usize,
+    in_string: bool,
+    /// The next byte is escaped.
+    escaped: bool,
+    /// Offset behind the last complete document, and documents completed so far.
+    last_end: usize,
+    count: u64,
+}
+
+impl Boundaries {
+    /// Goes through `text` from `at` on.
+    fn run(&mut self, text: &[u8], mut at: usize) {
+        while at < text.len() {
+            if self.in_string {
+                at = self.string(text, at);
+                continue;
+            }
+            match text.get(at) {
+                Some(b'"') => self.in_string = true,
+                Some(b'{') => self.depth += 1,
+                Some(b'[') if self.depth > 0 => self.depth += 1,
+                Some(b'}' | b']') if self.depth > 0 => {
+                    self.depth -= 1;
+                    if self.depth == 0 {
+                        self.last_end = at + 1;
+                        self.count += 1;
+                    }
+                }
+                _ => {}
+            }
+            at += 1;
+        }
+    }
+
+    /// Passes over the rest of a string. No string spans lines, so damage ends with its line.
+    fn string(&mut self, text: &[u8], mut at: usize) -> usize {
+        if std::mem::take(&mut self.escaped) {
+            at += 1;
+        }
+        while let Some(n) = text.get(at..).and_then(|rest| memchr::memchr3(b'"', b'\\', b'\n', rest)) {
+            at += n;
+            if text.get(at) != Some(&b'\\') {
+                self.in_string = false;
+                return at + 1;
+            }
+            if at + 1 == text.len() {
+                self.escaped = true;
+                return text.len();
+            }
+            at += 2;
+        }
+        text.len()
+    }
+}
+
+/// A [`Split`] between documents. `first_record` of a part is the position of its first document.
+pub(super) struct Between {
+    part_size: usize,
+    max_record: usize,
+    rest: Vec<u8>,
+    offset: u64,
+    record: u64,
+}
+
+impl Between {
+    pub fn boxed() -> Box<dyn Split> {
+        Box::new(Between::new(PART_SIZE, MAX_RECORD))
+    }
+
+    pub fn new(part_size: usize, max_record: usize) -> Between {
+        Between { part_size, max_record, rest: Vec::new(), offset: 0, record: 1 }
+    }
+
+    /// Drops what is in `part`, a document that is too long, and goes on at the next line that begins one.
+    fn skip_document(
+        &mut self,
+        input: &mut dyn Read,
+        part: &mut Part,
+        trouble: &mut dyn FnMut(Trouble),
+    ) -> io::Result<()> {
+        trouble(Trouble {
+            source: part.source.name.clone(),
+            kind: TroubleKind::Limit,
+            offset: Some(self.offset),
+            record: Some(self.record),
+            message: format!("a document longer than {} MiB was skipped", self.max_record >> 20),
+        });
+        self.record += 1;
+        loop {
+            // The last byte stays, an end of line there may be followed by a document.
+            let kept = part.data.len().saturating_sub(1);
+            self.offset += kept as u64;
+            part.data.drain(..kept);
+            if read_some(input, &mut part.data, self.part_size)? == 0 {
+                self.offset += part.data.len() as u64;
+                part.data.clear();
+                return Ok(());
+            }
+            if let Some(start) = next_document(&part.data, 0) {
+                part.data.drain(..start);
+                self.offset += start as u64;
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Split for Between {
+    fn next(
+        &mut self,
+        input: &mut dyn Read,
+        part: &mut Part,
+        trouble: &mut dyn FnMut(Trouble),
+    ) -> io::Result<bool> {
+        part.data.clear();
+        part.data.append(&mut self.rest);
+        let (mut scan, mut scanned) = (Boundaries::default(), 0);
+        loop {
+            let wanted = self.part_size.saturating_sub(part.data.len()).max(self.part_size / 2).max(1);
+            let ended = read_some(input, &mut part.data, wanted)? == 0;
+            scan.run(&part.data, scanned);
+            scanned = part.data.len();
+            let end = if ended { scanned } else { scan.last_end };
+            if end == 0 && ended {
+                return Ok(false);
+            }
+            if scanned - scan.last_end > self.max_record && scan.last_end == 0 {
+                self.skip_document(input, part, trouble)?;
+                (scan, scanned) = (Boundaries::default(), 0);
+                continue;
+            }
+            if end == 0 || (scanned < self.part_size && !ended) {
+                continue;
+            }
+            self.rest.extend_from_slice(part.data.get(end..).unwrap_or(&[]));
+            part.data.truncate(end);
+            part.offset = self.offset;
+            part.first_record = self.record;
+            self.offset += end as u64;
+            self.record += scan.count;
+            return Ok(true);
+        }
+    }
+}
+
+/// Offset of the next line behind `from` that begins with an object.
+pub(super) fn next_document(text: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    loop {
+        at += memchr(b'\n', text.get(at..)?)? + 1;
+        if text.get(at) == Some(&b'{') {
+            return Some(at);
+        }
+    }
+}
+
+/// Offset of the next line behind `from` that begins an object at the same column as the one at `from`, or
+/// that has one at its very beginning.
+pub(super) fn resume(text: &[u8], from: usize) -> Option<usize> {
+    let line = text.get(..from)?.iter().rposition(|b| *b == b'\n').map_or(0, |n| n + 1);
+    let column = from - line;
+    let mut at = from;
+    loop {
+        at += memchr(b'\n', text.get(at..)?)? + 1;
+        let indent = memchr2(b'{', b'\n', text.get(at..)?)?;
+        let blank = text.get(at..at + indent)?.iter().all(|b| matches!(b, b' ' | b'\t' | b'\r'));
+        if text.get(at + indent) == Some(&b'{') && blank && (indent == column || indent == 0) {
+            return Some(at + indent);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::JSON;
+    use crate::test_support::{part, read};
+
+    #[test]
+    fn documents_are_told_from_lines() {
+        for text in ["[", " [{\"a\":1}]", "{\n \"a\": 1\n}", "{\"a\": {\n}}", "\n{\"a\":[\n"] {
+            assert!(is_documents(text.as_bytes()), "{text}");
+        }
+        for text in ["", "{\"a\":1}", "{\"a\":1}\n{", "{\"a\":\"broken\n{\"a\":1}\n", "{\"long\":1", "x{"] {
+            assert!(!is_documents(text.as_bytes()), "{text}");
+        }
+    }
+
+    /// Record and fields of every event, record and offset of every trouble.
+    #[allow(clippy::type_complexity)]
+    fn values(text: &str) -> (Vec<(u64, String)>, Vec<(u64, u64)>) {
+        let kept = read(&JSON, text);
+        let events = (0..kept.events.len()).map(|i| (kept.events[i].record, kept.fields(i).join(" ")));
+        let troubles = kept.troubles.iter().map(|t| (t.record.unwrap(), t.offset.unwrap()));
+        (events.collect(), troubles.collect())
+    }
+
+    #[test]
+    fn arrays_and_documents_in_a_row_read() {
+        let one_two = vec![(1, "a=1".to_string()), (2, "a=2".to_string())];
+        for text in [
+            "[{\"a\":1},{\"a\":2}]",
+            "[\n {\"a\": 1},\n {\"a\": 2}\n]\n",
+            "{\n\"a\":\n1\n}\n{\n\"a\":2}",
+            "{\"a\":1}{\"a\":2}",
+            "[{\"a\":1}]\n[{\"a\":2}]",
+        ] {
+            assert_eq!(values(text), (one_two.clone(), vec![]), "{text}");
+        }
+    }
+
+    #[test]
+    fn damage_ends_where_the_next_document_begins() {
+        let text = "{\n  \"a\": 1\n}\n{\n  \"a\": {\n}\n{\n  \"a\": 3\n}\n";
+        let (events, troubles) = values(text);
+        assert_eq!(events, [(1, "a=1".to_string()), (3, "a=3".to_string())]);
+        assert_eq!(troubles.len(), 1);
+        assert_eq!(troubles[0].0, 2);
+        let (events, troubles) = values("[\n  {\n    \"a\": x\n  },\n  {\n    \"a\": 2\n  },\n  7\n]");
+        assert_eq!(events, [(2, "a=2".to_string())]);
+        assert_eq!(troubles.len(), 2);
+    }
+
+    #[test]
+    fn parts_end_between_documents_whatever_the_size() {
+        let text: String = (0..50).map(|i| format!("{{\"n\": {i},\n \"s\": \"}}\\\\\\\"{{\"}}\n")).collect();
+        let whole = read(&JSON, &text);
+        for size in 1..60 {
+            let (mut split, mut part) = (Between::new(size, 1 << 20), part(&JSON, ""));
+            let (mut input, mut sink) = (text.as_bytes(), crate::test_support::Kept::default());
+            let mut decode = (JSON.decode)();
+            while split.next(&mut input, &mut part, &mut |t| panic!("{t:?}")).unwrap() {
+                decode.decode(&part, &mut sink);
+            }
+            assert!(sink.troubles.is_empty(), "{size} {:?}", sink.troubles);
+            assert_eq!(sink.events.len(), 50);
+            for (i, event) in sink.events.iter().enumerate() {
+                assert_eq!((event.record, sink.fields(i)), (whole.events[i].record, whole.fields(i)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_document_over_the_limit_is_skipped() {
+        let text = format!("{{\n\"a\":\"{}\"\n}}\n{{\n\"b\":1}}", "x".repeat(3000));
+        let (mut split, mut part) = (Between::new(64, 1000), part(&JSON, ""));
+        let (mut input, mut troubles, mut out) = (text.as_bytes(), Vec::new(), Vec::new());
+        while split.next(&mut input, &mut part, &mut |t| troubles.push(t)).unwrap() {
+            out.push((part.offset as usize, part.first_record, part.data.clone()));
+        }
+        assert_eq!(troubles.len(), 1);
+        let start = text.len() - 8;
+        assert_eq!(out, [(start, 2, b"{\n\"b\":1}".to_vec())]);
+    }
+}
