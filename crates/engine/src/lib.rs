@@ -1,12 +1,18 @@
 //! The façade: load, resolve, plan, run, push findings to a sink. The only API its callers see.
 //!
-//! What findings look like is `output`'s; what is printed and when to exit, `cli`'s.
+//! How findings leave the program is left to `output`; what is printed and when to exit, to `cli`.
 
 pub mod finding;
 pub mod info;
-#[allow(dead_code)] // TEMP
+mod keyed;
+mod load;
 mod ordered;
-#[allow(dead_code)] // TEMP
+mod packs;
+mod plan;
+mod scan;
 mod survivors;
-#[allow(dead_code)] // TEMP
 mod view;
+
+pub use load::{Unreadable, embedded_rules, load_rules};
+pub use plan::{Detector, NotRun};
+pub use scan::{ScanOptions, scan};

@@ -12,7 +12,10 @@ use std::sync::Arc;
 
 use shikra_event::{Event, Kind, OwnedEvent, Shape, Slot, Timestamp, Value};
 
-/// One event that passed one leaf of one program.
+/// A leaf, with the values read for it.
+pub(crate) type Hit = (usize, Vec<Value>);
+
+/// One event that passed some leaves of one program.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Survivor {
     /// Event time; events without one take the time of the event before them in their source.
@@ -21,21 +24,20 @@ pub(crate) struct Survivor {
     pub order: u64,
     /// Number of the program.
     pub program: u32,
-    /// Number of the leaf in its program.
-    pub leaf: u32,
-    /// Values the program asked for.
-    pub values: Vec<Value>,
+    /// Leaves of that program, with the values it asked for.
+    pub hits: Vec<Hit>,
     /// Handle of the event.
     pub event: u64,
 }
 
 impl Survivor {
-    fn key(&self) -> (Timestamp, u64, u32, u32) {
-        (self.time, self.order, self.program, self.leaf)
+    fn key(&self) -> (Timestamp, u64, u32) {
+        (self.time, self.order, self.program)
     }
 
     fn size(&self) -> usize {
-        size_of::<Survivor>() + self.values.iter().map(value_size).sum::<usize>()
+        let hit = |(_, values): &Hit| size_of::<Hit>() + values.iter().map(value_size).sum::<usize>();
+        size_of::<Survivor>() + self.hits.iter().map(hit).sum::<usize>()
     }
 }
 
@@ -58,8 +60,8 @@ pub(crate) struct Passed {
     pub time: Timestamp,
     /// See [`Survivor::order`].
     pub order: u64,
-    /// Program, leaf, values.
-    pub leaves: Vec<(u32, u32, Vec<Value>)>,
+    /// Program, and its leaves.
+    pub programs: Vec<(u32, Vec<Hit>)>,
 }
 
 /// All survivors of a scan.
@@ -106,9 +108,8 @@ impl Survivors {
         self.count += 1;
         self.used += passed.event.size() + 64;
         self.events.push((passed.source, passed.event));
-        for (program, leaf, values) in passed.leaves {
-            let survivor =
-                Survivor { time: passed.time, order: passed.order, program, leaf, values, event: handle };
+        for (program, hits) in passed.programs {
+            let survivor = Survivor { time: passed.time, order: passed.order, program, hits, event: handle };
             self.used += survivor.size();
             self.pending.push(survivor);
         }
@@ -308,23 +309,26 @@ fn get_bytes(from: &mut impl Read) -> io::Result<Vec<u8>> {
 }
 
 fn encode(s: &Survivor, out: &mut Vec<u8>) {
-    for n in [
-        s.time.0 as u64,
-        s.order,
-        u64::from(s.program) << 32 | u64::from(s.leaf),
-        s.event,
-        s.values.len() as u64,
-    ] {
+    for n in [s.time.0 as u64, s.order, u64::from(s.program), s.event, s.hits.len() as u64] {
         put(n, out);
     }
-    s.values.iter().for_each(|v| encode_value(v, out));
+    for (leaf, values) in &s.hits {
+        put(*leaf as u64, out);
+        put(values.len() as u64, out);
+        values.iter().for_each(|v| encode_value(v, out));
+    }
 }
 
 fn decode(from: &mut impl Read) -> io::Result<Survivor> {
     let time = Timestamp(get(from)? as i64);
-    let (order, place, event, count) = (get(from)?, get(from)?, get(from)?, get(from)?);
-    let values = (0..count).map(|_| decode_value(from)).collect::<io::Result<_>>()?;
-    Ok(Survivor { time, order, program: (place >> 32) as u32, leaf: place as u32, values, event })
+    let (order, program, event, count) = (get(from)?, get(from)?, get(from)?, get(from)?);
+    let hits = (0..count).map(|_| decode_hit(from)).collect::<io::Result<_>>()?;
+    Ok(Survivor { time, order, program: program as u32, hits, event })
+}
+
+fn decode_hit(from: &mut impl Read) -> io::Result<Hit> {
+    let (leaf, count) = (get(from)? as usize, get(from)?);
+    Ok((leaf, (0..count).map(|_| decode_value(from)).collect::<io::Result<_>>()?))
 }
 
 fn encode_value(v: &Value, out: &mut Vec<u8>) {
@@ -417,7 +421,7 @@ mod tests {
     use super::*;
     use shikra_event::ShapeBuilder;
 
-    fn collect(budget: usize) -> Vec<(i64, u64, Vec<Value>, String)> {
+    fn collect(budget: usize) -> Vec<(i64, u64, Vec<Hit>, String)> {
         let shape = ShapeBuilder { fields: vec!["A".into()], ..ShapeBuilder::default() }.build();
         let mut all = Survivors::new(budget);
         for n in 0..500u64 {
@@ -426,14 +430,14 @@ mod tests {
                 Event { shape: &shape, slots: &[Slot::utf8(&text)], record: n, time: None }.to_owned_event();
             let values = vec![Value::I64(n as i64), Value::List(vec!["x".into(), Value::Null])];
             let time = Timestamp((n * 7919 % 97) as i64);
-            let leaves = vec![(1, 2, values)];
-            all.add(Passed { source: Arc::from("s"), event, time, order: n, leaves }).unwrap();
+            let programs = vec![(1, vec![(2, values)])];
+            all.add(Passed { source: Arc::from("s"), event, time, order: n, programs }).unwrap();
         }
         let mut got = Vec::new();
         let mut handles = Vec::new();
         all.for_each(|s| {
             handles.push(s.event);
-            got.push((s.time.0, s.order, s.values, String::new()));
+            got.push((s.time.0, s.order, s.hits, String::new()));
             Ok(())
         })
         .unwrap();

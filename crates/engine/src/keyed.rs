@@ -1,0 +1,52 @@
+//! Keyed rules on the survivors of a scan.
+
+use std::io;
+use std::sync::Arc;
+
+use shikra_sequence::{Input, Limits, Machine, Match};
+
+use crate::finding::Finding;
+use crate::plan::Detector;
+use crate::survivors::Survivors;
+use crate::view::event_view;
+
+/// Runs all keyed rules; answers their findings in order of time, then of rule, and what limits were reached.
+pub(crate) fn run(detector: &Detector, survivors: &mut Survivors) -> io::Result<(Vec<Finding>, Vec<String>)> {
+    let mut machines: Vec<(Machine, Vec<Match>)> =
+        detector.keyed.iter().map(|k| (Machine::new(&k.program, Limits::default()), Vec::new())).collect();
+    survivors.for_each(|s| {
+        let Some((machine, matches)) = machines.get_mut(s.program as usize) else { return Ok(()) };
+        let order = ((s.order >> 32) as u32, s.order & u64::from(u32::MAX));
+        machine.push(Input { time: Some(s.time), order, handle: s.event, hits: s.hits }, matches);
+        Ok(())
+    })?;
+    let mut all = Vec::new();
+    let mut limits = Vec::new();
+    for (number, (mut machine, mut matches)) in machines.into_iter().enumerate() {
+        machine.finish(&mut matches);
+        if machine.stats().degraded() {
+            let title = &detector.rules[detector.keyed[number].rule as usize].meta.title;
+            limits.push(format!("rule {title:?}: {:?}", machine.stats()));
+        }
+        all.extend(matches.into_iter().map(|m| (number, m)));
+    }
+    all.sort_by_key(|(number, m)| (m.time, *number));
+    let findings = all.into_iter().map(|(number, m)| finding(detector, number, m, survivors)).collect::<io::Result<_>>()?;
+    Ok((findings, limits))
+}
+
+fn finding(detector: &Detector, number: usize, matched: Match, survivors: &Survivors) -> io::Result<Finding> {
+    let keyed = &detector.keyed[number];
+    let mut events = Vec::new();
+    for handle in matched.events.iter().filter_map(|e| e.event) {
+        let (source, event) = survivors.event(handle)?;
+        events.push(Arc::new(event.with(|e| event_view(e, &source))));
+    }
+    Ok(Finding {
+        rule: detector.rules[keyed.rule as usize].meta.clone(),
+        time: events.iter().filter_map(|e| e.time).max(),
+        host: events.first().map_or_else(|| Arc::from(""), |e| e.computer.clone()),
+        events,
+        row: matched.keys.into_iter().chain(matched.columns).collect(),
+    })
+}

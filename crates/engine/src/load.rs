@@ -1,0 +1,139 @@
+//! Reading rules from disk.
+//!
+//! What a file is and what it means is left to `languages`; here files are found, read and parsed by several
+//! threads, in sorted order, and the outcome is the same whatever their number.
+
+use std::fs;
+use std::io::Read;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use shikra_languages::{Options, ParsedFile, RuleSet, assemble, parse_file};
+use shikra_syntax::Source;
+
+use crate::ordered;
+
+/// Rule files larger than this are skipped, by name.
+const LARGEST: u64 = 32 << 20;
+/// Folders within folders.
+const DEEPEST: usize = 64;
+/// Extensions of files that may hold rules. A file named on the command line is read whatever its name.
+const EXTENSIONS: &[&str] = &["yml", "yaml", "md", "markdown", "txt", "html", "htm", "toml", "eql", "kql", "json", "ipynb"];
+
+/// A rule file that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The path.
+    pub path: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Reads all rules beneath `paths` (files or folders).
+pub fn load_rules(paths: &[PathBuf], options: &Options, threads: usize) -> (RuleSet, Vec<Unreadable>) {
+    let mut failed = Vec::new();
+    let mut files = Vec::new();
+    for path in paths {
+        collect(path, true, 0, &mut files, &mut failed);
+    }
+    let mut parsed: Vec<ParsedFile> = Vec::with_capacity(files.len());
+    let mut batches = files.chunks(64);
+    ordered::run(
+        threads.max(1),
+        || batches.next(),
+        || (),
+        |(), batch: &[PathBuf]| batch.iter().map(|p| read(p).map(|s| parse_file(&s, options))).collect::<Vec<_>>(),
+        |batch| {
+            for file in batch {
+                match file {
+                    Ok(file) => parsed.push(file),
+                    Err(e) => failed.push(e),
+                }
+            }
+            ControlFlow::Continue(())
+        },
+    );
+    (assemble(parsed, options), failed)
+}
+
+/// The rules that ship with the program.
+pub fn embedded_rules(options: &Options) -> RuleSet {
+    let parse = |(name, text): &(&str, &str)| parse_file(&Source::new(*name, *text), options);
+    assemble(crate::packs::FILES.iter().map(parse).collect(), options)
+}
+
+fn unreadable(path: &Path, reason: impl ToString) -> Unreadable {
+    Unreadable { path: path.display().to_string(), reason: reason.to_string() }
+}
+
+fn read(path: &Path) -> Result<Source, Unreadable> {
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(|e| unreadable(path, e))?;
+    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|e| unreadable(path, e))?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(unreadable(path, format!("larger than {} MiB", LARGEST >> 20)));
+    }
+    let text = String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
+    Ok(Source::new(path.display().to_string(), text))
+}
+
+/// Adds the files beneath `path`, sorted by name within each folder. Symbolic links to folders are followed only
+/// where the user named them.
+fn collect(path: &Path, named: bool, depth: usize, files: &mut Vec<PathBuf>, failed: &mut Vec<Unreadable>) {
+    let meta = if named { fs::metadata(path) } else { fs::symlink_metadata(path) };
+    let kind = match meta {
+        Ok(m) => m.file_type(),
+        Err(e) => return failed.push(unreadable(path, e)),
+    };
+    let known = path.extension().and_then(|e| e.to_str()).is_some_and(|e| EXTENSIONS.contains(&&*e.to_lowercase()));
+    if !kind.is_dir() {
+        // A link within a folder may be a file; reading it follows the link.
+        if named || (known && (kind.is_file() || fs::metadata(path).is_ok_and(|m| m.is_file()))) {
+            files.push(path.to_owned());
+        }
+        return;
+    }
+    if depth > DEEPEST {
+        return failed.push(unreadable(path, format!("more than {DEEPEST} folders within one another")));
+    }
+    let hidden = |p: &Path| p.file_name().is_some_and(|n| n.as_encoded_bytes().starts_with(b"."));
+    match fs::read_dir(path) {
+        Ok(entries) => {
+            let mut inside: Vec<PathBuf> = entries.filter_map(|e| e.ok().map(|e| e.path())).collect();
+            inside.sort();
+            inside.iter().filter(|p| !hidden(p)).for_each(|p| collect(p, false, depth + 1, files, failed));
+        }
+        Err(e) => failed.push(unreadable(path, e)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_rules_all_load() {
+        let set = embedded_rules(&Options::default());
+        assert!(set.rules.len() >= 6);
+        for rule in &set.rules {
+            assert_eq!(rule.status, shikra_ir::LoadStatus::Ok, "{}: {:?}", rule.meta.path, rule.diagnostics);
+        }
+    }
+
+    #[test]
+    fn folders_are_read_in_order_and_failures_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let rule = |t: &str| format!("title: {t}\nid: {t}\nlogsource: {{product: windows}}\ndetection:\n  s: {{A: b}}\n  condition: s\n");
+        fs::create_dir(dir.path().join("sub")).unwrap();
+        for (name, text) in [("b.yml", rule("b")), ("a.yml", rule("a")), ("sub/c.yml", rule("c")), ("x.bin", rule("x"))] {
+            fs::write(dir.path().join(name), text).unwrap();
+        }
+        let missing = dir.path().join("missing");
+        for threads in [1, 3] {
+            let (set, failed) = load_rules(&[dir.path().into(), missing.clone()], &Options::default(), threads);
+            let titles: Vec<&str> = set.rules.iter().map(|r| r.meta.title.as_str()).collect();
+            assert_eq!(titles, ["a", "b", "c"]);
+            assert_eq!(failed.len(), 1);
+        }
+    }
+}

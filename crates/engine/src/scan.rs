@@ -1,0 +1,346 @@
+//! Running rules over inputs.
+//!
+//! One thread at a time reads the next part of the input; each worker decodes its part, runs the matcher over it
+//! and makes findings; the caller's thread takes the results in the order of the input, so that output is the
+//! same whatever the number of threads. Keyed rules run at the end, on the survivors in order of event time.
+
+use std::collections::HashMap;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use shikra_event::{Event, Timestamp};
+use shikra_input::{Decode, Item, Options, Part, Parts, Sink, Trouble};
+use shikra_ir::{Level, LoadStatus};
+use shikra_matcher::{EventRow, FilterId, Scratch};
+
+use crate::finding::{EventView, Finding, FindingSink, Progress, Totals};
+use crate::keyed;
+use crate::ordered;
+use crate::plan::{Detector, Target};
+use crate::survivors::{Passed, Survivors};
+use crate::view::event_view;
+
+/// Troubles that are named one by one; the rest are counted.
+const NAMED_TROUBLES: usize = 1000;
+
+/// How to scan.
+#[derive(Clone, Debug)]
+pub struct ScanOptions {
+    /// Worker threads, at least 1.
+    pub threads: usize,
+    /// Only events at or after this time.
+    pub since: Option<Timestamp>,
+    /// Only events before this time.
+    pub until: Option<Timestamp>,
+    /// Only findings at or above this level.
+    pub level: Level,
+    /// Limits of reading.
+    pub input: Options,
+    /// Bytes of survivors of keyed rules held in memory before they go to a temporary file.
+    pub survivor_budget: usize,
+}
+
+impl Default for ScanOptions {
+    fn default() -> ScanOptions {
+        ScanOptions {
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            since: None,
+            until: None,
+            level: Level::Informational,
+            input: Options::default(),
+            survivor_budget: 64 << 20,
+        }
+    }
+}
+
+/// Scans `paths` and tells `sink` every finding: single-event rules' in order of the input, then those of keyed
+/// rules in order of time.
+///
+/// # Errors
+/// Where `sink` fails or the temporary file of survivors cannot be used; unreadable input is no error but a
+/// trouble in the totals.
+pub fn scan(
+    detector: &Detector,
+    paths: &[PathBuf],
+    options: &ScanOptions,
+    sink: &mut dyn FindingSink,
+    progress: &dyn Progress,
+) -> io::Result<Totals> {
+    let total_bytes = shikra_input::estimate(paths);
+    let mut reader = Reader::new(paths, options);
+    let spare = reader.spare.clone();
+    let bytes = reader.parts.progress();
+    let mut run = Run::new(detector, options, sink);
+    ordered::run(
+        options.threads.max(1),
+        || reader.next(),
+        || Worker::new(detector, options),
+        |worker, job| worker.work(job, &spare),
+        |result| {
+            run.take(result);
+            run.totals.bytes = bytes.load(std::sync::atomic::Ordering::Relaxed);
+            progress.progress(run.totals.bytes, total_bytes, run.totals.events);
+            run.totals.cancelled = progress.cancelled();
+            if run.error.is_some() || run.totals.cancelled { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        },
+    );
+    run.finish()
+}
+
+type Spare = Arc<Mutex<Vec<Vec<u8>>>>;
+
+/// Draws the input part by part, with buffers used again.
+struct Reader {
+    parts: Parts,
+    spare: Spare,
+    drawn: u64,
+}
+
+/// What a worker is given: a part with its number, or what happened between parts.
+enum Job {
+    Part(u64, Part),
+    Trouble(Trouble),
+    Source,
+}
+
+impl Reader {
+    fn new(paths: &[PathBuf], options: &ScanOptions) -> Reader {
+        Reader { parts: Parts::new(paths.to_vec(), options.input.clone()), spare: Spare::default(), drawn: 0 }
+    }
+
+    fn next(&mut self) -> Option<Job> {
+        loop {
+            let buffer = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            match self.parts.next(buffer)? {
+                Item::Part(part) => {
+                    self.drawn += 1;
+                    return Some(Job::Part(self.drawn, part));
+                }
+                Item::Trouble(t) => return Some(Job::Trouble(t)),
+                Item::SourceStart(_) => return Some(Job::Source),
+                Item::SourceEnd(_) => {}
+            }
+        }
+    }
+}
+
+/// What a worker makes of a job.
+#[derive(Default)]
+struct Done {
+    sources: u64,
+    events: u64,
+    outside: u64,
+    span: Option<(Timestamp, Timestamp)>,
+    findings: Vec<Finding>,
+    passed: Vec<Passed>,
+    troubles: Vec<Trouble>,
+    /// Filters whose log source was seen for the first time by this worker.
+    admitted: Vec<FilterId>,
+}
+
+struct Worker<'a> {
+    detector: &'a Detector,
+    options: &'a ScanOptions,
+    scratch: Scratch,
+    decoders: HashMap<&'static str, Box<dyn Decode>>,
+    hits: Vec<FilterId>,
+}
+
+impl<'a> Worker<'a> {
+    fn new(detector: &'a Detector, options: &'a ScanOptions) -> Worker<'a> {
+        Worker {
+            detector,
+            options,
+            scratch: detector.matcher.scratch(),
+            decoders: HashMap::new(),
+            hits: Vec::new(),
+        }
+    }
+
+    fn work(&mut self, job: Job, spare: &Spare) -> Done {
+        let (number, part) = match job {
+            Job::Trouble(t) => return Done { troubles: vec![t], ..Done::default() },
+            Job::Source => return Done { sources: 1, ..Done::default() },
+            Job::Part(number, part) => (number, part),
+        };
+        let mut decoder = self.decoders.remove(part.format.name).unwrap_or_else(part.format.decode);
+        let mut sink = PartSink { worker: self, part: &part, number, position: 0, last: None, done: Done::default() };
+        decoder.decode(&part, &mut sink);
+        let mut done = sink.done;
+        self.decoders.insert(part.format.name, decoder);
+        done.admitted = self.scratch.take_admitted();
+        let mut data = part.data;
+        data.clear();
+        spare.lock().unwrap_or_else(PoisonError::into_inner).push(data);
+        done
+    }
+}
+
+/// Takes the events of one part.
+struct PartSink<'w, 'a> {
+    worker: &'w mut Worker<'a>,
+    part: &'w Part,
+    number: u64,
+    position: u64,
+    last: Option<Timestamp>,
+    done: Done,
+}
+
+impl Sink for PartSink<'_, '_> {
+    fn event(&mut self, event: &Event<'_>) {
+        self.position += 1;
+        self.done.events += 1;
+        if let Some(t) = event.time {
+            self.done.span = Some(self.done.span.map_or((t, t), |(a, b)| (a.min(t), b.max(t))));
+            self.last = Some(t);
+        }
+        if self.outside(event.time) {
+            self.done.outside += 1;
+            return;
+        }
+        let worker = &mut *self.worker;
+        worker.hits.clear();
+        worker.detector.matcher.run(&mut worker.scratch, event, &mut worker.hits);
+        if !worker.hits.is_empty() {
+            self.matched(event);
+        }
+    }
+
+    fn trouble(&mut self, trouble: Trouble) {
+        self.done.troubles.push(trouble);
+    }
+}
+
+impl PartSink<'_, '_> {
+    /// Events without a time are always inside.
+    fn outside(&self, time: Option<Timestamp>) -> bool {
+        let options = self.worker.options;
+        time.is_some_and(|t| options.since.is_some_and(|s| t < s) || options.until.is_some_and(|u| t >= u))
+    }
+
+    fn matched(&mut self, event: &Event<'_>) {
+        let detector = self.worker.detector;
+        let mut view: Option<Arc<EventView>> = None;
+        let mut programs: Vec<(u32, Vec<(usize, Vec<_>)>)> = Vec::new();
+        for hit in &self.worker.hits {
+            match detector.targets[*hit as usize] {
+                Target::Finding(rule) => {
+                    let meta = &detector.rules[rule as usize].meta;
+                    if meta.level < self.worker.options.level {
+                        continue;
+                    }
+                    let view = view.get_or_insert_with(|| Arc::new(event_view(event, &self.part.source.name)));
+                    self.done.findings.push(Finding {
+                        rule: meta.clone(),
+                        time: event.time,
+                        host: view.computer.clone(),
+                        events: vec![view.clone()],
+                        row: Vec::new(),
+                    });
+                }
+                Target::Leaf { program, leaf } => {
+                    let wanted = &detector.keyed[program as usize].program.leaves()[leaf as usize].values;
+                    let row = EventRow::new(event, &detector.taxonomy);
+                    let values = wanted.iter().map(|s| shikra_ir::eval::scalar(s, &row)).collect();
+                    match programs.last_mut().filter(|(p, _)| *p == program) {
+                        Some((_, hits)) => hits.push((leaf as usize, values)),
+                        None => programs.push((program, vec![(leaf as usize, values)])),
+                    }
+                }
+            }
+        }
+        if !programs.is_empty() {
+            self.done.passed.push(Passed {
+                source: self.part.source.name.clone(),
+                event: event.to_owned_event(),
+                time: self.last.unwrap_or_default(),
+                order: self.number << 32 | self.position,
+                programs,
+            });
+        }
+    }
+}
+
+/// The state of a scan on the caller's thread.
+struct Run<'a> {
+    detector: &'a Detector,
+    options: &'a ScanOptions,
+    sink: &'a mut dyn FindingSink,
+    survivors: Survivors,
+    admitted: Vec<bool>,
+    totals: Totals,
+    error: Option<io::Error>,
+}
+
+impl<'a> Run<'a> {
+    fn new(detector: &'a Detector, options: &'a ScanOptions, sink: &'a mut dyn FindingSink) -> Run<'a> {
+        let mut totals = Totals::default();
+        for rule in &detector.rules {
+            match rule.status {
+                LoadStatus::Ok => totals.rules_ok += 1,
+                LoadStatus::Partial => totals.rules_partial += 1,
+                LoadStatus::Rejected => totals.rules_rejected += 1,
+            }
+        }
+        Run {
+            detector,
+            options,
+            sink,
+            survivors: Survivors::new(options.survivor_budget),
+            admitted: vec![false; detector.targets.len()],
+            totals,
+            error: None,
+        }
+    }
+
+    fn take(&mut self, done: Done) {
+        let totals = &mut self.totals;
+        totals.sources += done.sources;
+        totals.events += done.events;
+        totals.outside_time += done.outside;
+        if let Some((first, last)) = done.span {
+            totals.span = Some(totals.span.map_or((first, last), |(a, b)| (a.min(first), b.max(last))));
+        }
+        for trouble in done.troubles {
+            *totals.trouble_counts.entry(trouble.kind.as_str()).or_default() += 1;
+            if totals.troubles.len() < NAMED_TROUBLES {
+                totals.troubles.push(trouble);
+            }
+        }
+        for filter in done.admitted {
+            self.admitted[filter as usize] = true;
+        }
+        let result = done
+            .findings
+            .iter()
+            .try_for_each(|f| self.report(f))
+            .and_then(|()| done.passed.into_iter().try_for_each(|p| self.survivors.add(p)));
+        self.error = result.err();
+    }
+
+    fn report(&mut self, finding: &Finding) -> io::Result<()> {
+        *self.totals.findings.entry(finding.rule.level).or_default() += 1;
+        self.sink.finding(finding)
+    }
+
+    fn finish(mut self) -> io::Result<Totals> {
+        if let Some(e) = self.error.take() {
+            return Err(e);
+        }
+        let (findings, limits) = keyed::run(self.detector, &mut self.survivors)?;
+        for finding in findings.iter().filter(|f| f.rule.level >= self.options.level) {
+            self.report(finding)?;
+        }
+        self.totals.limits = limits;
+        let admitted = &self.admitted;
+        let inert = self.detector.unable_to_fire(&|f| admitted[f as usize]);
+        let name = |r: u32| {
+            let meta = &self.detector.rules[r as usize].meta;
+            (meta.id.clone(), meta.title.clone())
+        };
+        self.totals.unable_to_fire = inert.into_iter().map(name).collect();
+        Ok(self.totals)
+    }
+}
