@@ -13,7 +13,12 @@ fn main() -> io::Result<()> {
     let mut code = String::from("pub(crate) static FILES: &[(&str, &str)] = &[\n");
     for file in files {
         let name = Path::new("packs").join(file.strip_prefix(&packs).unwrap_or(&file));
-        let _ = writeln!(code, "    ({:?}, include_str!({:?})),", name.display().to_string(), file.canonicalize()?);
+        let _ = writeln!(
+            code,
+            "    ({:?}, include_str!({:?})),",
+            name.display().to_string(),
+            file.canonicalize()?
+        );
     }
     code.push_str("];\n");
     fs::write(Path::new(&env::var("OUT_DIR").unwrap_or_default()).join("packs.rs"), code)

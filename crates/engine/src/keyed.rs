@@ -31,7 +31,10 @@ pub(crate) fn run(detector: &Detector, survivors: &mut Survivors) -> io::Result<
         all.extend(matches.into_iter().map(|m| (number, m)));
     }
     all.sort_by_key(|(number, m)| (m.time, *number));
-    let findings = all.into_iter().map(|(number, m)| finding(detector, number, m, survivors)).collect::<io::Result<_>>()?;
+    let findings = all
+        .into_iter()
+        .map(|(number, m)| finding(detector, number, m, survivors))
+        .collect::<io::Result<_>>()?;
     Ok((findings, limits))
 }
 

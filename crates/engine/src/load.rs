@@ -18,7 +18,8 @@ const LARGEST: u64 = 32 << 20;
 /// Folders within folders.
 const DEEPEST: usize = 64;
 /// Extensions of files that may hold rules. A file named on the command line is read whatever its name.
-const EXTENSIONS: &[&str] = &["yml", "yaml", "md", "markdown", "txt", "html", "htm", "toml", "eql", "kql", "json", "ipynb"];
+const EXTENSIONS: &[&str] =
+    &["yml", "yaml", "md", "markdown", "txt", "html", "htm", "toml", "eql", "kql", "json", "ipynb"];
 
 /// A rule file that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +43,9 @@ pub fn load_rules(paths: &[PathBuf], options: &Options, threads: usize) -> (Rule
         threads.max(1),
         || batches.next(),
         || (),
-        |(), batch: &[PathBuf]| batch.iter().map(|p| read(p).map(|s| parse_file(&s, options))).collect::<Vec<_>>(),
+        |(), batch: &[PathBuf]| {
+            batch.iter().map(|p| read(p).map(|s| parse_file(&s, options))).collect::<Vec<_>>()
+        },
         |batch| {
             for file in batch {
                 match file {
@@ -73,7 +76,8 @@ fn read(path: &Path) -> Result<Source, Unreadable> {
     if bytes.len() as u64 > LARGEST {
         return Err(unreadable(path, format!("larger than {} MiB", LARGEST >> 20)));
     }
-    let text = String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
+    let text =
+        String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
     Ok(Source::new(path.display().to_string(), text))
 }
 
@@ -85,7 +89,8 @@ fn collect(path: &Path, named: bool, depth: usize, files: &mut Vec<PathBuf>, fai
         Ok(m) => m.file_type(),
         Err(e) => return failed.push(unreadable(path, e)),
     };
-    let known = path.extension().and_then(|e| e.to_str()).is_some_and(|e| EXTENSIONS.contains(&&*e.to_lowercase()));
+    let known =
+        path.extension().and_then(|e| e.to_str()).is_some_and(|e| EXTENSIONS.contains(&&*e.to_lowercase()));
     if !kind.is_dir() {
         // A link within a folder may be a file; reading it follows the link.
         if named || (known && (kind.is_file() || fs::metadata(path).is_ok_and(|m| m.is_file()))) {
@@ -123,14 +128,21 @@ mod tests {
     #[test]
     fn folders_are_read_in_order_and_failures_named() {
         let dir = tempfile::tempdir().unwrap();
-        let rule = |t: &str| format!("title: {t}\nid: {t}\nlogsource: {{product: windows}}\ndetection:\n  s: {{A: b}}\n  condition: s\n");
+        let rule = |t: &str| {
+            format!(
+                "title: {t}\nid: {t}\nlogsource: {{product: windows}}\ndetection:\n  s: {{A: b}}\n  condition: s\n"
+            )
+        };
         fs::create_dir(dir.path().join("sub")).unwrap();
-        for (name, text) in [("b.yml", rule("b")), ("a.yml", rule("a")), ("sub/c.yml", rule("c")), ("x.bin", rule("x"))] {
+        for (name, text) in
+            [("b.yml", rule("b")), ("a.yml", rule("a")), ("sub/c.yml", rule("c")), ("x.bin", rule("x"))]
+        {
             fs::write(dir.path().join(name), text).unwrap();
         }
         let missing = dir.path().join("missing");
         for threads in [1, 3] {
-            let (set, failed) = load_rules(&[dir.path().into(), missing.clone()], &Options::default(), threads);
+            let (set, failed) =
+                load_rules(&[dir.path().into(), missing.clone()], &Options::default(), threads);
             let titles: Vec<&str> = set.rules.iter().map(|r| r.meta.title.as_str()).collect();
             assert_eq!(titles, ["a", "b", "c"]);
             assert_eq!(failed.len(), 1);

@@ -54,7 +54,13 @@ impl Detector {
     /// Plans all rules. Those that cannot run are named in [`Detector::not_run`].
     pub fn new(rules: Vec<Rule>, taxonomy: Arc<Taxonomy>) -> Detector {
         let index = RuleIndex::new(&rules);
-        let mut build = Build { taxonomy: &taxonomy, filters: Vec::new(), targets: Vec::new(), keyed: Vec::new(), not_run: Vec::new() };
+        let mut build = Build {
+            taxonomy: &taxonomy,
+            filters: Vec::new(),
+            targets: Vec::new(),
+            keyed: Vec::new(),
+            not_run: Vec::new(),
+        };
         for (number, rule) in rules.iter().enumerate() {
             build.rule(number as u32, rule, &rules, &index);
         }

@@ -68,7 +68,7 @@ pub fn scan(
     sink: &mut dyn FindingSink,
     progress: &dyn Progress,
 ) -> io::Result<Totals> {
-    let total_bytes = shikra_input::estimate(paths);
+    let total_bytes = shikra_input::estimate(paths.to_vec());
     let mut reader = Reader::new(paths, options);
     let spare = reader.spare.clone();
     let bytes = reader.parts.progress();
@@ -83,7 +83,11 @@ pub fn scan(
             run.totals.bytes = bytes.load(std::sync::atomic::Ordering::Relaxed);
             progress.progress(run.totals.bytes, total_bytes, run.totals.events);
             run.totals.cancelled = progress.cancelled();
-            if run.error.is_some() || run.totals.cancelled { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if run.error.is_some() || run.totals.cancelled {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         },
     );
     run.finish()
@@ -166,11 +170,11 @@ impl<'a> Worker<'a> {
             Job::Part(number, part) => (number, part),
         };
         let mut decoder = self.decoders.remove(part.format.name).unwrap_or_else(part.format.decode);
-        let mut sink = PartSink { worker: self, part: &part, number, position: 0, last: None, done: Done::default() };
+        let mut sink =
+            PartSink { worker: self, part: &part, number, position: 0, last: None, done: Done::default() };
         decoder.decode(&part, &mut sink);
-        let mut done = sink.done;
+        let done = sink.done;
         self.decoders.insert(part.format.name, decoder);
-        done.admitted = self.scratch.take_admitted();
         let mut data = part.data;
         data.clear();
         spare.lock().unwrap_or_else(PoisonError::into_inner).push(data);
@@ -231,7 +235,8 @@ impl PartSink<'_, '_> {
                     if meta.level < self.worker.options.level {
                         continue;
                     }
-                    let view = view.get_or_insert_with(|| Arc::new(event_view(event, &self.part.source.name)));
+                    let view =
+                        view.get_or_insert_with(|| Arc::new(event_view(event, &self.part.source.name)));
                     self.done.findings.push(Finding {
                         rule: meta.clone(),
                         time: event.time,
@@ -242,7 +247,7 @@ impl PartSink<'_, '_> {
                 }
                 Target::Leaf { program, leaf } => {
                     let wanted = &detector.keyed[program as usize].program.leaves()[leaf as usize].values;
-                    let row = EventRow::new(event, &detector.taxonomy);
+                    let row = EventRow { event, taxonomy: &detector.taxonomy };
                     let values = wanted.iter().map(|s| shikra_ir::eval::scalar(s, &row)).collect();
                     match programs.last_mut().filter(|(p, _)| *p == program) {
                         Some((_, hits)) => hits.push((leaf as usize, values)),

@@ -116,11 +116,6 @@ impl Survivors {
         if self.used > self.budget { self.spill() } else { Ok(()) }
     }
 
-    /// Number of events kept.
-    pub(crate) fn count(&self) -> u64 {
-        self.count
-    }
-
     fn spill(&mut self) -> io::Result<()> {
         let mut bytes = Vec::new();
         let mut offsets = Vec::with_capacity(self.events.len());
