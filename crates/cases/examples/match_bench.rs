@@ -1,0 +1,90 @@
+//! Runs rules over a log and tells how fast, and how much work it was.
+//!
+//! `match_bench RULES_DIR LOG [COPIES]`: COPIES sets of the rules, all but the first with altered literals.
+//! Times are of one thread: reading and decoding alone, then with matching.
+
+#![allow(clippy::print_stdout, clippy::expect_used, clippy::unwrap_used)] // a tool for developers
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use shikra_cases::{events, filters, rules_below};
+use shikra_ir::{Expr, Op, Part, Pattern, Scalar};
+use shikra_matcher::{Filter, Matcher};
+use shikra_taxonomy::Taxonomy;
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let (rules, log) = (PathBuf::from(&args[0]), PathBuf::from(&args[1]));
+    let copies: usize = args.get(2).map_or(1, |n| n.parse().expect("COPIES"));
+    let start = Instant::now();
+    let rules = rules_below(&rules);
+    println!("load        {:8.1} ms  {} rules", ms(start), rules.len());
+    let taxonomy = Arc::new(Taxonomy::embedded());
+    let start = Instant::now();
+    let originals: Vec<Filter> = filters(&rules, &taxonomy).into_iter().map(|n| n.filter).collect();
+    let mut all = originals.clone();
+    for n in 1..copies {
+        let altered = |f: &Filter| Filter { selector: f.selector.clone(), expr: alter(&f.expr, n) };
+        all.extend(originals.iter().map(altered));
+    }
+    println!("filters     {:8.1} ms  {}", ms(start), all.len());
+    let start = Instant::now();
+    let matcher = Matcher::new(all, taxonomy);
+    println!("compile     {:8.1} ms", ms(start));
+
+    let start = Instant::now();
+    let count = events(vec![log.clone()], &mut |_| {}).expect("log");
+    let reading = ms(start);
+    println!("read        {reading:8.1} ms  {count} events");
+    let mut scratch = matcher.scratch();
+    let (mut hits, mut total) = (Vec::new(), 0usize);
+    for round in ["cold", "warm"] {
+        let start = Instant::now();
+        events(vec![log.clone()], &mut |e| {
+            hits.clear();
+            matcher.run(&mut scratch, e, &mut hits);
+            total += hits.len();
+        })
+        .expect("log");
+        let all = ms(start);
+        let each = (all - reading) * 1e6 / count as f64;
+        println!("match {round}  {all:8.1} ms  {each:.0} ns/event beyond reading, {total} hits");
+        println!("            {:?}", scratch.work());
+    }
+    println!("unable      {} filters", matcher.unable(scratch.seen()).len());
+}
+
+fn ms(start: Instant) -> f64 {
+    start.elapsed().as_secs_f64() * 1e3
+}
+
+/// The same expression with other texts: every literal of four characters or more is altered.
+fn alter(e: &Expr, n: usize) -> Expr {
+    match e {
+        Expr::And(v) => Expr::And(v.iter().map(|e| alter(e, n)).collect()),
+        Expr::Or(v) => Expr::Or(v.iter().map(|e| alter(e, n)).collect()),
+        Expr::Not(e) => Expr::Not(Box::new(alter(e, n))),
+        Expr::Named(name, e) => Expr::Named(name.clone(), Box::new(alter(e, n))),
+        Expr::Test(t) => {
+            let mut t = t.clone();
+            if let (Op::Like(patterns), Scalar::Field(_)) = (&mut t.op, &t.subject) {
+                for p in patterns {
+                    *p = Pattern::new(p.parts().iter().map(|part| match part {
+                        Part::Lit(s) if s.chars().count() >= 4 => Part::Lit(alter_text(s, n)),
+                        other => other.clone(),
+                    }));
+                }
+            }
+            Expr::Test(t)
+        }
+        other => other.clone(),
+    }
+}
+
+/// One letter in the middle replaced by a digit.
+fn alter_text(s: &str, n: usize) -> String {
+    let at = s.chars().count() / 2;
+    s.chars().enumerate().map(|(i, c)| if i == at { char::from(b'0' + (n % 10) as u8) } else { c }).collect()
+}

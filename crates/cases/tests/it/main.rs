@@ -1,0 +1,6 @@
+//! Every case and the corpora, on every matching strategy.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // a test that cannot be built has failed
+
+mod corpora;
+mod readable;
