@@ -23,8 +23,8 @@ pub use expr::{CmpOp, Each, Expr, FieldRef, Names, Op, Opaque, Regex, Scalar, Te
 pub use func::{Call, Func};
 pub use pattern::{Part, Pattern};
 pub use plan::{
-    Agg, AggFn, Condition, Dedup, Duration, Extract, Join, JoinKind, Key, LogSource, Lookup, Mark, Member,
-    Plan, Policy, RuleRef, Seq, Set, Sort, SortKey, Stage, TimeBound, Window,
+    Agg, AggFn, Condition, Dedup, Duration, Extract, Join, JoinKind, Joined, Key, LogSource, Lookup, Mark,
+    Member, Plan, Policy, RuleRef, Seq, Set, Sort, SortKey, Stage, TimeBound, Window,
 };
 pub use rule::{Level, LoadStatus, Rule, RuleMeta};
 pub use words::{Coerce, Flavor, Fold, Multi, Nulls, Words};

@@ -137,6 +137,15 @@ pub enum Policy {
     Any,
 }
 
+/// A condition on a stage that also reads the events of earlier stages.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Joined {
+    /// What it reads of earlier stages: the variable it stands as, the stage, the value on that stage's event.
+    pub refs: Vec<(Arc<str>, usize, Scalar)>,
+    /// Over this stage's event and [`Scalar::Var`]s.
+    pub condition: Expr,
+}
+
 /// One stage of a sequence.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stage {
@@ -150,6 +159,8 @@ pub struct Stage {
     pub runs: u32,
     /// Partial matches are kept when they advance (endgame `fork=true`).
     pub fork: bool,
+    /// Holds too before an event advances a partial match to this stage (Elastic Endpoint's `as`).
+    pub joined: Option<Joined>,
 }
 
 /// An ordered match of several stages within a span of event time.

@@ -154,7 +154,11 @@ fn seq_line(s: &crate::Seq) -> String {
     let stages = join(s.stages.iter().map(|t| {
         let mark = if t.absent { "!" } else { "" };
         let fork = if t.fork { " fork" } else { "" };
-        format!("{mark}[{}]x{}{fork}", keys(&t.keys), t.runs)
+        let joined = t.joined.as_ref().map_or(String::new(), |j| {
+            let refs = join(j.refs.iter().map(|(n, i, s)| format!("${n}={i}.{}", scalar(s))));
+            format!(" where {} with {refs}", expr(&j.condition))
+        });
+        format!("{mark}[{}]x{}{fork}{joined}", keys(&t.keys), t.runs)
     }));
     let until = if s.until.is_some() { " until" } else { "" };
     format!("{:?} by [{}] maxspan={:?} {stages}{until}", s.policy, keys(&s.keys), s.maxspan)

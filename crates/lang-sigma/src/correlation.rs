@@ -439,7 +439,7 @@ fn ordered(c: &Correlation, watched: Vec<Watched>) -> Built {
     }
     let stages = watched.into_iter().map(|w| {
         let keys = keys(c, &w);
-        Stage { plan: w.plan, keys, absent: false, runs: 1, fork: false }
+        Stage { plan: w.plan, keys, absent: false, runs: 1, fork: false, joined: None }
     });
     let stages = stages.collect();
     Ok(Plan::Seq(Box::new(Seq {

@@ -8,6 +8,7 @@ use crate::{Words, eval};
 pub(super) const TABLE: &[FuncDef] = &[
     FuncDef { name: "element", arity: (2, 2), takes_null: false, eval: element },
     FuncDef { name: "list-contains", arity: (2, usize::MAX), takes_null: true, eval: contains },
+    FuncDef { name: "list", arity: (0, usize::MAX), takes_null: true, eval: list },
     FuncDef { name: "truthy", arity: (1, 2), takes_null: true, eval: truthy },
 ];
 
@@ -16,6 +17,12 @@ fn element(args: &[Value], _: &Words) -> Value {
     let (list, Value::I64(n)) = (args[0].elements(), &args[1]) else { return Value::Null };
     let at = if *n < 0 { *n + list.len() as i64 } else { *n };
     usize::try_from(at).ok().and_then(|i| list.get(i)).cloned().unwrap_or(Value::Null)
+}
+
+/// The arguments as a list; null for those that are missing.
+fn list(args: &[Value], _: &Words) -> Value {
+    let present = |v: &Value| if v.is_null() { Value::Null } else { v.clone() };
+    Value::List(args.iter().map(present).collect())
 }
 
 /// Whether a list holds any of the further arguments; null where there is no list.

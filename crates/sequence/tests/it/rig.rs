@@ -199,7 +199,7 @@ pub fn stage(text: &str, by: &str) -> Stage {
         text.trim_end_matches('+').split_once('*').unwrap_or((text.trim_end_matches('+'), "1"));
     let (kinds, runs) = if kinds.is_empty() { ("*", "1") } else { (kinds, runs) };
     let runs = runs.parse().expect("runs");
-    Stage { plan: scan(kinds), keys: keys(by), absent, runs, fork }
+    Stage { plan: scan(kinds), keys: keys(by), absent, runs, fork, joined: None }
 }
 
 /// A sequence of stages from `A !B C*2`, keyed.
