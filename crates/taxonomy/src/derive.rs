@@ -18,6 +18,8 @@ pub enum Derive {
     Extension,
     /// Arguments of a command line, split as `CommandLineToArgvW` does: a list.
     Args,
+    /// Number of arguments of a command line.
+    ArgsCount,
     /// One hash of Sysmon's `Hashes` (`SHA1=…,MD5=…`), by algorithm name.
     Hash(Arc<str>),
     /// What follows the `\` of `DOMAIN\user`, or the whole.
@@ -30,6 +32,8 @@ pub enum Derive {
     HexNumber,
     /// Decimal text as a number.
     Number,
+    /// `true` or `false`, in any case, as a truth.
+    Bool,
     /// Without surrounding braces: GUIDs.
     NoBraces,
     /// A value by a table, names in any case; what the table lacks is null.
@@ -48,6 +52,9 @@ pub enum Derive {
     /// Type of what Sysmon's `Details` of a registry value holds, as ECS names it: `SZ_DWORD`, `SZ_QWORD`,
     /// `REG_SZ`.
     RegistryType,
+    /// What stands in the parentheses of Sysmon's `Details`: `DWORD (0x00000004)` is `0x00000004`; other text as
+    /// it is.
+    RegistryNumber,
     /// A decimal number as Sysmon's `Details` writes a DWORD: `4` is `DWORD (0x00000004)`; other text null.
     Dword,
     /// Value of a line `name=value` in a text of several lines: `HostApplication` in the classic PowerShell
@@ -90,12 +97,14 @@ impl Derive {
             Derive::DirName => Value::from(&text[..text.rfind(['\\', '/'])?]),
             Derive::Extension => base_name(text).rsplit_once('.')?.1.into(),
             Derive::Args => list(argv::split(text)),
+            Derive::ArgsCount => i64::try_from(argv::split(text).len()).ok()?.into(),
             Derive::Hash(algorithm) => hash(text, algorithm)?.into(),
             Derive::User => text.split_once('\\').map_or(text, |(_, user)| user).into(),
             Derive::Domain => text.split_once('\\')?.0.into(),
             Derive::Lower => Value::from(&*text.to_lowercase()),
             Derive::HexNumber => hex_number(text)?.into(),
             Derive::Number => text.trim().parse::<i64>().ok()?.into(),
+            Derive::Bool => text.to_ascii_lowercase().parse::<bool>().ok()?.into(),
             Derive::NoBraces => {
                 text.strip_prefix('{').and_then(|t| t.strip_suffix('}')).unwrap_or(text).into()
             }
@@ -105,6 +114,10 @@ impl Derive {
             Derive::RegistryValue => text.rsplit_once('\\')?.1.into(),
             Derive::RegistryPath => Value::from(&*registry_path(text)),
             Derive::RegistryData => Value::from(&*registry_data(text)),
+            Derive::RegistryNumber => registry_number(text, "DWORD")
+                .or_else(|| registry_number(text, "QWORD"))
+                .unwrap_or(text)
+                .into(),
             Derive::RegistryType => registry_type(text).into(),
             Derive::Dword => Value::from(&*format!("DWORD (0x{:08x})", text.trim().parse::<u32>().ok()?)),
             Derive::Line(name) => line(text, name)?.into(),
@@ -261,6 +274,7 @@ mod tests {
         );
         check(Derive::Number, &[("420", 420.into()), ("-", Value::Null)]);
         assert_eq!(Derive::HexNumber.apply(Value::I64(7)), Value::I64(7));
+        check(Derive::Bool, &[("True", true.into()), ("false", false.into()), ("?", Value::Null)]);
         check(Derive::NoBraces, &[("{A-B}", s("A-B")), ("A-B", s("A-B")), ("{A", s("{A"))]);
         check(Derive::Lower, &[("ÄB", s("äb"))]);
     }
@@ -311,6 +325,7 @@ mod tests {
                 ("calc.exe", s("calc.exe")),
             ],
         );
+        check(Derive::RegistryNumber, &[("DWORD (0x00000004)", s("0x00000004")), ("x (y)", s("x (y)"))]);
         check(Derive::RegistryType, &[("DWORD (0x00000004)", s("SZ_DWORD")), ("x", s("REG_SZ"))]);
         check(Derive::Dword, &[("4", s("DWORD (0x00000004)")), ("x", Value::Null)]);
     }

@@ -94,6 +94,27 @@ impl Logs {
         EventKey { log: channel().or_else(provider).copied(), id: shape.event_id() }
     }
 
+    /// The channel of that name as it is written; several where it holds `*`; the name itself where no log has
+    /// it.
+    pub fn channels(&self, name: &str) -> Vec<String> {
+        let known = self.by_channel.keys().filter(|known| like(name, known));
+        let mut found: Vec<String> = known.cloned().collect();
+        if found.is_empty() {
+            found.push(name.trim_end_matches('*').to_owned());
+        }
+        found.sort();
+        found
+    }
+
+    /// The logs of the channels of that name.
+    pub fn channel(&self, name: &str) -> Vec<EventRef> {
+        let known = self.by_channel.iter().filter(|(known, _)| like(name, known));
+        let mut logs: Vec<LogId> = known.map(|(_, log)| *log).collect();
+        logs.sort_unstable();
+        logs.dedup();
+        logs.into_iter().map(|log| EventRef { log, ids: Vec::new() }).collect()
+    }
+
     pub fn get(&self, id: LogId) -> Option<&Log> {
         self.logs.get(usize::from(id))
     }
@@ -121,4 +142,10 @@ impl Logs {
             parts.map(|p| p.trim().parse().map_err(|_| Kind::Number(p.to_owned()))).collect();
         Ok(EventRef { log, ids: ids? })
     }
+}
+
+/// Whether a lower-case name is `pattern`, or begins with it where that ends in `*`.
+fn like(pattern: &str, name: &str) -> bool {
+    let pattern = pattern.to_ascii_lowercase();
+    pattern.strip_suffix('*').map_or(pattern == name, |prefix| name.starts_with(prefix))
 }

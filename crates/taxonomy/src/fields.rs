@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use shikra_event::{Form, Shape, Value};
+use shikra_event::{Form, Shape, Value, system};
 use shikra_ir::Names;
 
 use crate::events::{EventKey, EventRef, Logs};
@@ -18,7 +18,7 @@ pub(crate) struct Fields {
 
 #[derive(Debug, Default)]
 struct Scheme {
-    /// By name; Sigma's in lower case.
+    /// By name, see [`key_of`].
     rows: HashMap<String, Vec<Meaning>>,
     /// Prefix before the names of the event's own fields: `winlog.event_data.`.
     prefixes: Vec<String>,
@@ -98,8 +98,10 @@ impl Fields {
             return exact(of.shape, name);
         }
         let scheme = self.schemes.get(&names);
-        let key = key_of(names, name);
-        let meanings = scheme.and_then(|s| s.rows.get(&key)).map_or(&[][..], Vec::as_slice);
+        let rows = |name: &str| scheme.and_then(|s| s.rows.get(&key_of(names, name)));
+        // A CIM field may be named without its data set, and in the tables mostly is.
+        let bare = || name.rsplit_once('.').filter(|_| names == Names::Cim).and_then(|(_, bare)| rows(bare));
+        let meanings = rows(name).or_else(bare).map_or(&[][..], Vec::as_slice);
         let here = || meanings.iter().filter(|m| m.scope.holds(of));
         let instead = here().filter(|m| m.overrides).map(|m| self.resolve(of, names, &m.source));
         let own = std::iter::once_with(|| identity(of.shape, names, name));
@@ -132,6 +134,12 @@ impl Fields {
     fn resolve(&self, of: Of<'_>, names: Names, source: &Source) -> Binding {
         match source {
             Source::Const(v) => Binding::Const(v.clone()),
+            Source::Field(name, derive) if !derive.is_empty() && constant(of, name).is_some() => {
+                match Derive::apply_all(derive, constant(of, name).unwrap_or_default()) {
+                    v if v.is_null() => Binding::Absent,
+                    v => Binding::Const(v),
+                }
+            }
             Source::Field(name, derive) => match names {
                 Names::Sigma => exact(of.shape, name),
                 _ => self.bind(of, Names::Sigma, name),
@@ -162,6 +170,17 @@ impl Fields {
     }
 }
 
+/// What the shape itself tells: these fields have one value in all events of a shape.
+fn constant(of: Of<'_>, name: &str) -> Option<Value> {
+    let text = |t: &str| Some(t).filter(|t| !t.is_empty()).map(Value::from);
+    match name {
+        system::EVENT_ID => of.key.id.map(|id| Value::I64(id.into())),
+        system::CHANNEL => text(of.shape.channel()),
+        system::PROVIDER => text(of.shape.provider()),
+        _ => None,
+    }
+}
+
 /// Several constants are one list.
 fn constants(all: &[Binding]) -> Option<Binding> {
     let value = |b: &Binding| match b {
@@ -172,10 +191,12 @@ fn constants(all: &[Binding]) -> Option<Binding> {
     Some(Binding::Const(Value::List(values?.into_iter().flatten().collect())))
 }
 
-/// Only Sigma's names are compared in any case.
+/// The name under which rows are kept. Splunk's, ECS's and Endgame's names are compared as they are, OSSEM's
+/// without regard to case and underscores (`ProcessFilePath`, `process_file_path`), the others in any case.
 fn key_of(names: Names, name: &str) -> String {
     match names {
-        Names::Sigma => name.to_ascii_lowercase(),
+        Names::Sigma | Names::Cim | Names::Car | Names::LogPoint => name.to_ascii_lowercase(),
+        Names::Ossem => letters(name).map(char::from).collect(),
         _ => name.to_owned(),
     }
 }
@@ -216,8 +237,10 @@ impl Scope {
     fn holds(&self, of: Of<'_>) -> bool {
         match self {
             Scope::Events(refs) => refs.iter().any(|r| r.means(of.key)),
+            // A document with a channel is an event of a Windows log, however it is wrapped.
+            Scope::Form(Form::Windows) => of.shape.form() == Form::Windows || !of.shape.channel().is_empty(),
             Scope::Form(form) => of.shape.form() == *form,
-            Scope::Any => true,
+            Scope::Any => of.shape.form() != Form::Other,
         }
     }
 }
@@ -277,6 +300,9 @@ fn derivation(text: &str) -> Result<Derive, Kind> {
         "basename" => Derive::BaseName,
         "dirname" => Derive::DirName,
         "extension" => Derive::Extension,
+        "argscount" => Derive::ArgsCount,
+        "bool" => Derive::Bool,
+        "regnumber" => Derive::RegistryNumber,
         "args" => Derive::Args,
         "hash" => Derive::Hash(argument.into()),
         "user" => Derive::User,

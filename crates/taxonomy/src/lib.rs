@@ -23,6 +23,9 @@ pub use derive::Derive;
 pub use selector::{Alternative, Selector, UnknownLogSource};
 pub use table::{TableError, TableErrorKind};
 
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+
 use shikra_event::Shape;
 use shikra_ir::{FieldRef, LogSource, Names};
 
@@ -39,7 +42,10 @@ pub struct Taxonomy {
     sources: Sources,
     fields: Fields,
     facts: Facts,
+    found: RwLock<HashMap<LogSource, Result<Found, UnknownLogSource>>>,
 }
+
+type Found = Arc<sources::Source>;
 
 /// What a table file is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +70,10 @@ macro_rules! table {
 pub static TABLES: &[(TableKind, &str, &str)] = &[
     table!(Logs, "logs.txt"),
     table!(Sources, "sources-sigma.txt"),
+    table!(Sources, "sources-ecs.txt"),
+    table!(Sources, "sources-others.txt"),
     table!(Fields, "fields-sigma.txt"),
+    table!(Fields, "fields-ecs.txt"),
     table!(Facts, "events.txt"),
 ];
 
@@ -124,13 +133,29 @@ impl Taxonomy {
     /// # Errors
     /// Where the tables do not know it: the rule can then never fire, and is told so.
     pub fn select(&self, source: &LogSource) -> Result<Selector, UnknownLogSource> {
-        self.sources.find(source).map(|s| s.selector)
+        self.find(source).map(|s| s.selector.clone())
+    }
+
+    /// A log source, remembered: many rules have the same.
+    fn find(&self, source: &LogSource) -> Result<Found, UnknownLogSource> {
+        const MOST: usize = 4096;
+        let known = self.found.read().ok().and_then(|found| found.get(source).cloned());
+        if let Some(found) = known {
+            return found;
+        }
+        let found = self.sources.find(source, &self.logs).map(Arc::new);
+        if let Ok(mut all) = self.found.write()
+            && all.len() < MOST
+        {
+            all.insert(source.clone(), found.clone());
+        }
+        found
     }
 
     /// Whether some event that `source` admits can have `field`; none where nothing is known of its fields.
     /// For lints: a false answer means that a test of the field there can never hold.
     pub fn can_have(&self, source: &LogSource, field: &FieldRef) -> Option<bool> {
-        let source = self.sources.find(source).ok()?;
+        let source = self.find(source).ok()?;
         if !source.bounded {
             return None;
         }

@@ -1,5 +1,6 @@
 //! Log sources: rows of keys, and the events each means.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use shikra_event::Form;
@@ -19,11 +20,16 @@ pub(crate) struct Sources {
 }
 
 /// Log sources of one scheme.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Scheme {
+    names: Names,
     rows: HashMap<Keys, Source>,
-    /// Index patterns, as written in the table, with what each means.
+    /// Rows with a value that ends in `*`, and their text, in which `$` stands for what the `*` did.
+    patterns: Vec<(Keys, String)>,
+    /// Index names, as written in the table, with what each means.
     indices: Vec<(String, Source)>,
+    /// The same for names that end in `*`.
+    index_patterns: Vec<(String, String)>,
     /// Keys that some row has; others mean nothing to the taxonomy.
     known_keys: HashSet<String>,
 }
@@ -46,12 +52,10 @@ impl Sources {
         let names = section.next().unwrap_or("");
         let names = Names::ALL.iter().find(|n| n.as_str() == names);
         let Some(names) = names else { return Err(Kind::Section(row.section.to_owned())) };
-        let source = source(&row.value, logs, *names)?;
-        let scheme = self.schemes.entry(*names).or_default();
+        let scheme = self.schemes.entry(*names).or_insert_with(|| Scheme::new(*names));
         let mut pairs: Vec<&str> = section.collect();
         if pairs == ["indices"] {
-            scheme.indices.push((row.key.trim_matches('"').to_lowercase(), source));
-            return Ok(());
+            return scheme.add_index(row, logs);
         }
         if row.key != "*" {
             pairs.extend(words(row.key));
@@ -60,15 +64,11 @@ impl Sources {
             return Err(Kind::Value(row.key.to_owned()));
         }
         let keys: Keys = pairs.chunks_exact(2).map(|p| (p[0].to_lowercase(), p[1].to_lowercase())).collect();
-        scheme.known_keys.extend(keys.keys().cloned());
-        match scheme.rows.insert(keys, source) {
-            None => Ok(()),
-            Some(_) => Err(Kind::Duplicate(row.key.to_owned())),
-        }
+        scheme.add(keys, row, logs)
     }
 
     /// What a log source means.
-    pub fn find(&self, source: &LogSource) -> Result<Source, UnknownLogSource> {
+    pub fn find(&self, source: &LogSource, logs: &Logs) -> Result<Source, UnknownLogSource> {
         let Some(scheme) = self.schemes.get(&source.names) else { return Ok(Source::everything()) };
         let keys: Keys = source
             .keys
@@ -76,51 +76,90 @@ impl Sources {
             .filter(|(k, _)| scheme.known_keys.contains(*k))
             .map(|(k, v)| (k.clone(), v.trim().to_lowercase()))
             .collect();
-        let by_keys = scheme.by_keys(&keys)?;
+        let by_keys = scheme.by_keys(&keys, logs)?;
         if source.indices.is_empty() {
             return Ok(by_keys);
         }
-        Ok(by_keys.and(&scheme.by_indices(&source.indices)))
+        Ok(by_keys.and(&scheme.by_indices(&source.indices, logs)))
     }
 }
 
 impl Scheme {
-    fn by_keys(&self, keys: &Keys) -> Result<Source, UnknownLogSource> {
+    fn new(names: Names) -> Scheme {
+        Scheme {
+            names,
+            rows: HashMap::new(),
+            patterns: Vec::new(),
+            indices: Vec::new(),
+            index_patterns: Vec::new(),
+            known_keys: HashSet::new(),
+        }
+    }
+
+    fn add(&mut self, keys: Keys, row: &Row<'_>, logs: &Logs) -> Result<(), Kind> {
+        self.known_keys.extend(keys.keys().cloned());
+        // A pattern is read anew for each log source; here it is only checked.
+        let source = source(&row.value, logs, self.names)?;
+        let known = if keys.values().any(|v| v.ends_with('*')) {
+            let known = self.patterns.iter().any(|(k, _)| *k == keys);
+            self.patterns.push((keys, row.value.clone()));
+            known
+        } else {
+            self.rows.insert(keys, source).is_some()
+        };
+        if known { Err(Kind::Duplicate(row.key.to_owned())) } else { Ok(()) }
+    }
+
+    fn add_index(&mut self, row: &Row<'_>, logs: &Logs) -> Result<(), Kind> {
+        let source = source(&row.value, logs, self.names)?;
+        match row.key.strip_suffix('*') {
+            Some(prefix) => self.index_patterns.push((prefix.to_lowercase(), row.value.clone())),
+            None => self.indices.push((row.key.to_lowercase(), source)),
+        }
+        Ok(())
+    }
+
+    fn by_keys(&self, keys: &Keys, logs: &Logs) -> Result<Source, UnknownLogSource> {
         if keys.is_empty() {
             return Ok(self.rows.get(keys).cloned().unwrap_or_else(Source::everything));
         }
         if let Some(found) = self.rows.get(keys) {
             return Ok(found.clone());
         }
-        match self.combined(keys) {
+        match self.combined(keys, logs) {
             Err(_) if !keys.contains_key("product") && self.known_keys.contains("product") => {
-                self.any_product(keys)
+                self.any_product(keys, logs)
             }
             other => other,
         }
     }
 
     /// The meeting of the rows that together name every key.
-    fn combined(&self, keys: &Keys) -> Result<Source, UnknownLogSource> {
-        let within = |row: &Keys| row.iter().all(|(k, v)| keys.get(k) == Some(v));
-        let matching: Vec<(&Keys, &Source)> = self.rows.iter().filter(|(row, _)| within(row)).collect();
-        for (key, value) in keys {
-            if !matching.iter().any(|(row, _)| row.contains_key(key)) {
-                return self.unknown(keys, key, value);
-            }
+    fn combined(&self, keys: &Keys, logs: &Logs) -> Result<Source, UnknownLogSource> {
+        let fits = |row: &Keys| row.iter().all(|(k, v)| keys.get(k).is_some_and(|value| fits(v, value)));
+        let exact = self.rows.iter().filter(|(row, _)| fits(row)).map(|(row, s)| (row, Cow::Borrowed(s)));
+        let patterns = self.patterns.iter().filter(|(row, _)| fits(row)).filter_map(|(row, text)| {
+            source(&filled(row, keys, text), logs, self.names).ok().map(|s| (row, Cow::Owned(s)))
+        });
+        let matching: Vec<(&Keys, Cow<'_, Source>)> = exact.chain(patterns).collect();
+        let covered = |key: &String| matching.iter().any(|(row, _)| row.contains_key(key));
+        let missing = || keys.iter().filter(|(key, _)| !covered(key));
+        let unheard = || missing().find(|(k, v)| !self.rows.keys().any(|row| row.get(*k) == Some(*v)));
+        if let Some((key, value)) = unheard().or_else(|| missing().next()) {
+            return self.unknown(keys, key, value);
         }
-        let wider = |row: &Keys| {
-            matching
-                .iter()
-                .any(|(other, _)| other.len() > row.len() && row.keys().all(|k| other.contains_key(k)))
+        let literal = |row: &Keys| row.values().map(|v| v.trim_end_matches('*').len()).sum::<usize>();
+        let narrower = |row: &Keys| {
+            let rank = |r: &Keys| (r.len(), literal(r));
+            matching.iter().any(|(r, _)| rank(r) > rank(row) && row.keys().all(|k| r.contains_key(k)))
         };
-        let mut narrow: Vec<_> = matching.iter().filter(|(row, _)| !wider(row)).collect();
+        let mut narrow: Vec<_> = matching.iter().filter(|(row, _)| !narrower(row)).collect();
         narrow.sort_by_key(|(row, _)| *row);
         Ok(narrow.into_iter().fold(Source::everything(), |all, (_, source)| all.and(source)))
     }
 
     /// A log source that names no product means that of every product which has it.
-    fn any_product(&self, keys: &Keys) -> Result<Source, UnknownLogSource> {
+    fn any_product(&self, keys: &Keys, logs: &Logs) -> Result<Source, UnknownLogSource> {
         let mut products: Vec<&String> = self.rows.keys().filter_map(|row| row.get("product")).collect();
         products.sort();
         products.dedup();
@@ -134,7 +173,7 @@ impl Scheme {
                     && row.get("product") == Some(product)
                     && row.iter().all(|(k, v)| with.get(k) == Some(v))
             });
-            match self.combined(&with) {
+            match self.combined(&with, logs) {
                 Ok(source) if named => match &mut found {
                     Some(all) => all.or(source),
                     None => found = Some(source),
@@ -153,6 +192,7 @@ impl Scheme {
         let pairs = || self.rows.keys().filter(ours).flatten().filter(|(k, _)| *k != "product");
         let mut known: Vec<&str> =
             self.rows.keys().filter(ours).filter_map(|row| row.get(key)).map(String::as_str).collect();
+        known.retain(|k| *k != value);
         known.sort_unstable();
         let elsewhere = || pairs().find(|(_, v)| *v == value).map(|(k, v)| format!("{k}: {v}"));
         let nearest = nearest(value, known).or_else(elsewhere);
@@ -167,27 +207,52 @@ impl Scheme {
     }
 
     /// The union of what the patterns mean. A pattern that no row knows means nothing of Windows.
-    fn by_indices(&self, patterns: &[String]) -> Source {
+    fn by_indices(&self, patterns: &[String], logs: &Logs) -> Source {
         let mut all = Source::nothing();
         for pattern in patterns {
             let pattern = pattern.to_lowercase();
-            let name =
-                pattern.rsplit(':').next().unwrap_or("").trim_end_matches('*').trim_end_matches(['-', '.']);
+            let name = pattern.rsplit(':').next().unwrap_or("");
+            let name = name.trim_end_matches('*').trim_end_matches(['-', '.', '*']);
             if name.is_empty() {
                 return Source::everything();
             }
-            let exact = self.indices.iter().filter(|(known, _)| name.starts_with(known.as_str()));
-            match exact.max_by_key(|(known, _)| known.len()) {
-                Some((_, source)) => all.or(source.clone()),
-                // `logs-*` means every row that begins so.
-                None => {
-                    let wider = self.indices.iter().filter(|(known, _)| known.starts_with(name));
-                    wider.for_each(|(_, source)| all.or(source.clone()));
-                }
-            }
+            self.by_index(name, logs).into_iter().for_each(|source| all.or(source));
         }
         all
     }
+
+    /// The row of that name, with or without a name space behind it; else every row that begins so; else the
+    /// pattern that it fits.
+    fn by_index(&self, name: &str, logs: &Logs) -> Vec<Source> {
+        let is = |known: &str| name.strip_prefix(known).is_some_and(|r| r.is_empty() || r.starts_with('-'));
+        if let Some((_, source)) = self.indices.iter().filter(|(k, _)| is(k)).max_by_key(|(k, _)| k.len()) {
+            return vec![source.clone()];
+        }
+        let wider = self.indices.iter().filter(|(known, _)| known.starts_with(name));
+        let wider: Vec<Source> = wider.map(|(_, source)| source.clone()).collect();
+        if !wider.is_empty() {
+            return wider;
+        }
+        let rest = |(prefix, text): &(String, String)| {
+            let rest = name.strip_prefix(prefix.as_str())?;
+            source(&text.replace('$', rest), logs, self.names).ok()
+        };
+        self.index_patterns.iter().find_map(rest).into_iter().collect()
+    }
+}
+
+/// Whether a value fits one of a row, which may end in `*`.
+fn fits(row: &str, value: &str) -> bool {
+    row.strip_suffix('*').map_or(row == value, |prefix| value.starts_with(prefix))
+}
+
+/// The text of a row whose key has a `*`, `$` replaced by what that stands for. Signs of the table's grammar
+/// in it are dropped: nothing that Windows names has them.
+fn filled(row: &Keys, keys: &Keys, text: &str) -> String {
+    let rest =
+        |(k, v): (&String, &String)| keys.get(k)?.strip_prefix(v.strip_suffix('*')?).map(str::to_owned);
+    let rest = row.iter().find_map(rest).unwrap_or_default();
+    text.replace('$', &rest.replace(['|', '&', ',', '=', '"'], ""))
 }
 
 fn said(keys: &Keys) -> String {
@@ -216,7 +281,21 @@ impl Source {
             (false, true) => (other.events.clone(), true),
             (false, false) => (Vec::new(), false),
         };
-        Source { selector, events, bounded }
+        let mut both = Source { selector, events, bounded };
+        both.simplify();
+        both
+    }
+
+    /// Leaves out alternatives that another one holds.
+    fn simplify(&mut self) {
+        let all = std::mem::take(&mut self.selector.any_of);
+        for alternative in all {
+            let kept = &mut self.selector.any_of;
+            if !kept.iter().any(|k| k.holds(&alternative)) {
+                kept.retain(|k| !alternative.holds(k));
+                kept.push(alternative);
+            }
+        }
     }
 
     /// What either admits.
@@ -252,6 +331,18 @@ fn common<T: Clone + PartialEq>(a: &[T], b: &[T]) -> Option<Vec<T>> {
 }
 
 impl Alternative {
+    /// Whether it admits all that the other does.
+    fn holds(&self, other: &Alternative) -> bool {
+        fn within<T: PartialEq>(wide: &[T], narrow: &[T]) -> bool {
+            wide.is_empty() || (!narrow.is_empty() && narrow.iter().all(|n| wide.contains(n)))
+        }
+        (self.when.is_none() || self.when == other.when)
+            && within(&self.forms, &other.forms)
+            && within(&self.channels, &other.channels)
+            && within(&self.providers, &other.providers)
+            && within(&self.event_ids, &other.event_ids)
+    }
+
     /// What both admit, if anything.
     fn and(&self, other: &Alternative) -> Option<Alternative> {
         let lower = |v: &[String]| -> Vec<String> { v.iter().map(|s| s.to_ascii_lowercase()).collect() };
@@ -281,6 +372,14 @@ fn source(text: &str, logs: &Logs, names: Names) -> Result<Source, Kind> {
             Some((events, when)) => (events, Some(condition(when, names)?)),
             None => (part, None),
         };
+        if let Some(channel) = events.trim().strip_prefix("channel:") {
+            let events = logs.channel(channel);
+            let channels = logs.channels(channel);
+            out.selector.any_of.push(Alternative { channels, when, ..Alternative::default() });
+            out.bounded &= !events.is_empty();
+            out.events.extend(events);
+            continue;
+        }
         if let Some(alternative) = form_alternative(events) {
             out.bounded &= alternative.forms == [Form::Ecs] && !alternative.channels.is_empty()
                 || alternative.forms == [Form::Other];

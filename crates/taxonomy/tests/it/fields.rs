@@ -166,3 +166,146 @@ fn sigma_on_ecs_documents() {
         ],
     );
 }
+
+fn texts(all: &[&str]) -> Value {
+    Value::List(all.iter().map(|t| s(t)).collect())
+}
+
+#[test]
+fn ecs_on_sysmon() {
+    use Names::Ecs;
+    check(
+        Form::Windows,
+        SYSMON,
+        1,
+        &[
+            ("Image", r"C:\a\X.exe"),
+            ("CommandLine", r#"x "a b""#),
+            ("ProcessId", "420"),
+            ("ProcessGuid", "{A}"),
+            ("ParentImage", r"C:\a\y.exe"),
+            ("User", r"NT AUTHORITY\SYSTEM"),
+            ("Hashes", "MD5=BB,IMPHASH=CC"),
+            ("OriginalFileName", "X.EXE"),
+            ("IntegrityLevel", "High"),
+        ],
+        &[
+            (Ecs, "process.executable", s(r"C:\a\X.exe")),
+            (Ecs, "process.name", s("X.exe")),
+            (Ecs, "process.name.caseless", s("x.exe")),
+            (Ecs, "process.args", texts(&["x", "a b"])),
+            (Ecs, "process.args_count", 2.into()),
+            (Ecs, "process.pid", 420.into()),
+            (Ecs, "process.entity_id", s("{A}")),
+            (Ecs, "process.parent.name", s("y.exe")),
+            (Ecs, "process.pe.original_file_name", s("X.EXE")),
+            (Ecs, "process.hash.md5", s("bb")),
+            (Ecs, "process.Ext.token.integrity_level_name", s("high")),
+            (Ecs, "user.name", s("SYSTEM")),
+            (Ecs, "user.domain", s("NT AUTHORITY")),
+            (Ecs, "event.category", texts(&["process"])),
+            (Ecs, "event.type", texts(&["start"])),
+            (Ecs, "event.code", s("1")),
+            (Ecs, "event.module", s("sysmon")),
+            (Ecs, "host.os.type", s("windows")),
+            (Ecs, "winlog.event_data.OriginalFileName", s("X.EXE")),
+            (Ecs, "winlog.channel", s("system")),
+            (Ecs, "registry.path", Value::Missing),
+            (Ecs, "file.path", Value::Missing),
+        ],
+    );
+    check(
+        Form::Windows,
+        SYSMON,
+        12,
+        &[("TargetObject", r"HKLM\System\x\y"), ("EventType", "DeleteKey")],
+        &[
+            (Ecs, "event.category", texts(&["configuration", "registry"])),
+            (Ecs, "event.type", texts(&["deletion", "change"])),
+            (Ecs, "registry.hive", s("HKLM")),
+            (Ecs, "registry.value", s("y")),
+        ],
+    );
+}
+
+#[test]
+fn ecs_on_security_and_powershell() {
+    use Names::Ecs;
+    check(
+        Form::Windows,
+        "Security",
+        4624,
+        &[
+            ("SubjectUserName", "HOST$"),
+            ("TargetUserName", "bob"),
+            ("TargetUserSid", "S-1-5-21-1"),
+            ("LogonType", "3"),
+            ("IpAddress", "::ffff:10.0.0.1"),
+            ("IpPort", "50000"),
+            ("Keywords", "0x8020000000000000"),
+        ],
+        &[
+            (Ecs, "user.name", s("bob")),
+            (Ecs, "user.id", s("S-1-5-21-1")),
+            (Ecs, "source.ip", s("10.0.0.1")),
+            (Ecs, "source.port", 50000.into()),
+            (Ecs, "winlog.logon.type", s("Network")),
+            (Ecs, "event.action", texts(&["logged-in"])),
+            (Ecs, "event.outcome", s("success")),
+            (Ecs, "winlog.event_data.IpAddress", s("::ffff:10.0.0.1")),
+        ],
+    );
+    check(
+        Form::Windows,
+        "Security",
+        4657,
+        &[
+            ("ObjectName", r"\REGISTRY\MACHINE\x"),
+            ("ObjectValueName", "v"),
+            ("NewValue", "4"),
+            ("ProcessId", "0x10"),
+        ],
+        &[
+            (Ecs, "registry.path", s(r"HKLM\x\v")),
+            (Ecs, "registry.value", s("v")),
+            (Ecs, "registry.data.strings", s("4")),
+            (Ecs, "process.pid", 16.into()),
+        ],
+    );
+    check(
+        Form::Windows,
+        "Microsoft-Windows-PowerShell/Operational",
+        4103,
+        &[("ContextInfo", "  Host Application = powershell -enc x\r\n  Command Name = y"), ("Payload", "p")],
+        &[
+            (Ecs, "process.args", texts(&["powershell", "-enc", "x"])),
+            (Ecs, "powershell.command.name", s("y")),
+            (Ecs, "event.category", s("process")),
+        ],
+    );
+}
+
+#[test]
+fn ecs_on_ecs_and_other_documents() {
+    use Names::Ecs;
+    check(
+        Form::Ecs,
+        "",
+        0,
+        &[("process.name", "X.exe"), ("event.category", "process")],
+        &[
+            (Ecs, "process.name", s("X.exe")),
+            (Ecs, "process.name.caseless", s("x.exe")),
+            (Ecs, "event.category", s("process")),
+            (Ecs, "host.os.type", Value::Missing),
+            (Ecs, "event.kind", Value::Missing),
+        ],
+    );
+    check(
+        Form::Other,
+        "",
+        0,
+        &[("Computer", "x"), ("a.b", "y")],
+        &[(Ecs, "host.name", Value::Missing), (Ecs, "a.b", s("y")), (Ecs, "host.os.type", Value::Missing)],
+    );
+}

@@ -15,7 +15,7 @@ fn source(text: &str) -> LogSource {
     let rest: Vec<&str> = words.collect();
     for pair in rest.chunks(2) {
         match pair[0] {
-            "index" => source.indices.push(pair[1].into()),
+            "@index" => source.indices.push(pair[1].into()),
             key => drop(source.keys.insert(key.into(), pair[1].into())),
         }
     }
@@ -62,6 +62,53 @@ const WINDOWS: &[(&str, &str, u32, char)] = &[
     ("sigma category webserver", SYSMON, 1, 'n'),
     ("sigma product rpc_firewall category application", "RPCFW", 3, 'y'),
     ("sigma product windows definition x", SYSMON, 1, 'y'),
+    ("ecs", SYSMON, 1, 'y'),
+    ("ecs category process", SYSMON, 1, 'y'),
+    ("ecs category process", SYSMON, 13, 'n'),
+    ("ecs category process", "Security", 4688, 'y'),
+    ("ecs category library", SYSMON, 7, 'y'),
+    ("ecs category iam", "Security", 4728, 'y'),
+    ("ecs category any", "System", 7045, 'y'),
+    ("ecs category something_own", SYSMON, 1, 'n'),
+    ("ecs @index winlogbeat-*", SYSMON, 1, 'y'),
+    ("ecs category process @index logs-endpoint.events.process-*", SYSMON, 1, 'y'),
+    ("ecs category process @index logs-endpoint.events.process-*", SYSMON, 10, 'n'),
+    ("ecs category process @index logs-aws.cloudtrail-*", SYSMON, 1, 'n'),
+    ("ecs @index logs-aws.cloudtrail-* @index logs-windows.sysmon_operational-*", SYSMON, 1, 'y'),
+    ("ecs @index logs-windows.sysmon_operational-*", "Security", 4688, 'n'),
+    ("ecs @index logs-endpoint.events.*", SYSMON, 13, 'y'),
+    ("ecs @index logs-endpoint.events.*", "System", 7045, 'n'),
+    ("ecs @index logs-system.security*", "Security", 4688, 'y'),
+    ("ecs @index logs-system.auth-*", "Security", 4688, 'n'),
+    ("ecs @index remote:logs-system.security-default", "Security", 4688, 'y'),
+    ("ecs @index logs-*", "Security", 4688, 'y'),
+    ("ecs @index *", "Security", 4688, 'y'),
+    ("endgame category process", SYSMON, 1, 'y'),
+    ("endgame category process", SYSMON, 10, 'n'),
+    ("splunk", SYSMON, 1, 'y'),
+    ("splunk index __your_sysmon_index__", SYSMON, 1, 'y'),
+    ("splunk source xmlwineventlog:microsoft-windows-sysmon/operational", SYSMON, 1, 'y'),
+    ("splunk source xmlwineventlog:microsoft-windows-sysmon/operational", "Security", 4688, 'n'),
+    ("splunk sourcetype wineventlog:security", "Security", 4688, 'y'),
+    (
+        "splunk source wineventlog:microsoft-windows-applocker/*",
+        "Microsoft-Windows-AppLocker/EXE and DLL",
+        8004,
+        'y',
+    ),
+    ("splunk sourcetype xmlwineventlog source xmlwineventlog:security", "Security", 4688, 'y'),
+    ("splunk sourcetype xmlwineventlog source xmlwineventlog:security", SYSMON, 1, 'n'),
+    ("splunk sourcetype aws:cloudtrail", SYSMON, 1, 'n'),
+    ("splunk sourcetype wineventlog:some-unknown/channel", "Some-Unknown/Channel", 1, 'y'),
+    ("cim model endpoint object processes", SYSMON, 1, 'y'),
+    ("cim model endpoint object processes", SYSMON, 3, 'n'),
+    ("cim model endpoint", SYSMON, 13, 'y'),
+    ("cim model web object web", SYSMON, 3, 'n'),
+    ("car object process action create", "Security", 4688, 'y'),
+    ("car object thread action remote_create", SYSMON, 8, 'y'),
+    ("ossem entity process", SYSMON, 1, 'y'),
+    ("logpoint norm_id windowssysmon", SYSMON, 1, 'y'),
+    ("logpoint norm_id winserver2019", "Security", 4688, 'y'),
 ];
 
 #[test]
@@ -113,6 +160,9 @@ fn misspelt_sources_are_errors() {
         ("sigma product windows category system", Some("service: system")),
         ("sigma product linux category proces_creation", Some("process_creation")),
         ("sigma product aws service cloudtrial", Some("cloudtrail")),
+        ("cim model endpont", Some("endpoint")),
+        ("cim model endpoint object proceses", Some("processes")),
+        ("car object proces action create", Some("process")),
     ];
     for (text, nearest) in cases {
         let error = taxonomy.select(&source(text)).expect_err(text);
