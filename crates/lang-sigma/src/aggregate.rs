@@ -82,22 +82,6 @@ fn function(name: &str, field: Option<Scalar>) -> Option<AggFn> {
     })
 }
 
-/// The same plan over another log source.
-pub(crate) fn over(plan: &Plan, source: &LogSource) -> Plan {
-    match plan {
-        Plan::Scan(_) => Plan::Scan(source.clone()),
-        Plan::Filter(p, e) => Plan::Filter(Box::new(over(p, source)), e.clone()),
-        Plan::Union(v) => Plan::Union(v.iter().map(|p| over(p, source)).collect()),
-        Plan::Agg(a) => Plan::Agg(Agg { input: Box::new(over(&a.input, source)), ..a.clone() }),
-        Plan::Set(s) => {
-            let mut s = s.clone();
-            s.members.iter_mut().for_each(|m| m.plan = over(&m.plan, source));
-            Plan::Set(s)
-        }
-        other => other.clone(),
-    }
-}
-
 /// A field as a number: logs hold numbers as text.
 pub(crate) fn number(field: Scalar) -> Scalar {
     match Func::named("number") {

@@ -33,6 +33,15 @@ pub(crate) enum Aggregation {
     Near(Cond, Span),
 }
 
+impl Aggregation {
+    /// Renames the fields.
+    pub fn map_fields(&mut self, f: &dyn Fn(&str) -> String) {
+        if let Aggregation::Compare { field, by, .. } = self {
+            field.iter_mut().chain(by).for_each(|n| *n = f(n));
+        }
+    }
+}
+
 /// A condition as a whole.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Condition {

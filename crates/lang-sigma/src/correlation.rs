@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use shikra_event::Value;
 use shikra_ir::{
-    self as ir, Agg, AggFn, Call, CmpOp, Duration, Expr, Func, Key, Member, Names, Plan, Policy, RuleMeta,
-    Scalar, Seq, Set, Stage, Window, Words,
+    self as ir, Agg, AggFn, Call, CmpOp, Duration, Expr, Func, Key, LogSource, Member, Names, Plan, Policy,
+    RuleMeta, Scalar, Seq, Set, Stage, Window, Words,
 };
 use shikra_syntax::{Diagnostic, Span};
 
@@ -14,6 +14,7 @@ use crate::condition::{self, Cond};
 use crate::item::field_name;
 use crate::meta::{self, Place};
 use crate::near_name::nearest;
+use crate::pipeline::{self, Draft};
 use crate::rule::Sink;
 use crate::yaml::{Core, Node};
 
@@ -113,7 +114,7 @@ pub(crate) fn read(root: &Node, place: &Place, mut sink: Sink) -> Correlation {
         meta,
         kind,
         rules,
-        group_by: section.texts_of("group-by").into_iter().map(field_name).collect(),
+        group_by: section.texts_of("group-by").into_iter().map(|f| mapped(&field_name(f), &sink)).collect(),
         aliases: aliases(section),
         timespan,
         test,
@@ -122,6 +123,18 @@ pub(crate) fn read(root: &Node, place: &Place, mut sink: Sink) -> Correlation {
         rejected: sink.rejected,
         diagnostics: sink.diagnostics,
     }
+}
+
+/// A field as pipelines name it for every rule: steps for some log source only do not reach correlations.
+fn mapped(field: &str, sink: &Sink) -> String {
+    let draft = Draft {
+        source: LogSource::any(Names::Sigma),
+        selections: Vec::new(),
+        conditions: Vec::new(),
+        tags: Vec::new(),
+        attributes: Vec::new(),
+    };
+    pipeline::map_field(field, &draft, &sink.options.pipelines)
 }
 
 fn kind(section: &Node, sink: &mut Sink) -> Kind {
@@ -216,7 +229,8 @@ fn comparisons(node: &Node, kind: Kind, sink: &mut Sink) -> Test {
         match (OPERATORS.iter().find(|(o, _)| *o == name), name, number) {
             (Some((_, op)), _, Some(n)) => bounds.push((*op, n, key.span.to(value.span))),
             (None, "field", _) => {
-                fields = value.items().iter().filter_map(Node::text).map(field_name).collect()
+                let named = value.items().iter().filter_map(Node::text);
+                fields = named.map(|f| mapped(&field_name(f), sink)).collect()
             }
             (None, "percentile", Some(p)) if (0.0..=100.0).contains(&p) => percentile = Some(p),
             _ => {

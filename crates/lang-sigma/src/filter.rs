@@ -1,10 +1,11 @@
 //! Filter rules: a condition that is added to other rules.
 
-use shikra_ir::{Expr, LogSource, Plan, Rule};
+use shikra_ir::{Expr, LogSource, Plan, Rule, RuleMeta};
 use shikra_syntax::{Diagnostic, Span};
 
-use crate::condition::{Cond, Condition};
+use crate::condition::Cond;
 use crate::meta::{self, Place};
+use crate::pipeline::{self, Draft};
 use crate::rule::{self, Sink};
 use crate::selections::Selections;
 use crate::yaml::Node;
@@ -24,6 +25,7 @@ pub(crate) struct Filter {
 
 /// Reads a filter.
 pub(crate) fn read(root: &Node, place: &Place, mut sink: Sink) -> Filter {
+    sink.head = meta::head(place);
     let meta = meta::read(root, place, &mut sink.diagnostics);
     sink.diagnostics.retain(|d| d.code != "missing-level");
     let sources = if root.get("logsource").is_some() {
@@ -39,7 +41,7 @@ pub(crate) fn read(root: &Node, place: &Place, mut sink: Sink) -> Filter {
         None => sink.reject("filter", "a filter must be a map", meta::head(place), None),
         Some(section) => {
             targets = listed(section);
-            condition = lower(section, place, &mut sink);
+            condition = lower(section, place, &source, &meta, &mut sink);
         }
     }
     let plan = Plan::Filter(Box::new(Plan::Scan(source.clone())), condition.clone().unwrap_or(Expr::FALSE));
@@ -56,25 +58,33 @@ fn listed(section: &Node) -> Option<Vec<(String, Span)>> {
     (!all).then_some(named)
 }
 
-fn lower(section: &Node, place: &Place, sink: &mut Sink) -> Option<Expr> {
-    let conditions = rule::conditions(section, place, sink);
-    let list = rule::selections(section, &["rules", "condition"], sink);
-    let mut selections = Selections::new(list, false);
-    let mut parts = Vec::new();
-    for Condition { cond, aggregation } in &conditions {
-        if aggregation.is_some() {
-            let at = section.get("condition").map_or(section.span, |c| c.span);
-            sink.reject("filter", "a filter cannot aggregate", at, None);
-        }
-        if !negates(cond) {
-            let at = section.get("condition").map_or(section.span, |c| c.span);
-            let message = "the filter's condition is added to the rules with `and`: without a `not` they match \
-                           only what the filter describes";
-            let d = Diagnostic::warning("filter-without-not", message, at);
-            sink.diagnostics.push(d.with_help("write `not` before the selection to leave its events out"));
-        }
-        parts.push(selections.lower(cond, sink));
+fn lower(
+    section: &Node,
+    place: &Place,
+    source: &LogSource,
+    meta: &RuleMeta,
+    sink: &mut Sink,
+) -> Option<Expr> {
+    let at = section.get("condition").map_or(section.span, |c| c.span);
+    let mut draft = Draft {
+        source: source.clone(),
+        selections: rule::selections(section, &["rules", "condition"], sink),
+        conditions: rule::conditions(section, place, sink),
+        tags: meta.tags.clone(),
+        attributes: Vec::new(),
+    };
+    if draft.conditions.iter().any(|c| c.aggregation.is_some()) {
+        sink.reject("filter", "a filter cannot aggregate", at, None);
     }
+    if !draft.conditions.iter().any(|c| negates(&c.cond)) {
+        let message = "the filter's condition is added to the rules with `and`: without a `not` they match only \
+                       what the filter describes";
+        let d = Diagnostic::warning("filter-without-not", message, at);
+        sink.diagnostics.push(d.with_help("write `not` before the selection to leave its events out"));
+    }
+    pipeline::apply(&mut draft, sink);
+    let mut selections = Selections::new(draft.selections, false);
+    let parts: Vec<Expr> = draft.conditions.iter().map(|c| selections.lower(&c.cond, sink)).collect();
     selections.report_unused(sink);
     (!sink.rejected).then(|| Expr::or(parts))
 }

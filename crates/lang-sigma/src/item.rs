@@ -44,12 +44,12 @@ pub(crate) struct Item {
     pub field: Option<String>,
     pub modifiers: Vec<(String, Span)>,
     pub values: Vec<Literal>,
-    /// The key, or the value where there is no key.
-    pub key_span: Span,
     /// Key and values.
     pub span: Span,
     /// Why it cannot be used as it is written.
     pub fault: Option<Fault>,
+    /// Ids of the pipeline steps that have changed it.
+    pub applied: Vec<String>,
 }
 
 /// A selection, or a part of one.
@@ -60,6 +60,22 @@ pub(crate) enum Det {
     Any(Vec<Det>),
 }
 
+impl Det {
+    /// Calls `f` on every item; it answers what to put in its place, or nothing to leave it out. None where nothing
+    /// is left.
+    pub fn rewrite(self, f: &mut dyn FnMut(Item) -> Option<Det>) -> Option<Det> {
+        let mut all = |v: Vec<Det>| {
+            let kept: Vec<Det> = v.into_iter().filter_map(|d| d.rewrite(f)).collect();
+            Some(kept).filter(|k| !k.is_empty())
+        };
+        match self {
+            Det::Item(i) => f(i),
+            Det::All(v) => all(v).map(Det::All),
+            Det::Any(v) => all(v).map(Det::Any),
+        }
+    }
+}
+
 /// A named selection.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Selection {
@@ -68,12 +84,20 @@ pub(crate) struct Selection {
     pub det: Det,
     /// Written as a list: what v1's `all of name` quantifies over.
     pub is_list: bool,
+    /// Joined to the rule by a pipeline: no pattern means it.
+    pub added: bool,
 }
 
 /// Reads a selection.
 pub(crate) fn selection(name: &str, name_span: Span, node: &Node, out: &Sink) -> Selection {
     let det = detection(node, out);
-    Selection { name: name.to_owned(), name_span, det, is_list: matches!(node.value, Yaml::Seq(_)) }
+    Selection {
+        name: name.to_owned(),
+        name_span,
+        det,
+        is_list: matches!(node.value, Yaml::Seq(_)),
+        added: false,
+    }
 }
 
 fn detection(node: &Node, out: &Sink) -> Det {
@@ -91,9 +115,9 @@ fn detection(node: &Node, out: &Sink) -> Det {
             field: None,
             modifiers: Vec::new(),
             values: Vec::new(),
-            key_span: node.span,
             span: node.span,
             fault: Some(("empty-selection", "nothing is asked here".to_owned(), node.span)),
+            applied: Vec::new(),
         }),
     }
 }
@@ -104,7 +128,7 @@ fn is_keyword(node: &Node) -> bool {
 
 fn keywords(nodes: &[Node], span: Span) -> Det {
     let values = nodes.iter().map(literal).collect();
-    Det::Item(Item { field: None, modifiers: Vec::new(), values, key_span: span, span, fault: None })
+    Det::Item(Item { field: None, modifiers: Vec::new(), values, span, fault: None, applied: Vec::new() })
 }
 
 fn field_item(key: &Node, value: &Node, out: &Sink) -> Det {
@@ -116,9 +140,9 @@ fn field_item(key: &Node, value: &Node, out: &Sink) -> Det {
         field: Some(name).filter(|n| !n.is_empty()),
         modifiers: modifiers(parts, key.span, out),
         values,
-        key_span: key.span,
         span: key.span.to(value.span),
         fault,
+        applied: Vec::new(),
     };
     Det::Item(item)
 }
@@ -151,7 +175,7 @@ fn values(node: &Node) -> (Vec<Literal>, Option<Fault>) {
     }
 }
 
-fn literal(node: &Node) -> Literal {
+pub(crate) fn literal(node: &Node) -> Literal {
     let text = match &node.value {
         Yaml::Scalar(t, _) => t.as_ref(),
         _ => "",

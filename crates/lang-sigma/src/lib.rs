@@ -18,12 +18,15 @@ mod link;
 mod meta;
 mod modifier;
 mod near_name;
+mod pipeline;
 mod rule;
 mod selections;
 mod text;
 mod yaml;
 
 use std::collections::BTreeMap;
+
+pub use pipeline::Pipeline;
 
 use shikra_ir::Rule;
 use shikra_syntax::{Source, Span};
@@ -35,6 +38,8 @@ pub struct Options {
     pub placeholders: BTreeMap<String, Vec<String>>,
     /// What `all of name` quantifies over.
     pub quantifiers: Quantifiers,
+    /// Pipelines that rules go through.
+    pub pipelines: Vec<Pipeline>,
 }
 
 /// What `1 of name` and `all of name` quantify over where `name` is a list, and whether `them` means selections

@@ -320,7 +320,7 @@ fn start(item: &Item, out: &mut Sink) -> Result<Work, Expr> {
     let mut groups = Vec::with_capacity(item.values.len());
     for literal in &item.values {
         let vals = match &literal.value {
-            Lit::Text(t) if expands => match text::expand(t, &out.options.placeholders) {
+            Lit::Text(t) if expands => match text::expand(t, &|name| placeholder(name, out)) {
                 Ok(texts) => texts.into_iter().map(|t| Val::Lit(Lit::Text(t))).collect(),
                 Err(e) => return Err(no_expansion(e, literal.span, out)),
             },
@@ -337,6 +337,17 @@ fn start(item: &Item, out: &mut Sink) -> Result<Work, Expr> {
         time_part: None,
         notes: Vec::new(),
     })
+}
+
+/// The values of a placeholder.
+fn placeholder<'s>(name: &str, out: &'s Sink) -> Option<std::borrow::Cow<'s, [String]>> {
+    if let Some(values) = out.placeholders.get(name) {
+        return Some(std::borrow::Cow::Borrowed(values));
+    }
+    let (include, exclude) = out.wildcards.as_ref()?;
+    let listed = |v: &[String]| v.iter().any(|n| n == name);
+    let wild = include.as_ref().is_none_or(|v| listed(v)) && !listed(exclude);
+    wild.then(|| std::borrow::Cow::Owned(vec!["*".to_owned()]))
 }
 
 fn no_expansion(e: NoExpansion, span: Span, out: &mut Sink) -> Expr {

@@ -9,6 +9,7 @@ use crate::aggregate;
 use crate::condition::{self, Condition};
 use crate::item::{self, Selection};
 use crate::meta::{self, Place};
+use crate::pipeline::{self, Draft};
 use crate::selections::Selections;
 use crate::yaml::Node;
 use crate::{Options, Quantifiers};
@@ -24,11 +25,39 @@ pub(crate) struct Sink<'o> {
     pub patterns: usize,
     /// The rule cannot run at all.
     pub rejected: bool,
+    /// Values of placeholders, those of pipelines among them.
+    pub placeholders: std::borrow::Cow<'o, Placeholders>,
+    /// Placeholders without values are any text: those included (none: all), but not those excluded.
+    pub wildcards: Option<(Option<Vec<String>>, Vec<String>)>,
+    /// Where messages about the whole rule point.
+    pub head: Span,
 }
+
+/// Values of placeholders by name.
+pub(crate) type Placeholders = std::collections::BTreeMap<String, Vec<String>>;
 
 impl<'o> Sink<'o> {
     pub fn new(source: &'o Source, options: &'o Options) -> Sink<'o> {
-        Sink { source, options, names: Names::Sigma, diagnostics: Vec::new(), patterns: 0, rejected: false }
+        Sink {
+            source,
+            options,
+            names: Names::Sigma,
+            diagnostics: Vec::new(),
+            patterns: 0,
+            rejected: false,
+            placeholders: std::borrow::Cow::Borrowed(&options.placeholders),
+            wildcards: None,
+            head: Span::default(),
+        }
+    }
+    /// The same for another rule of the same document.
+    fn fork(&self) -> Sink<'o> {
+        Sink {
+            names: self.names,
+            diagnostics: self.diagnostics.clone(),
+            head: self.head,
+            ..Sink::new(self.source, self.options)
+        }
     }
     pub fn slice(&self, span: Span) -> &str {
         self.source.slice(span)
@@ -212,33 +241,69 @@ fn taxonomy(root: &Node, sink: &mut Sink) -> Names {
     })
 }
 
-/// Lowers a detection rule. `legacy`: it comes of a collection, hence of version 1.
+/// Lowers a detection rule: a rule for each of its log sources. `legacy`: it comes of a collection, hence of
+/// version 1.
 pub(crate) fn lower(root: &Node, place: &Place, legacy: bool, mut sink: Sink) -> Vec<Rule> {
+    sink.head = meta::head(place);
     let meta = meta::read(root, place, &mut sink.diagnostics);
     sink.names = taxonomy(root, &mut sink);
-    let sources = log_sources(root, place, &mut sink);
+    let mut sources = log_sources(root, place, &mut sink);
     let Some(section) = root.get("detection").filter(|d| d.is_map()) else {
-        sink.reject("missing-detection", "no detection section", meta::head(place), None);
+        sink.reject("missing-detection", "no detection section", sink.head, None);
         return vec![rejected(meta, sink.diagnostics)];
     };
     let conditions = conditions(section, place, &mut sink);
     let timeframe = aggregate::timeframe(section.get("timeframe"), &mut sink);
-    let list = selections(section, &["condition", "timeframe"], &sink);
+    let selections = selections(section, &["condition", "timeframe"], &sink);
     let v1 = match sink.options.quantifiers {
         Quantifiers::V1 => true,
         Quantifiers::V2 => false,
         Quantifiers::Auto => legacy || is_v1(root, &conditions),
     };
-    let mut selections = Selections::new(list, v1);
-    let (false, Some((source, others))) = (sink.rejected, sources.split_first()) else {
+    let (false, Some(source)) = (sink.rejected, sources.pop()) else {
         return vec![rejected(meta, sink.diagnostics)];
     };
-    let plan = aggregate::plan(source.clone(), &conditions, timeframe, &mut selections, &mut sink);
+    let draft =
+        Draft { source, selections, conditions, tags: meta.tags.clone(), attributes: attributes(&meta) };
+    let mut rules = Vec::with_capacity(sources.len() + 1);
+    for source in sources {
+        let draft = Draft { source, ..draft.clone() };
+        rules.push(finish_draft(meta.clone(), draft, timeframe, v1, sink.fork()));
+    }
+    rules.push(finish_draft(meta, draft, timeframe, v1, sink));
+    rules
+}
+
+fn finish_draft(
+    meta: RuleMeta,
+    mut draft: Draft,
+    timeframe: Option<(shikra_ir::Duration, Span)>,
+    v1: bool,
+    mut sink: Sink,
+) -> Rule {
+    if !sink.options.pipelines.is_empty() {
+        let before = draft.clone();
+        pipeline::apply(&mut draft, &mut sink);
+        let map = |f: &str| pipeline::map_field(f, &before, &sink.options.pipelines);
+        draft.conditions.iter_mut().filter_map(|c| c.aggregation.as_mut()).for_each(|a| a.map_fields(&map));
+    }
+    let mut selections = Selections::new(draft.selections, v1);
+    let plan = aggregate::plan(draft.source, &draft.conditions, timeframe, &mut selections, &mut sink);
     selections.report_unused(&mut sink);
-    let rule = finish(meta, plan, sink);
-    let others: Vec<Rule> =
-        others.iter().map(|s| Rule { plan: aggregate::over(&rule.plan, s), ..rule.clone() }).collect();
-    std::iter::once(rule).chain(others).collect()
+    finish(meta, plan, sink)
+}
+
+/// What pipeline conditions may ask of a rule.
+fn attributes(meta: &RuleMeta) -> Vec<(&'static str, String)> {
+    let mut out = vec![
+        ("level", meta.level.as_str().to_owned()),
+        ("id", meta.id.clone()),
+        ("title", meta.title.clone()),
+    ];
+    out.extend(meta.status.clone().map(|s| ("status", s)));
+    out.extend(meta.name.clone().map(|n| ("name", n)));
+    out.extend(meta.author.clone().map(|a| ("author", a)));
+    out
 }
 
 /// Whether a rule is of version 1: it aggregates in its condition, or writes its dates with slashes.

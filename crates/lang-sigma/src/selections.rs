@@ -52,7 +52,7 @@ impl Selections {
     /// Warns of selections that no condition names.
     pub fn report_unused(&self, sink: &mut Sink) {
         for (s, lowered) in self.list.iter().zip(&self.lowered) {
-            if lowered.is_none() {
+            if lowered.is_none() && !sink.rejected {
                 sink.warn("dead-selection", format!("no condition uses selection `{}`", s.name), s.name_span);
             }
         }
@@ -64,7 +64,7 @@ impl Selections {
             None => self.v1 || !name.starts_with('_'),
             Some(p) => glob(p, name),
         };
-        (0..self.list.len()).filter(|&i| wanted(&self.list[i].name)).collect()
+        (0..self.list.len()).filter(|&i| !self.list[i].added && wanted(&self.list[i].name)).collect()
     }
 
     /// One selection, under its name.
@@ -188,7 +188,7 @@ pub(crate) fn combinations(n: usize, len: usize, most: usize) -> Option<Vec<Vec<
 }
 
 /// `*` stands for any characters.
-fn glob(pattern: &str, name: &str) -> bool {
+pub(crate) fn glob(pattern: &str, name: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else { return pattern == name };
     let Some(mut left) = name.strip_prefix(first) else { return false };
     let pieces: Vec<&str> = rest.split('*').collect();

@@ -1,6 +1,6 @@
 //! Sigma's strings: wildcards, escapes, placeholders, dashes and encodings.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use shikra_ir::{Part, Pattern};
 
@@ -43,7 +43,10 @@ pub(crate) enum NoExpansion {
 }
 
 /// Replaces every `%name%` by each of its values: all combinations. `\%` is a percent sign.
-pub(crate) fn expand(raw: &str, values: &BTreeMap<String, Vec<String>>) -> Result<Vec<String>, NoExpansion> {
+pub(crate) fn expand<'v>(
+    raw: &str,
+    values: &dyn Fn(&str) -> Option<Cow<'v, [String]>>,
+) -> Result<Vec<String>, NoExpansion> {
     let mut out = vec![String::new()];
     let mut rest = raw;
     while let Some(at) = rest.find('%') {
@@ -55,7 +58,7 @@ pub(crate) fn expand(raw: &str, values: &BTreeMap<String, Vec<String>>) -> Resul
         match name.filter(|n| !escaped && is_name(n)) {
             None => out.iter_mut().for_each(|s| s.push('%')),
             Some(name) => {
-                let known = values.get(name).ok_or_else(|| NoExpansion::Unresolved(name.to_owned()))?;
+                let known = values(name).ok_or_else(|| NoExpansion::Unresolved(name.to_owned()))?;
                 if out.len().saturating_mul(known.len()) > MAX_EXPANSION {
                     return Err(NoExpansion::TooMany);
                 }
@@ -185,7 +188,8 @@ mod tests {
 
     #[test]
     fn placeholders() {
-        let values = BTreeMap::from([("a".to_owned(), vec!["1".to_owned(), "2".to_owned()])]);
+        let known = ["1".to_owned(), "2".to_owned()];
+        let values = |name: &str| (name == "a").then_some(Cow::Borrowed(known.as_slice()));
         let all = |raw| expand(raw, &values).unwrap_or_default();
         assert_eq!(all("x%a%y%a%"), ["x1y1", "x1y2", "x2y1", "x2y2"]);
         assert_eq!(all(r"\%plain%a%"), ["%plain1", "%plain2"]);

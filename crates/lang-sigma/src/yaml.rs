@@ -236,6 +236,10 @@ impl<'a> Places<'a> {
         };
         self.base + (start + within).min(self.text.len())
     }
+    /// Whether a bracket opens here.
+    fn is_flow(&self, at: usize) -> bool {
+        matches!(self.text.as_bytes().get(at - self.base), Some(b'[' | b'{'))
+    }
     /// The span without white space at its end.
     fn span(&self, at: saphyr_parser::Span) -> Span {
         let (start, end) = (self.offset(&at.start), self.offset(&at.end));
@@ -292,7 +296,7 @@ impl<'a> Builder<'a> {
                 let start = self.place.offset(&at.start);
                 self.open(Frame::Map { entries: Vec::new(), key: None, anchor, start }, start)
             }
-            Event::SequenceEnd | Event::MappingEnd => self.close(),
+            Event::SequenceEnd | Event::MappingEnd => self.close(self.place.span(at).end),
             Event::Alias(id) => {
                 let span = self.place.span(at);
                 match self.anchors.get(&id) {
@@ -328,14 +332,17 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn close(&mut self) -> Step {
+    /// `closed`: where the closing bracket ends, in the flow style.
+    fn close(&mut self, closed: usize) -> Step {
         let (node, anchor) = match self.stack.pop() {
             Some(Frame::Seq { items, anchor, start }) => {
                 let end = items.last().map_or(start + 1, |n| n.span.end);
+                let end = if self.place.is_flow(start) { end.max(closed) } else { end };
                 (Node { value: Yaml::Seq(items), span: Span::new(start, end) }, anchor)
             }
             Some(Frame::Map { entries, anchor, start, .. }) => {
                 let end = entries.last().map_or(start + 1, |(k, v)| v.span.end.max(k.span.end));
+                let end = if self.place.is_flow(start) { end.max(closed) } else { end };
                 let entries = self.clean(entries)?;
                 (Node { value: Yaml::Map(entries), span: Span::new(start, end) }, anchor)
             }

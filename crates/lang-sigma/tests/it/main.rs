@@ -4,3 +4,5 @@
 mod cases;
 mod corpora;
 mod json_row;
+mod pipelines;
+mod reports;
