@@ -1,14 +1,14 @@
 //! From BinXML tokens (MS-EVEN6 2.2.12) to a [`Program`].
 
-use std::mem;
-use std::sync::Arc;
+use std::borrow::Cow;
 
 use shikra_event::{Kind, Slot};
 
-use super::cursor::{Cursor, Damage, utf16_to_string};
-use super::instance::read_instance;
-use super::naming::{Place, is_data, is_xmlns, local};
-use super::program::{FieldName, Hole, MAX_FIELDS, NameIndex, Op, Piece, Program};
+use super::cursor::{Cursor, Damage};
+use super::instance::skip_instance;
+use super::names::{FieldName, Names};
+use super::naming::{Place, is, is_data, is_xmlns, local};
+use super::program::{Hole, MAX_FIELDS, Op, Piece, Program};
 
 /// Deepest nesting of elements; real events have six levels.
 const MAX_DEPTH: usize = 128;
@@ -17,58 +17,96 @@ pub(super) const BINXML: u8 = 0x21;
 const NO_DEPENDENCY: u16 = 0xffff;
 
 /// Compiles the template definition whose tokens are `chunk[at..end]`, for an instance at `place`.
-pub(super) fn definition(chunk: &[u8], at: usize, end: usize, place: Place) -> Result<Program, Damage> {
-    Compiler::new(Cursor::new(chunk, at, end), place, true).run()
+pub(super) fn definition(
+    chunk: &[u8],
+    at: usize,
+    end: usize,
+    place: Place,
+    names: &mut Names,
+) -> Result<Program, Damage> {
+    Compiler::new(Cursor::new(chunk, at, end), place, true, names).run()
 }
 
 /// Compiles plain BinXML, `chunk[at..end]`, which has no holes but may contain template instances.
-pub(super) fn plain(chunk: &[u8], at: usize, end: usize, place: Place) -> Result<Program, Damage> {
-    Compiler::new(Cursor::new(chunk, at, end), place, false).run()
+pub(super) fn plain(
+    chunk: &[u8],
+    at: usize,
+    end: usize,
+    place: Place,
+    names: &mut Names,
+) -> Result<Program, Damage> {
+    Compiler::new(Cursor::new(chunk, at, end), place, false, names).run()
 }
 
 /// Content of an attribute or element, as far as it has been read.
-enum Content {
-    Text(Vec<u8>),
-    Hole { index: u16, optional: bool, kind: u8 },
+#[derive(Clone)]
+enum Content<'a> {
+    /// UTF-16.
+    Text(Cow<'a, [u8]>),
+    Hole {
+        index: u16,
+        optional: bool,
+        kind: u8,
+    },
+}
+
+/// A step that leaves an element out.
+#[derive(Clone, Copy)]
+struct Guard {
+    /// Which step.
+    at: usize,
+    /// The substitution it looks at.
+    index: u16,
+    /// [`Compiler::barrier`] before it.
+    barrier: usize,
 }
 
 /// An element whose end has not come yet.
-struct Open {
-    name: String,
+struct Open<'a> {
+    /// Local name, UTF-16.
+    name: &'a [u8],
     place: Place,
     inside: Place,
-    /// The guard's position, and the substitution it looks at.
-    guard: Option<(usize, u16)>,
+    guard: Option<Guard>,
     has_children: bool,
-    content: Vec<Content>,
     /// `Name` of a `Data` element.
-    data_name: Option<String>,
+    data_name: Option<Cow<'a, [u8]>>,
 }
 
-struct Compiler<'a> {
+struct Compiler<'a, 'n> {
     cursor: Cursor<'a>,
     root: Place,
     is_definition: bool,
+    names: &'n mut Names,
     program: Program,
-    open: Vec<Open>,
+    fields: usize,
+    open: Vec<Open<'a>>,
     /// The element whose start tag is being read.
-    starting: Option<Open>,
-    attribute: Option<(String, Vec<Content>)>,
+    starting: Option<Open<'a>>,
+    attribute: Option<&'a [u8]>,
+    /// Content of the attribute, or of the innermost open element since its last child.
+    content: Vec<Content<'a>>,
     /// Where the bytes begin that the print does not have yet.
     fixed: usize,
+    /// Steps before this one are closed: a guard begins or ends there.
+    barrier: usize,
 }
 
-impl<'a> Compiler<'a> {
-    fn new(cursor: Cursor<'a>, root: Place, is_definition: bool) -> Self {
+impl<'a, 'n> Compiler<'a, 'n> {
+    fn new(cursor: Cursor<'a>, root: Place, is_definition: bool, names: &'n mut Names) -> Self {
         Compiler {
             fixed: cursor.at,
             cursor,
             root,
             is_definition,
+            names,
             program: Program::default(),
+            fields: 0,
             open: Vec::new(),
             starting: None,
             attribute: None,
+            content: Vec::new(),
+            barrier: 0,
         }
     }
 
@@ -108,12 +146,12 @@ impl<'a> Compiler<'a> {
             0x05 | 0x45 => self.literal(),
             0x06 | 0x46 => self.start_attribute(),
             0x07 | 0x47 => {
-                let text = self.cursor.text()?.to_vec();
-                self.push(Content::Text(text))
+                let text = self.cursor.text()?;
+                self.push(Content::Text(text.into()))
             }
             0x08 | 0x48 => {
                 let unit = self.cursor.u16()?;
-                self.push(Content::Text(unit.to_le_bytes().to_vec()))
+                self.push(Content::Text(unit.to_le_bytes().to_vec().into()))
             }
             0x09 | 0x49 => self.entity(),
             0x0a => self.name().map(drop),
@@ -151,22 +189,25 @@ impl<'a> Compiler<'a> {
         }
         let dependency = if self.is_definition { self.cursor.u16()? } else { NO_DEPENDENCY };
         self.size()?;
-        let name = utf16_to_string(self.name()?);
+        let name = local(self.name()?);
         if has_attributes {
             self.size()?;
         }
         self.child()?;
         let place = self.open.last().map_or(self.root, |parent| parent.inside);
         // The root of a definition is always there, whatever it depends on.
-        let guard = (dependency != NO_DEPENDENCY && !self.open.is_empty())
-            .then_some((self.program.ops.len(), dependency));
+        let (at, barrier) = (self.program.ops.len(), self.barrier);
+        let guard = (dependency != NO_DEPENDENCY && !self.open.is_empty()).then_some(Guard {
+            at,
+            index: dependency,
+            barrier,
+        });
         if guard.is_some() {
             self.program.ops.push(Op::Guard { index: dependency, ops: 0, nested: 0 });
+            self.barrier = self.program.ops.len();
         }
-        let name = local(&name).to_owned();
-        let inside = place.inside(&name);
-        let (content, data_name, has_children) = (Vec::new(), None, false);
-        self.starting = Some(Open { name, place, inside, guard, has_children, content, data_name });
+        let inside = place.inside(name);
+        self.starting = Some(Open { name, place, inside, guard, has_children: false, data_name: None });
         Ok(())
     }
 
@@ -174,13 +215,13 @@ impl<'a> Compiler<'a> {
     fn child(&mut self) -> Result<(), Damage> {
         let Some(parent) = self.open.last_mut() else { return Ok(()) };
         parent.has_children = true;
-        let (place, content) = (parent.inside, mem::take(&mut parent.content));
-        self.nest(place, content);
+        let place = parent.inside;
+        self.nest(place);
         Ok(())
     }
 
-    fn nest(&mut self, place: Place, content: Vec<Content>) {
-        for item in content {
+    fn nest(&mut self, place: Place) {
+        for item in self.content.drain(..) {
             if let Content::Hole { index, .. } = item {
                 self.program.ops.push(Op::Nested { index, place, leaf: None });
             }
@@ -188,37 +229,36 @@ impl<'a> Compiler<'a> {
     }
 
     fn start_attribute(&mut self) -> Result<(), Damage> {
-        let name = utf16_to_string(self.name()?);
+        let name = self.name()?;
         self.finish_attribute()?;
         if self.starting.is_none() {
             return Err(self.damage("has an attribute outside a start tag"));
         }
-        self.attribute = Some((name, Vec::new()));
+        self.attribute = Some(name);
         Ok(())
     }
 
     fn finish_attribute(&mut self) -> Result<(), Damage> {
-        let (Some((name, content)), Some(element)) = (self.attribute.take(), self.starting.as_mut()) else {
+        let (Some(name), Some(element)) = (self.attribute.take(), self.starting.as_mut()) else {
             return Ok(());
         };
-        if is_xmlns(&name) || content.is_empty() {
+        if is_xmlns(name) || self.content.is_empty() {
+            self.content.clear();
             return Ok(());
         }
-        if is_data(element.place, &element.name) {
-            if let (true, [Content::Text(text)]) = (local(&name) == "Name", content.as_slice()) {
-                element.data_name = Some(utf16_to_string(text)).filter(|name| !name.is_empty());
+        if is_data(element.place, element.name) {
+            if let (true, [Content::Text(text)]) = (is(local(name), "Name"), self.content.as_slice()) {
+                element.data_name = Some(text.clone()).filter(|name| !name.is_empty());
             }
+            self.content.clear();
             return Ok(());
         }
-        let (field, place) = (format!("{}_{}", element.name, local(&name)), element.place);
-        let pieces = content.into_iter().map(|item| match item {
-            Content::Text(text) => Piece::Text(text),
-            Content::Hole { index, optional, .. } => {
-                Piece::Hole(Hole { index, absent_if_null: optional, absent_if_empty: optional })
-            }
-        });
-        let pieces = pieces.collect();
-        self.field(&field, place, pieces, false)
+        let field = self.names.attribute(element.name, local(name), element.place.is_system());
+        self.field(field, false, |index, optional| Hole {
+            index,
+            absent_if_null: optional,
+            absent_if_empty: optional,
+        })
     }
 
     fn close_start(&mut self) -> Result<(), Damage> {
@@ -230,106 +270,120 @@ impl<'a> Compiler<'a> {
 
     fn close(&mut self) -> Result<(), Damage> {
         let element = self.open.pop().filter(|_| self.starting.is_none());
-        let mut element = element.ok_or_else(|| self.damage("closes an element that is not open"))?;
-        let content = mem::take(&mut element.content);
+        let element = element.ok_or_else(|| self.damage("closes an element that is not open"))?;
         if element.has_children {
-            self.nest(element.inside, content);
+            self.nest(element.inside);
         } else {
-            self.leaf(&element, content)?;
+            self.leaf(&element)?;
         }
-        if let Some((at, index)) = element.guard {
-            self.close_guard(at, index);
+        if let Some(guard) = element.guard {
+            self.close_guard(guard);
         }
         Ok(())
     }
 
-    fn leaf(&mut self, element: &Open, content: Vec<Content>) -> Result<(), Damage> {
-        let name = if is_data(element.place, &element.name) {
-            element.data_name.as_deref().unwrap_or("Data")
-        } else {
-            &element.name
-        };
+    fn leaf(&mut self, element: &Open<'a>) -> Result<(), Damage> {
         let drops_empty = element.place.drops_empty();
-        if let [Content::Hole { index, kind: BINXML, .. }] = content[..] {
-            let leaf = if drops_empty { None } else { Some(self.field_name(name, element.place)?) };
-            self.program.ops.push(Op::Nested { index, place: element.inside, leaf });
+        if drops_empty && self.content.is_empty() {
             return Ok(());
         }
-        let guard = element.guard.map(|(_, index)| index);
-        let pieces = content.into_iter().map(|item| match item {
-            Content::Text(text) => Piece::Text(text),
-            Content::Hole { index, .. } => Piece::Hole(Hole {
-                index,
-                absent_if_null: drops_empty || guard == Some(index),
-                absent_if_empty: drops_empty,
-            }),
-        });
-        let pieces = pieces.collect();
-        self.field(name, element.place, pieces, drops_empty)
+        let name = element.data_name.as_deref().unwrap_or(element.name);
+        let name = self.names.element(name, element.place.is_system());
+        if let [Content::Hole { index, kind: BINXML, .. }] = self.content[..] {
+            self.content.clear();
+            let leaf = (!drops_empty).then_some(name);
+            self.program.ops.push(Op::Nested { index, place: element.inside, leaf });
+            return self.count_field();
+        }
+        let guard = element.guard.map(|guard| guard.index);
+        self.field(name, drops_empty, |index, _| Hole {
+            index,
+            absent_if_null: drops_empty || guard == Some(index),
+            absent_if_empty: drops_empty,
+        })
     }
 
+    /// Makes a field of the content. `hole`: what to do with a substitution (its number, whether it is optional).
     fn field(
         &mut self,
-        name: &str,
-        place: Place,
-        pieces: Vec<Piece>,
+        name: FieldName,
         drops_empty: bool,
+        hole: impl Fn(u16, bool) -> Hole,
     ) -> Result<(), Damage> {
-        let op = match &pieces[..] {
-            [Piece::Hole(hole)] => Op::Value { hole: *hole, name: self.field_name(name, place)? },
-            texts if texts.iter().all(|p| matches!(p, Piece::Text(_))) => {
-                let from = self.program.text.len() as u32;
-                for piece in &pieces {
-                    if let Piece::Text(text) = piece {
-                        self.program.text.extend_from_slice(text);
-                    }
-                }
-                let text = from..self.program.text.len() as u32;
-                if drops_empty && text.is_empty() {
-                    return Ok(());
-                }
-                Op::Constant { text, name: self.field_name(name, place)? }
+        let op = match &self.content[..] {
+            [Content::Hole { index, optional, .. }] => {
+                self.program.push_value(hole(*index, *optional), name, self.barrier);
+                self.content.clear();
+                return self.count_field();
             }
-            _ => Op::Mixed { pieces: pieces.into(), name: self.field_name(name, place)? },
+            [Content::Text(text)] if drops_empty && text.is_empty() => {
+                self.content.clear();
+                return Ok(());
+            }
+            [Content::Text(Cow::Borrowed(text))] if !self.is_definition => {
+                let at = text.as_ptr().addr().wrapping_sub(self.cursor.chunk.as_ptr().addr());
+                Op::Literal { at: at as u32, len: text.len() as u32, name }
+            }
+            [] | [Content::Text(_)] => {
+                let from = self.program.text.len() as u32;
+                if let [Content::Text(text)] = &self.content[..] {
+                    self.program.text.extend_from_slice(text);
+                }
+                Op::Constant { text: from..self.program.text.len() as u32, name }
+            }
+            pieces => {
+                let piece = |item: &Content<'a>| match item {
+                    Content::Text(text) => Piece::Text(text.to_vec()),
+                    Content::Hole { index, optional, .. } => Piece::Hole(hole(*index, *optional)),
+                };
+                Op::Mixed { pieces: pieces.iter().map(piece).collect(), name }
+            }
         };
+        self.content.clear();
         self.program.ops.push(op);
+        self.count_field()
+    }
+
+    fn count_field(&mut self) -> Result<(), Damage> {
+        self.fields += 1;
+        if self.fields > MAX_FIELDS {
+            return Err(Damage::limit(self.cursor.at, "has too many fields"));
+        }
         Ok(())
     }
 
-    fn field_name(&mut self, name: &str, place: Place) -> Result<NameIndex, Damage> {
-        let index = self.program.names.len();
-        if index >= MAX_FIELDS {
-            return Err(Damage::limit(self.cursor.at, "has too many fields"));
-        }
-        self.program.names.push(FieldName { name: Arc::from(name), system: place.is_system() });
-        Ok(index as NameIndex)
-    }
-
-    fn close_guard(&mut self, at: usize, guarded: u16) {
-        if let Some([Op::Value { hole, .. }]) = self.program.ops.get_mut(at + 1..)
+    fn close_guard(&mut self, Guard { at, index: guarded, barrier }: Guard) {
+        let inside = self.program.ops.get(at + 1..).unwrap_or(&[]);
+        if let [Op::Values { range }] = inside
+            && let [(hole, name)] = *self.program.holes(range)
             && hole.index == guarded
         {
-            hole.absent_if_null = true;
-            self.program.ops.remove(at);
+            // The usual case: the element holds just what it depends on.
+            self.program.ops.truncate(at);
+            self.program.values.pop();
+            self.barrier = barrier;
+            self.program.push_value(Hole { absent_if_null: true, ..hole }, name, self.barrier);
             return;
         }
-        let inside = self.program.ops.get(at + 1..).unwrap_or(&[]);
         let nested = inside.iter().filter(|op| matches!(op, Op::Nested { .. } | Op::Instance { .. })).count();
         let guard = Op::Guard { index: guarded, ops: inside.len() as u16, nested: nested as u16 };
         if let Some(op) = self.program.ops.get_mut(at) {
             *op = guard;
         }
+        self.barrier = self.program.ops.len();
     }
 
-    fn push(&mut self, content: Content) -> Result<(), Damage> {
-        let into = match (&mut self.starting, &mut self.attribute, self.open.last_mut()) {
-            (Some(_), Some((_, content)), _) => content,
-            (None, _, Some(element)) => &mut element.content,
-            _ => return Err(self.damage("has text outside an element")),
+    fn push(&mut self, content: Content<'a>) -> Result<(), Damage> {
+        let in_place = match self.starting {
+            Some(_) => self.attribute.is_some(),
+            None => !self.open.is_empty(),
         };
-        match (into.last_mut(), content) {
-            (Some(Content::Text(before)), Content::Text(more)) => before.extend_from_slice(&more),
-            (_, content) => into.push(content),
+        if !in_place {
+            return Err(self.damage("has text outside an element"));
+        }
+        match (self.content.last_mut(), content) {
+            (Some(Content::Text(before)), Content::Text(more)) => before.to_mut().extend_from_slice(&more),
+            (_, content) => self.content.push(content),
         }
         Ok(())
     }
@@ -338,7 +392,7 @@ impl<'a> Compiler<'a> {
     fn literal(&mut self) -> Result<(), Damage> {
         let kind = Kind(self.cursor.u8()?);
         let text = match kind {
-            Kind::UTF16 => self.cursor.text()?.to_vec(),
+            Kind::UTF16 => Cow::Borrowed(self.cursor.text()?),
             _ => {
                 let width = match kind {
                     Kind::NULL => 0,
@@ -350,22 +404,20 @@ impl<'a> Compiler<'a> {
                     _ => return Err(self.damage("has a literal value of a type that cannot be one")),
                 };
                 let slot = Slot { kind, data: self.cursor.take(width)? };
-                slot.to_text().unwrap_or_default().encode_utf16().flat_map(u16::to_le_bytes).collect()
+                utf16(&slot.to_text().unwrap_or_default())
             }
         };
         self.push(Content::Text(text))
     }
 
     fn entity(&mut self) -> Result<(), Damage> {
-        let text = match utf16_to_string(self.name()?).as_str() {
-            "amp" => "&".to_owned(),
-            "lt" => "<".to_owned(),
-            "gt" => ">".to_owned(),
-            "quot" => "\"".to_owned(),
-            "apos" => "'".to_owned(),
-            other => format!("&{other};"),
-        };
-        self.push(Content::Text(text.encode_utf16().flat_map(u16::to_le_bytes).collect()))
+        const ENTITIES: [(&str, &str); 5] =
+            [("amp", "&"), ("lt", "<"), ("gt", ">"), ("quot", "\""), ("apos", "'")];
+        let name = self.name()?;
+        let known = ENTITIES.iter().find(|(entity, _)| is(name, entity));
+        let text =
+            known.map_or_else(|| [&[b'&', 0], name, &[b';', 0]].concat().into(), |(_, text)| utf16(text));
+        self.push(Content::Text(text))
     }
 
     fn hole(&mut self, optional: bool) -> Result<(), Damage> {
@@ -381,10 +433,14 @@ impl<'a> Compiler<'a> {
             return Err(self.damage("has a template instance in the wrong place"));
         }
         let at = self.cursor.at;
-        read_instance(&mut self.cursor)?;
+        skip_instance(&mut self.cursor)?;
         self.child()?;
         let place = self.open.last().map_or(self.root, |parent| parent.inside);
         self.program.ops.push(Op::Instance { at, end: self.cursor.at, place });
         Ok(())
     }
+}
+
+fn utf16(text: &str) -> Cow<'static, [u8]> {
+    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }

@@ -4,8 +4,10 @@ use shikra_event::{Event, Timestamp};
 
 use super::chunk::{self, Header, Record, Records};
 use super::cursor::Damage;
-use super::instance::{Outcome, Stop, read_record};
+use super::instance::{Outcome, Stop, read_record, read_record_with_names};
 use super::layout::{LayoutId, Layouts};
+use super::names::Names;
+use super::naming::Place;
 use super::templates::Templates;
 use super::{CHUNK, CHUNK_HEADER};
 use crate::format::{Decode, Part, Sink, Trouble, TroubleKind};
@@ -16,6 +18,7 @@ const MAX_RESOLVED: usize = 512;
 /// Decodes parts of whole chunks. Keeps templates, layouts and shapes from part to part.
 #[derive(Default)]
 pub(super) struct Decoder {
+    names: Names,
     templates: Templates,
     layouts: Layouts,
     scratch: Outcome<'static>,
@@ -53,8 +56,11 @@ impl Location<'_> {
 
 impl Decoder {
     fn chunk(&mut self, chunk: &[u8], place: &mut Location<'_>) {
-        let forgotten = self.templates.begin_chunk();
-        self.layouts.clear(forgotten);
+        self.templates.begin_chunk();
+        if self.templates.is_full() || self.layouts.is_full() || self.names.is_full() {
+            // They refer to each other: all or none.
+            *self = Decoder::default();
+        }
         let header = chunk::header(chunk);
         match header {
             Header::Blank => return,
@@ -73,46 +79,73 @@ impl Decoder {
         if chunk.len() < CHUNK_HEADER {
             return;
         }
-        for record in Records::new(chunk, header) {
-            match record {
-                Ok(record) => self.record(chunk, &record, place),
-                Err(damage) => place.damaged(damage.at, None, damage),
-            }
-        }
-    }
-
-    fn record(&mut self, chunk: &[u8], record: &Record, place: &mut Location<'_>) {
-        for _ in 0..MAX_RESOLVED {
-            match self.event(chunk, record, place.sink) {
-                Ok(()) => return,
-                Err(Stop::Unresolved(definition, at)) => self.templates.resolve(chunk, definition, at),
-                Err(Stop::Damaged(damage)) => {
-                    return place.damaged(record.offset, Some(record.id), damage);
+        let mut records = Records::new(chunk, header);
+        let mut wanted = None;
+        let mut tries = 0;
+        loop {
+            match self.records(chunk, &mut records, wanted, place) {
+                None => return,
+                // Its templates are resolved one by one, and a hostile record may want ever more.
+                Some((record, _, _)) if tries > MAX_RESOLVED && wanted == Some(record) => {
+                    place.damaged(
+                        record.offset,
+                        Some(record.id),
+                        Damage::limit(0, "needs too many templates"),
+                    );
+                    (wanted, tries) = (None, 0);
                 }
-                Err(Stop::Odd) => break,
+                Some((record, definition, at)) => {
+                    tries = if wanted == Some(record) { tries + 1 } else { 0 };
+                    self.templates.resolve(chunk, definition, at, &mut self.names);
+                    wanted = Some(record);
+                }
             }
         }
-        place.damaged(record.offset, Some(record.id), Damage::limit(0, "needs too many templates"));
     }
 
-    /// Tells the sink the event in a record.
-    fn event(&mut self, chunk: &[u8], record: &Record, sink: &mut dyn Sink) -> Result<(), Stop> {
-        let mut out = std::mem::take(&mut self.scratch).recycle();
-        let layout = read_with_layout(&self.templates, &mut self.layouts, chunk, record, &mut out);
-        let told = layout.map(|id| tell(&mut self.layouts, id, &mut out, record, sink));
-        self.scratch = out.recycle();
-        told
+    /// Tells of `first` and then all other records, up to one that needs a definition resolved.
+    fn records(
+        &mut self,
+        chunk: &[u8],
+        records: &mut Records<'_>,
+        mut first: Option<Record>,
+        place: &mut Location<'_>,
+    ) -> Option<(Record, u32, Place)> {
+        let Decoder { names, templates, layouts, scratch } = self;
+        let templates = &*templates;
+        let mut out = std::mem::take(scratch).recycle();
+        let mut wanted = None;
+        while let Some(record) = first.take().map(Ok).or_else(|| records.next()) {
+            let record = match record {
+                Ok(record) => record,
+                Err(damage) => {
+                    place.damaged(damage.at, None, damage);
+                    continue;
+                }
+            };
+            match read_with_layout(templates, names, layouts, chunk, &record, &mut out) {
+                Ok(layout) => tell(layouts, layout, &mut out, &record, place.sink),
+                Err(Stop::Unresolved(definition, at)) => {
+                    wanted = Some((record, definition, at));
+                    break;
+                }
+                Err(Stop::Damaged(damage)) => place.damaged(record.offset, Some(record.id), damage),
+                Err(Stop::Odd) => {}
+            }
+        }
+        *scratch = out.recycle();
+        wanted
     }
 }
 
 fn read_with_layout<'a>(
     templates: &'a Templates,
+    names: &mut Names,
     layouts: &mut Layouts,
     chunk: &'a [u8],
     record: &Record,
     out: &mut Outcome<'a>,
 ) -> Result<LayoutId, Stop> {
-    out.clear(false);
     let odd = match read_record(templates, chunk, record.start, record.end, out) {
         Ok(()) => match layouts.of_trace(&out.trace) {
             Some(id) => return Ok(id),
@@ -121,10 +154,9 @@ fn read_with_layout<'a>(
         Err(Stop::Odd) => true,
         Err(other) => return Err(other),
     };
-    out.clear(true);
-    read_record(templates, chunk, record.start, record.end, out)?;
-    let names = out.names.take().unwrap_or_default();
-    Ok(if odd { layouts.of_names(names) } else { layouts.learn(&out.trace, names) })
+    read_record_with_names(templates, names, chunk, record.start, record.end, out)?;
+    let fields = &out.fields;
+    Ok(if odd { layouts.of_names(fields, names) } else { layouts.learn(&out.trace, fields, names) })
 }
 
 fn tell(layouts: &mut Layouts, id: LayoutId, out: &mut Outcome<'_>, record: &Record, sink: &mut dyn Sink) {
@@ -137,11 +169,10 @@ fn tell(layouts: &mut Layouts, id: LayoutId, out: &mut Outcome<'_>, record: &Rec
         patches.apply(&mut patched);
         &patched
     };
-    let shape = layouts.shape(id, slots);
-    if let (Some(shape), Some(layout)) = (shape, layouts.get(id)) {
+    if let Some((layout, shape)) = layouts.shape(id, slots) {
         let time = layout.time(slots).or_else(|| Timestamp::from_filetime(record.written));
         let number = layout.record(slots).unwrap_or(record.id);
-        sink.event(&Event { shape: &shape, slots, record: number, time });
+        sink.event(&Event { shape, slots, record: number, time });
     }
     out.put_patches(patches);
 }

@@ -10,28 +10,52 @@ use shikra_event::{Kind, Slot};
 
 use super::compile::{self, BINXML};
 use super::cursor::{Cursor, Damage, read_u32};
+use super::names::{FieldName, Names};
 use super::naming::Place;
-use super::program::{FieldName, Hole, MAX_FIELDS, NameIndex, Op, Piece, Program};
+use super::program::{Hole, MAX_FIELDS, Op, Piece, Program};
 use super::templates::{DEFINITION_HEADER, Templates};
 
 /// Deepest nesting of template instances; real records have two.
 const MAX_NESTING: usize = 16;
 /// Instances and fragments in one record.
 const MAX_INSTANCES: usize = 256;
+/// Bytes of text put together for one record.
+const MAX_TEXT: usize = 1 << 20;
 
-/// A template instance, found but not looked into.
+/// A substitution: where it lies in the chunk, and its type.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Instance<'a> {
-    /// Offset of the definition.
-    definition: u32,
-    /// Size (u16), type (u8) and nothing (u8) of each substitution.
-    descriptors: &'a [u8],
-    /// Offset of the first substitution's value.
-    values: usize,
+struct Value {
+    at: u32,
+    len: u16,
+    kind: u8,
 }
 
-/// Reads a template instance behind its token, up to its end. The definition may lie within it.
-pub(super) fn read_instance<'a>(cursor: &mut Cursor<'a>) -> Result<Instance<'a>, Damage> {
+impl Value {
+    const NONE: Value = Value { at: 0, len: 0, kind: Kind::NULL.0 };
+}
+
+/// Reads a template instance behind its token, up to its end; the definition may lie within it. Answers the
+/// definition's offset, and puts the substitutions into `values`.
+fn read_instance(cursor: &mut Cursor<'_>, values: &mut Vec<Value>) -> Result<u32, Damage> {
+    let (definition, descriptors) = instance_head(cursor)?;
+    let start = cursor.at;
+    let mut at = start as u32;
+    let mut known = true;
+    values.clear();
+    values.extend(descriptors.as_chunks::<4>().0.iter().map(|[low, high, kind, _]| {
+        let value = Value { at, len: u16::from_le_bytes([*low, *high]), kind: *kind };
+        known &= is_type(*kind);
+        at += u32::from(value.len);
+        value
+    }));
+    if !known {
+        return Err(Damage::corrupt(start, "has a value of an unknown type"));
+    }
+    cursor.take(at as usize - start)?;
+    Ok(definition)
+}
+
+fn instance_head<'a>(cursor: &mut Cursor<'a>) -> Result<(u32, &'a [u8]), Damage> {
     cursor.take(5)?;
     let definition = cursor.u32()?;
     if definition as usize == cursor.at {
@@ -40,36 +64,23 @@ pub(super) fn read_instance<'a>(cursor: &mut Cursor<'a>) -> Result<Instance<'a>,
         cursor.take(size as usize)?;
     }
     let count = cursor.u32()? as usize;
-    let descriptors = cursor.take(count.saturating_mul(4))?;
-    let values = cursor.at;
-    let total: usize =
-        descriptors.chunks_exact(4).map(|d| usize::from(u16::from_le_bytes([d[0], d[1]]))).sum();
-    cursor.take(total)?;
-    Ok(Instance { definition, descriptors, values })
+    Ok((definition, cursor.take(count.saturating_mul(4))?))
 }
 
-/// The one instance that `chunk[at..end]` consists of, if it does.
-fn single_instance(chunk: &[u8], at: usize, end: usize) -> Result<Option<Instance<'_>>, Damage> {
+/// Passes over a template instance behind its token.
+pub(super) fn skip_instance(cursor: &mut Cursor<'_>) -> Result<(), Damage> {
+    read_instance(cursor, &mut Vec::new()).map(drop)
+}
+
+/// Where the one instance begins that `chunk[at..end]` may consist of: behind its token.
+fn instance_start<'a>(chunk: &'a [u8], at: usize, end: usize) -> Result<Option<Cursor<'a>>, Damage> {
     let mut cursor = Cursor::new(chunk, at, end);
     let mut token = cursor.u8()?;
     if token == 0x0f {
         cursor.take(3)?;
         token = cursor.u8()?;
     }
-    if token != 0x0c {
-        return Ok(None);
-    }
-    let instance = read_instance(&mut cursor)?;
-    let ends = cursor.is_empty() || cursor.u8()? == 0;
-    Ok(ends.then_some(instance))
-}
-
-/// A substitution: type, and where it lies in the chunk.
-#[derive(Clone, Copy, Debug)]
-struct Value {
-    kind: u8,
-    at: u32,
-    len: u32,
+    Ok((token == 0x0c).then_some(cursor))
 }
 
 /// Why a run ended without an outcome.
@@ -103,19 +114,19 @@ pub(super) struct Outcome<'a> {
     /// Which programs ran.
     pub trace: Vec<u32>,
     /// The fields' names, where asked for.
-    pub names: Option<Vec<FieldName>>,
-    values: Vec<Value>,
+    pub fields: Vec<FieldName>,
+    /// Spare lists of substitutions.
+    spare: Vec<Vec<Value>>,
     patches: Vec<Patch>,
     text: Vec<u8>,
     instances: usize,
 }
 
 impl<'a> Outcome<'a> {
-    pub fn clear(&mut self, with_names: bool) {
+    pub fn clear(&mut self) {
         self.slots.clear();
         self.trace.clear();
-        self.names = with_names.then(Vec::new);
-        self.values.clear();
+        self.fields.clear();
         self.patches.clear();
         self.text.clear();
         self.instances = 0;
@@ -129,8 +140,8 @@ impl<'a> Outcome<'a> {
         Outcome {
             slots,
             trace: self.trace,
-            names: None,
-            values: self.values,
+            fields: self.fields,
+            spare: self.spare,
             patches: self.patches,
             text: self.text,
             instances: 0,
@@ -171,7 +182,7 @@ impl Patches {
     }
 }
 
-/// Reads the BinXML of a record, `chunk[at..end]`.
+/// Reads the BinXML of a record, `chunk[at..end]`, on the fast path.
 pub(super) fn read_record<'a>(
     templates: &'a Templates,
     chunk: &'a [u8],
@@ -179,102 +190,116 @@ pub(super) fn read_record<'a>(
     end: usize,
     out: &mut Outcome<'a>,
 ) -> Result<(), Stop> {
-    Run { templates, chunk, out }.fragment(at, end, Place::Document, 0)
+    out.clear();
+    Run { templates, chunk, names: None, out }.fragment::<false>(at, end, Place::Document, 0)
+}
+
+/// The same, with [`Outcome::fields`].
+pub(super) fn read_record_with_names<'a>(
+    templates: &'a Templates,
+    names: &mut Names,
+    chunk: &'a [u8],
+    at: usize,
+    end: usize,
+    out: &mut Outcome<'a>,
+) -> Result<(), Stop> {
+    out.clear();
+    Run { templates, chunk, names: Some(names), out }.fragment::<true>(at, end, Place::Document, 0)
 }
 
 struct Run<'a, 'o> {
     templates: &'a Templates,
     chunk: &'a [u8],
+    names: Option<&'o mut Names>,
     out: &'o mut Outcome<'a>,
 }
 
-/// The substitutions of one instance: so many of [`Outcome::values`] from there on.
+/// A program at work.
 #[derive(Clone, Copy)]
-struct Frame {
-    base: usize,
-    count: usize,
+struct Frame<'a, 'f> {
+    program: &'f Program,
+    /// The same, where it outlives the slots.
+    kept: Option<&'a Program>,
+    values: &'f [Value],
+    depth: usize,
 }
 
+impl Frame<'_, '_> {
+    fn value(&self, index: u16) -> Value {
+        self.values.get(usize::from(index)).copied().unwrap_or(Value::NONE)
+    }
+}
+
+/// `NAMES`: the run makes names as well.
 impl<'a> Run<'a, '_> {
     /// Any BinXML: a single instance, or plain elements.
-    fn fragment(&mut self, at: usize, end: usize, place: Place, depth: usize) -> Result<(), Stop> {
+    fn fragment<const NAMES: bool>(
+        &mut self,
+        at: usize,
+        end: usize,
+        place: Place,
+        depth: usize,
+    ) -> Result<(), Stop> {
+        if let Some(mut cursor) = instance_start(self.chunk, at, end)? {
+            let mut values = self.out.spare.pop().unwrap_or_default();
+            let definition = read_instance(&mut cursor, &mut values)?;
+            if cursor.is_empty() || cursor.u8()? == 0 {
+                return self.instance::<NAMES>(definition, values, place, depth);
+            }
+        }
+        self.count(at, depth)?;
+        let names = self.names.as_deref_mut().ok_or(Stop::Odd)?;
+        let program = compile::plain(self.chunk, at, end, place, names)?;
+        self.run::<NAMES>(Frame { program: &program, kept: None, values: &[], depth })
+    }
+
+    /// Counts an instance or fragment.
+    fn count(&mut self, at: usize, depth: usize) -> Result<(), Stop> {
         self.out.instances += 1;
         if depth > MAX_NESTING || self.out.instances > MAX_INSTANCES {
             return Err(Damage::limit(at, "has template instances nested too deep or too often").into());
         }
-        if let Some(instance) = single_instance(self.chunk, at, end)? {
-            return self.instance(instance, place, depth);
-        }
-        if self.out.names.is_none() {
-            return Err(Stop::Odd);
-        }
-        let program = compile::plain(self.chunk, at, end, place)?;
-        self.run(&program, None, Frame { base: 0, count: 0 }, depth)
-    }
-
-    fn instance(&mut self, instance: Instance<'a>, place: Place, depth: usize) -> Result<(), Stop> {
-        let definition = instance.definition;
-        let (id, program) =
-            self.templates.get(definition, place).ok_or(Stop::Unresolved(definition, place))??;
-        self.out.trace.push(id + 2);
-        let base = self.out.values.len();
-        let mut at = instance.values as u32;
-        for descriptor in instance.descriptors.chunks_exact(4) {
-            let len = u32::from(u16::from_le_bytes([descriptor[0], descriptor[1]]));
-            let kind = descriptor[2];
-            if !is_type(kind) {
-                return Err(Damage::corrupt(at as usize, "has a value of an unknown type").into());
-            }
-            self.out.values.push(Value { kind, at, len });
-            at += len;
-        }
-        let frame = Frame { base, count: self.out.values.len() - base };
-        self.run(program, Some(program), frame, depth)?;
-        self.out.values.truncate(base);
         Ok(())
     }
 
-    /// Runs `program`; `kept` is the same one if it outlives the slots.
-    fn run(
+    fn instance<const NAMES: bool>(
         &mut self,
-        program: &Program,
-        kept: Option<&'a Program>,
-        frame: Frame,
+        definition: u32,
+        values: Vec<Value>,
+        place: Place,
         depth: usize,
     ) -> Result<(), Stop> {
-        let mut ops = program.ops.iter();
+        self.count(definition as usize, depth)?;
+        let (id, program) =
+            self.templates.get(definition, place).ok_or(Stop::Unresolved(definition, place))??;
+        self.out.trace.push(id + 2);
+        self.run::<NAMES>(Frame { program, kept: Some(program), values: &values, depth })?;
+        self.out.spare.push(values);
+        Ok(())
+    }
+
+    fn run<const NAMES: bool>(&mut self, frame: Frame<'a, '_>) -> Result<(), Stop> {
+        let mut ops = frame.program.ops.iter();
         while let Some(op) = ops.next() {
             match op {
-                Op::Value { hole, name } => {
-                    let slot = self.value(frame, hole.index).map(|v| self.slot(v, hole));
-                    let slot = slot.unwrap_or(Some(empty(hole.absent_if_null))).ok_or(Stop::Odd);
-                    match slot {
-                        Ok(slot) => self.push(slot, program, *name)?,
-                        Err(odd) if self.out.names.is_none() => return Err(odd),
-                        Err(_) => {
-                            self.nested(program, frame, hole.index, Place::Other, Some(*name), depth)?
-                        }
-                    }
+                Op::Values { range } => self.values::<NAMES>(frame, range)?,
+                Op::Constant { text, name } => self.constant::<NAMES>(frame, text, *name)?,
+                Op::Literal { at, len, name } => {
+                    let (at, len) = (*at as usize, *len as usize);
+                    let data = self.chunk.get(at..at + len).unwrap_or(&[]);
+                    self.push::<NAMES>(Slot { kind: Kind::UTF16, data }, *name)?;
                 }
-                Op::Constant { text, name } => self.constant(program, kept, text, *name)?,
-                Op::Mixed { pieces, name } => self.mixed(program, frame, pieces, *name)?,
-                Op::Nested { index, place, leaf } => {
-                    self.nested(program, frame, *index, *place, *leaf, depth)?;
-                }
+                Op::Mixed { pieces, name } => self.mixed::<NAMES>(frame, pieces, *name)?,
+                Op::Nested { index, place, leaf } => self.nested::<NAMES>(frame, *index, *place, *leaf)?,
                 Op::Instance { at, end, place } => {
-                    let mut cursor = Cursor::new(self.chunk, *at, *end);
-                    let instance = read_instance(&mut cursor)?;
-                    if depth >= MAX_NESTING {
-                        return Err(Damage::limit(*at, "has template instances nested too deep").into());
-                    }
-                    self.instance(instance, *place, depth + 1)?;
+                    let mut values = Vec::new();
+                    let definition = read_instance(&mut Cursor::new(self.chunk, *at, *end), &mut values)?;
+                    self.instance::<NAMES>(definition, values, *place, frame.depth + 1)?;
                 }
                 Op::Guard { index, ops: guarded, nested } => {
-                    if self.value(frame, *index).is_some_and(|v| v.kind == Kind::NULL.0) {
+                    if frame.value(*index).kind == Kind::NULL.0 {
                         for op in ops.by_ref().take(usize::from(*guarded)) {
-                            if let Some(name) = field_of(op) {
-                                self.push(Slot::MISSING, program, name)?;
-                            }
+                            self.leave_out::<NAMES>(frame, op)?;
                         }
                         self.out.trace.extend((0..*nested).map(|_| 0));
                     }
@@ -284,80 +309,83 @@ impl<'a> Run<'a, '_> {
         Ok(())
     }
 
-    fn value(&self, frame: Frame, index: u16) -> Option<Value> {
-        let index = usize::from(index);
-        if index >= frame.count {
-            return None;
-        }
-        self.out.values.get(frame.base + index).copied()
-    }
-
-    fn bytes(&self, value: Value) -> &'a [u8] {
-        let at = value.at as usize;
-        self.chunk.get(at..at + value.len as usize).unwrap_or(&[])
-    }
-
-    /// The slot of a value; none where it holds elements.
-    #[inline]
-    fn slot(&self, value: Value, hole: &Hole) -> Option<Slot<'a>> {
-        let data = self.bytes(value);
-        let kind = Kind(value.kind);
-        let data = match kind {
-            Kind::UTF16 => until_nul(data),
-            Kind::NULL => return Some(empty(hole.absent_if_null)),
-            Kind(BINXML) if !data.is_empty() => return None,
-            Kind::ANSI => until_zero(data),
-            Kind::BOOL => {
-                let plain = matches!(data, [0 | 1, 0, 0, 0]);
-                // Windows keeps bit masks in some of them.
-                return Some(Slot { kind: if plain { kind } else { Kind::I32 }, data });
+    /// The hot loop: one slot for each hole.
+    fn values<const NAMES: bool>(&mut self, frame: Frame<'a, '_>, range: &Range<u16>) -> Result<(), Stop> {
+        let holes = frame.program.holes(range);
+        if NAMES {
+            for (hole, name) in holes {
+                let mut odd = false;
+                let slot = slot(self.chunk, frame.value(hole.index), *hole, &mut odd);
+                if odd {
+                    self.nested::<NAMES>(frame, hole.index, Place::Other, Some(*name))?;
+                } else {
+                    self.push::<NAMES>(slot, *name)?;
+                }
             }
-            _ => data,
-        };
-        Some(if data.is_empty() { empty(hole.absent_if_empty) } else { Slot { kind, data } })
+            return Ok(());
+        }
+        let mut odd = false;
+        let (chunk, values) = (self.chunk, frame.values);
+        self.out.slots.extend(holes.iter().map(|(hole, _)| {
+            let value = values.get(usize::from(hole.index)).copied().unwrap_or(Value::NONE);
+            slot(chunk, value, *hole, &mut odd)
+        }));
+        if odd { Err(Stop::Odd) } else { Ok(()) }
     }
 
-    fn push(&mut self, slot: Slot<'a>, program: &Program, name: NameIndex) -> Result<(), Stop> {
-        if let Some(names) = &mut self.out.names {
-            if names.len() >= MAX_FIELDS {
+    /// A step that does not count makes missing fields, so that the field list stays the same.
+    fn leave_out<const NAMES: bool>(&mut self, frame: Frame<'a, '_>, op: &Op) -> Result<(), Stop> {
+        match op {
+            Op::Values { range } => frame
+                .program
+                .holes(range)
+                .iter()
+                .try_for_each(|(_, name)| self.push::<NAMES>(Slot::MISSING, *name)),
+            Op::Constant { name, .. } | Op::Literal { name, .. } | Op::Mixed { name, .. } => {
+                self.push::<NAMES>(Slot::MISSING, *name)
+            }
+            Op::Nested { .. } | Op::Instance { .. } | Op::Guard { .. } => Ok(()),
+        }
+    }
+
+    fn push<const NAMES: bool>(&mut self, slot: Slot<'a>, name: FieldName) -> Result<(), Stop> {
+        if NAMES {
+            if self.out.fields.len() >= MAX_FIELDS {
                 return Err(Damage::limit(0, "has too many fields").into());
             }
-            names.extend(program.names.get(usize::from(name)).cloned());
+            self.out.fields.push(name);
         }
         self.out.slots.push(slot);
         Ok(())
     }
 
-    fn constant(
+    fn constant<const NAMES: bool>(
         &mut self,
-        program: &Program,
-        kept: Option<&'a Program>,
+        frame: Frame<'a, '_>,
         text: &Range<u32>,
-        name: NameIndex,
+        name: FieldName,
     ) -> Result<(), Stop> {
-        match kept {
-            Some(kept) => self.push(Slot { kind: Kind::UTF16, data: kept.constant(text) }, program, name),
-            None => {
-                let from = self.out.text.len();
-                self.out.text.extend_from_slice(program.constant(text));
-                self.patch(Kind::UTF16, from, program, name)
-            }
+        if let Some(kept) = frame.kept {
+            let slot = Slot { kind: Kind::UTF16, data: kept.constant(text) };
+            return self.push::<NAMES>(slot, name);
         }
+        let from = self.out.text.len();
+        self.out.text.extend_from_slice(frame.program.constant(text));
+        self.patch::<NAMES>(Kind::UTF16, from, name)
     }
 
     /// A field whose text is what has been added to the text buffer since `from`.
-    fn patch(&mut self, kind: Kind, from: usize, program: &Program, name: NameIndex) -> Result<(), Stop> {
+    fn patch<const NAMES: bool>(&mut self, kind: Kind, from: usize, name: FieldName) -> Result<(), Stop> {
         let slot = self.out.slots.len();
         self.out.patches.push(Patch { slot, kind, bytes: from..self.out.text.len() });
-        self.push(Slot::MISSING, program, name)
+        self.push::<NAMES>(Slot::MISSING, name)
     }
 
-    fn mixed(
+    fn mixed<const NAMES: bool>(
         &mut self,
-        program: &Program,
-        frame: Frame,
+        frame: Frame<'a, '_>,
         pieces: &[Piece],
-        name: NameIndex,
+        name: FieldName,
     ) -> Result<(), Stop> {
         let mut text = String::new();
         let mut absent = true;
@@ -368,36 +396,38 @@ impl<'a> Run<'a, '_> {
                     absent = false;
                 }
                 Piece::Hole(hole) => {
-                    let Some(slot) = self.value(frame, hole.index).and_then(|v| self.slot(v, hole)) else {
-                        continue;
-                    };
-                    absent &= slot.is_missing();
-                    slot.render(&mut text);
+                    let mut odd = false;
+                    let value = slot(self.chunk, frame.value(hole.index), *hole, &mut odd);
+                    absent &= value.is_missing();
+                    if !odd {
+                        value.render(&mut text);
+                    }
                 }
             }
         }
         if absent {
-            return self.push(Slot::MISSING, program, name);
+            return self.push::<NAMES>(Slot::MISSING, name);
+        }
+        if self.out.text.len() + text.len() > MAX_TEXT {
+            return Err(Damage::limit(0, "has too much text").into());
         }
         let from = self.out.text.len();
         self.out.text.extend_from_slice(text.as_bytes());
-        self.patch(Kind::UTF8, from, program, name)
+        self.patch::<NAMES>(Kind::UTF8, from, name)
     }
 
     /// Elements where they may be; text of the field `leaf` where they are not.
-    fn nested(
+    fn nested<const NAMES: bool>(
         &mut self,
-        program: &Program,
-        frame: Frame,
+        frame: Frame<'a, '_>,
         index: u16,
         place: Place,
-        leaf: Option<NameIndex>,
-        depth: usize,
+        leaf: Option<FieldName>,
     ) -> Result<(), Stop> {
-        let value = self.value(frame, index).unwrap_or(Value { kind: 0, at: 0, len: 0 });
+        let value = frame.value(index);
         if value.kind == BINXML && value.len > 0 {
             let at = value.at as usize;
-            return self.fragment(at, at + value.len as usize, place, depth + 1);
+            return self.fragment::<NAMES>(at, at + usize::from(value.len), place, frame.depth + 1);
         }
         let Some(name) = leaf else {
             self.out.trace.push(0);
@@ -405,41 +435,72 @@ impl<'a> Run<'a, '_> {
         };
         self.out.trace.push(1);
         let hole = Hole { index, absent_if_null: false, absent_if_empty: false };
-        let slot = self.slot(value, &hole).unwrap_or(Slot::MISSING);
-        self.push(slot, program, name)
+        let slot = slot(self.chunk, value, hole, &mut false);
+        self.push::<NAMES>(slot, name)
     }
 }
 
-fn field_of(op: &Op) -> Option<NameIndex> {
-    match op {
-        Op::Value { name, .. } | Op::Constant { name, .. } | Op::Mixed { name, .. } => Some(*name),
-        _ => None,
+/// The slot of a value. A value that holds elements is no slot: `odd` is set.
+// One slot is made in one place, and inlined: a slot that comes back through memory is copied piecemeal around
+// its padding, which costs more than all the rest.
+#[inline(always)]
+fn slot<'a>(chunk: &'a [u8], value: Value, hole: Hole, odd: &mut bool) -> Slot<'a> {
+    let at = value.at as usize;
+    let mut data = chunk.get(at..at + usize::from(value.len)).unwrap_or(&[]);
+    let mut kind = value.kind;
+    let mut absent = hole.absent_if_empty;
+    match Kind(kind) {
+        Kind::UTF16 => data = until_nul(data),
+        Kind::NULL => {
+            data = &[];
+            absent = hole.absent_if_null;
+        }
+        Kind(BINXML) => *odd |= !data.is_empty(),
+        Kind::ANSI => data = until_zero(data),
+        // Windows keeps bit masks in some of them.
+        Kind::BOOL if !matches!(data, [0 | 1, 0, 0, 0]) => kind = Kind::I32.0,
+        _ => {}
     }
-}
-
-fn empty(absent: bool) -> Slot<'static> {
-    if absent { Slot::MISSING } else { Slot { kind: Kind::UTF16, data: &[] } }
+    if data.is_empty() {
+        kind = if absent { Kind::MISSING.0 } else { Kind::UTF16.0 };
+    }
+    Slot { kind: Kind(kind), data }
 }
 
 /// The types of MS-EVEN6 2.2.12, and arrays of them.
 fn is_type(kind: u8) -> bool {
-    matches!(kind, 0..=0x15 | 0x20 | 0x21 | 0x23 | 0x81..=0x95)
+    const KNOWN: [bool; 256] = {
+        let mut known = [false; 256];
+        let mut kind = 0;
+        while kind < 256 {
+            known[kind] = matches!(kind, 0..=0x15 | 0x20 | 0x21 | 0x23 | 0x81..=0x95);
+            kind += 1;
+        }
+        known
+    };
+    KNOWN.get(usize::from(kind)).copied().unwrap_or(false)
 }
 
 /// UTF-16 text up to its first NUL, as Windows shows it; an odd last byte is dropped.
+#[inline]
 fn until_nul(text: &[u8]) -> &[u8] {
-    const BLOCK: usize = 32;
-    let mut at = 0;
-    while let Some(block) = text.get(at..at + BLOCK) {
-        // No early exit: the comparison of a whole block is one or two vector instructions.
-        if block.chunks_exact(2).fold(false, |any, unit| any | (unit == [0, 0])) {
-            break;
-        }
-        at += BLOCK;
-    }
-    let rest = text.get(at..).unwrap_or(&[]);
-    let stop = rest.chunks_exact(2).position(|unit| unit == [0, 0]).map_or(rest.len() & !1, |n| n * 2);
-    text.get(..at + stop).unwrap_or(&[])
+    let text = match text {
+        [rest @ .., 0, 0] if rest.len() % 2 == 0 => rest,
+        _ => text,
+    };
+    let (words, rest) = text.as_chunks::<8>();
+    // One of the low bits of a unit borrows from its high bit where the unit is zero.
+    let zero = |word: u64| word.wrapping_sub(0x0001_0001_0001_0001) & !word & 0x8000_8000_8000_8000 != 0;
+    let mut any = words.iter().fold(false, |any, word| any | zero(u64::from_le_bytes(*word)));
+    any |= rest.chunks(2).any(|unit| unit == [0, 0] || unit.len() == 1);
+    if any { cut_at_nul(text) } else { text }
+}
+
+#[cold]
+fn cut_at_nul(text: &[u8]) -> &[u8] {
+    let units = text.as_chunks::<2>().0;
+    let end = units.iter().position(|unit| *unit == [0, 0]).unwrap_or(units.len());
+    text.get(..end * 2).unwrap_or(text)
 }
 
 fn until_zero(text: &[u8]) -> &[u8] {

@@ -6,21 +6,21 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use shikra_event::{Form, Name, Shape, ShapeBuilder, Slot, Timestamp, Value, system};
+use shikra_event::{Form, Kind, Name, Shape, ShapeBuilder, Slot, Timestamp, Value, system};
 
-use super::program::FieldName;
+use super::names::{FieldName, Names};
 
-/// Field names of all layouts and shapes together before all are forgotten.
+/// Field names of all layouts and shapes together before they are too many.
 const MAX_NAMES: usize = 1 << 20;
 /// Provider name of events that are registered under another one.
 const EVENT_SOURCE: &str = "Provider_EventSourceName";
 
-/// Number of a layout, until [`Layouts::clear`].
+/// Number of a layout.
 pub(super) type LayoutId = usize;
 
 /// A field list, with the fields that matter to every event.
 pub(super) struct Layout {
-    names: Vec<FieldName>,
+    fields: Vec<Name>,
     provider: Option<usize>,
     source: Option<usize>,
     channel: Option<usize>,
@@ -28,14 +28,18 @@ pub(super) struct Layout {
     version: Option<usize>,
     time: Option<usize>,
     record: Option<usize>,
-    /// The shape found last, and its key: events of one kind come in runs.
-    last: Option<(Box<[u8]>, Arc<Shape>)>,
-    shapes: HashMap<Box<[u8]>, Arc<Shape>>,
+    /// The shapes under this layout, and what distinguishes them.
+    shapes: Vec<(Box<[u8]>, Arc<Shape>)>,
+    by_key: HashMap<Box<[u8]>, usize>,
+    /// The shape found last: events of one kind come in runs.
+    last: usize,
 }
 
 impl Layout {
-    fn new(names: Vec<FieldName>) -> Layout {
-        let position = |name: &str| names.iter().position(|f| f.system && *f.name == *name);
+    fn new(list: &[FieldName], names: &Names) -> Layout {
+        let fields: Vec<Name> = list.iter().filter_map(|f| names.get(*f).cloned()).collect();
+        let position =
+            |name: &str| list.iter().zip(&fields).position(|(f, text)| f.is_system() && **text == *name);
         Layout {
             provider: position(system::PROVIDER),
             source: position(EVENT_SOURCE),
@@ -44,15 +48,20 @@ impl Layout {
             version: position(system::VERSION),
             time: position(system::TIME),
             record: position(system::RECORD),
-            names,
-            last: None,
-            shapes: HashMap::new(),
+            fields,
+            shapes: Vec::new(),
+            by_key: HashMap::new(),
+            last: 0,
         }
     }
 
     /// Event time, where the event says so.
     pub fn time(&self, slots: &[Slot<'_>]) -> Option<Timestamp> {
-        match at(slots, self.time).value() {
+        let slot = at(slots, self.time);
+        if let (Kind::FILETIME, Ok(ticks)) = (slot.kind, slot.data.try_into()) {
+            return Timestamp::from_filetime(u64::from_le_bytes(ticks));
+        }
+        match slot.value() {
             Value::Time(time) => Some(time),
             Value::Str(text) => Timestamp::parse(&text),
             _ => None,
@@ -63,19 +72,38 @@ impl Layout {
     pub fn record(&self, slots: &[Slot<'_>]) -> Option<u64> {
         let slot = at(slots, self.record);
         match slot.data.try_into() {
-            Ok(bytes) if slot.kind == shikra_event::Kind::U64 => Some(u64::from_le_bytes(bytes)),
+            Ok(bytes) if slot.kind == Kind::U64 => Some(u64::from_le_bytes(bytes)),
             _ => number(slot),
         }
     }
 
-    fn key(&self, slots: &[Slot<'_>], key: &mut Vec<u8>) {
-        key.clear();
-        for part in [self.provider, self.source, self.channel, self.event_id, self.version] {
-            let slot = at(slots, part);
+    /// What distinguishes shapes.
+    fn parts<'a>(&self, slots: &[Slot<'a>]) -> [Slot<'a>; 5] {
+        [self.event_id, self.version, self.provider, self.source, self.channel].map(|part| at(slots, part))
+    }
+
+    /// Whether `key` is [`Layout::key`] of the slots.
+    fn has_key(&self, slots: &[Slot<'_>], mut key: &[u8]) -> bool {
+        for slot in self.parts(slots) {
+            let Some(([kind, a, b, c, d], rest)) = key.split_first_chunk() else { return false };
+            let len = u32::from_le_bytes([*a, *b, *c, *d]) as usize;
+            let Some((data, rest)) = rest.split_at_checked(len) else { return false };
+            if *kind != slot.kind.0 || !same(data, slot.data) {
+                return false;
+            }
+            key = rest;
+        }
+        true
+    }
+
+    fn key(&self, slots: &[Slot<'_>]) -> Box<[u8]> {
+        let mut key = Vec::new();
+        for slot in self.parts(slots) {
             key.push(slot.kind.0);
             key.extend_from_slice(&(slot.data.len() as u32).to_le_bytes());
             key.extend_from_slice(slot.data);
         }
+        key.into()
     }
 
     fn build(&self, slots: &[Slot<'_>]) -> Arc<Shape> {
@@ -88,10 +116,15 @@ impl Layout {
             channel: text(self.channel).unwrap_or_default(),
             event_id: small(self.event_id),
             version: small(self.version),
-            fields: self.names.iter().map(|f| f.name.clone()).collect(),
+            fields: self.fields.clone(),
         }
         .build()
     }
+}
+
+/// Equality; the short ones, which are numbers, without a call.
+fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && if a.len() <= 2 { a.iter().eq(b) } else { a == b }
 }
 
 fn at<'a>(slots: &[Slot<'a>], index: Option<usize>) -> Slot<'a> {
@@ -111,21 +144,14 @@ fn number(slot: Slot<'_>) -> Option<u64> {
 pub(super) struct Layouts {
     layouts: Vec<Layout>,
     by_trace: HashMap<Box<[u32]>, LayoutId>,
-    by_names: HashMap<Box<[(Name, bool)]>, LayoutId>,
-    key: Vec<u8>,
+    by_names: HashMap<Box<[FieldName]>, LayoutId>,
     size: usize,
 }
 
 impl Layouts {
-    /// Forgets all, where there are too many, or where traces have lost their meaning.
-    pub fn clear(&mut self, traces_are_void: bool) {
-        if traces_are_void || self.size > MAX_NAMES {
-            *self = Layouts::default();
-        }
-    }
-
-    pub fn get(&self, id: LayoutId) -> Option<&Layout> {
-        self.layouts.get(id)
+    /// There are too many: better begin anew.
+    pub fn is_full(&self) -> bool {
+        self.size > MAX_NAMES
     }
 
     /// The layout of a regular record.
@@ -134,45 +160,43 @@ impl Layouts {
     }
 
     /// Remembers the layout of a regular record.
-    pub fn learn(&mut self, trace: &[u32], names: Vec<FieldName>) -> LayoutId {
-        let id = self.of_names(names);
+    pub fn learn(&mut self, trace: &[u32], list: &[FieldName], names: &Names) -> LayoutId {
+        let id = self.of_names(list, names);
         self.size += trace.len();
         self.by_trace.insert(trace.into(), id);
         id
     }
 
     /// The layout of a record of an odd build.
-    pub fn of_names(&mut self, names: Vec<FieldName>) -> LayoutId {
-        let key: Box<[_]> = names.iter().map(|f| (f.name.clone(), f.system)).collect();
-        if let Some(id) = self.by_names.get(&key) {
+    pub fn of_names(&mut self, list: &[FieldName], names: &Names) -> LayoutId {
+        if let Some(id) = self.by_names.get(list) {
             return *id;
         }
-        self.size += names.len() + 1;
+        self.size += list.len() + 1;
         let id = self.layouts.len();
-        self.layouts.push(Layout::new(names));
-        self.by_names.insert(key, id);
+        self.layouts.push(Layout::new(list, names));
+        self.by_names.insert(list.into(), id);
         id
     }
 
-    /// The shape of an event of this layout.
-    pub fn shape(&mut self, id: LayoutId, slots: &[Slot<'_>]) -> Option<Arc<Shape>> {
+    /// The layout, and the shape of an event of it.
+    pub fn shape(&mut self, id: LayoutId, slots: &[Slot<'_>]) -> Option<(&Layout, &Arc<Shape>)> {
         let layout = self.layouts.get_mut(id)?;
-        layout.key(slots, &mut self.key);
-        if let Some((key, shape)) = &layout.last
-            && **key == *self.key
-        {
-            return Some(shape.clone());
+        let is_last = layout.shapes.get(layout.last).is_some_and(|(key, _)| layout.has_key(slots, key));
+        if !is_last {
+            let key = layout.key(slots);
+            layout.last = match layout.by_key.get(&key) {
+                Some(known) => *known,
+                None => {
+                    let shape = layout.build(slots);
+                    self.size += layout.fields.len() + key.len() / 8 + 1;
+                    layout.by_key.insert(key.clone(), layout.shapes.len());
+                    layout.shapes.push((key, shape));
+                    layout.shapes.len() - 1
+                }
+            };
         }
-        let shape = match layout.shapes.get(self.key.as_slice()) {
-            Some(shape) => shape.clone(),
-            None => {
-                let shape = layout.build(slots);
-                self.size += layout.names.len() + self.key.len() / 16 + 1;
-                layout.shapes.insert(self.key.as_slice().into(), shape.clone());
-                shape
-            }
-        };
-        layout.last = Some((self.key.as_slice().into(), shape.clone()));
-        Some(shape)
+        let (_, shape) = layout.shapes.get(layout.last)?;
+        Some((layout, shape))
     }
 }

@@ -8,7 +8,8 @@
 //! - [`split`] cuts a file into parts of whole chunks.
 //! - [`chunk`] walks the records of a chunk, past damage.
 //! - [`cursor`] reads the primitives, [`compile`] turns BinXML tokens into a [`program::Program`], the flat list
-//!   of fields that an instance of a definition has; [`naming`] says what the fields are called.
+//!   of fields that an instance of a definition has; [`naming`] says what the fields are called,
+//!   [`names`] keeps the names.
 //! - [`templates`] keeps programs over chunks: the same definition has other bytes in each.
 //! - [`instance`] runs a program over substitutions: slots that point into the chunk, no text, no allocation.
 //! - [`layout`] knows which shape the outcome has; [`decode`] puts it together.
@@ -23,6 +24,7 @@ mod cursor;
 mod decode;
 mod instance;
 mod layout;
+mod names;
 mod naming;
 mod program;
 mod split;

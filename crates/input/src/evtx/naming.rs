@@ -23,13 +23,13 @@ pub(super) enum Place {
 }
 
 impl Place {
-    /// Where the children of an element called `name` stand, itself standing here.
-    pub fn inside(self, name: &str) -> Place {
-        match (self, name) {
-            (Place::Document, "Event") => Place::Event,
-            (Place::Event, "System") => Place::System,
-            (Place::Event, "EventData") => Place::EventData,
-            (Place::System | Place::InSystem, _) => Place::InSystem,
+    /// Where the children of an element called `name` (UTF-16) stand, itself standing here.
+    pub fn inside(self, name: &[u8]) -> Place {
+        match self {
+            Place::Document if is(name, "Event") => Place::Event,
+            Place::Event if is(name, "System") => Place::System,
+            Place::Event if is(name, "EventData") => Place::EventData,
+            Place::System | Place::InSystem => Place::InSystem,
             _ => Place::Other,
         }
     }
@@ -50,17 +50,24 @@ impl Place {
     }
 }
 
-/// The name without its namespace prefix.
-pub(super) fn local(name: &str) -> &str {
-    name.rsplit_once(':').map_or(name, |(_, local)| local)
+/// Whether UTF-16 bytes are this ASCII text.
+pub(super) fn is(name: &[u8], text: &str) -> bool {
+    name.len() == 2 * text.len()
+        && name.as_chunks::<2>().0.iter().zip(text.bytes()).all(|(u, b)| *u == [b, 0])
+}
+
+/// The name (UTF-16) without its namespace prefix.
+pub(super) fn local(name: &[u8]) -> &[u8] {
+    let colon = name.as_chunks::<2>().0.iter().rposition(|unit| *unit == [b':', 0]);
+    colon.and_then(|at| name.get(2 * at + 2..)).unwrap_or(name)
 }
 
 /// The attribute declares a namespace.
-pub(super) fn is_xmlns(name: &str) -> bool {
-    name == "xmlns" || name.starts_with("xmlns:")
+pub(super) fn is_xmlns(name: &[u8]) -> bool {
+    is(name.get(..10).unwrap_or(name), "xmlns") && matches!(name.get(10..12), None | Some([b':', 0]))
 }
 
 /// `<Data>` under `EventData`, whose `Name` names the field.
-pub(super) fn is_data(place: Place, element: &str) -> bool {
-    place == Place::EventData && element == "Data"
+pub(super) fn is_data(place: Place, element: &[u8]) -> bool {
+    place == Place::EventData && is(element, "Data")
 }

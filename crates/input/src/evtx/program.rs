@@ -2,24 +2,12 @@
 
 use std::ops::Range;
 
-use shikra_event::Name;
-
 use super::cursor::{inline_name_len, name_at, read_u32};
+use super::names::FieldName;
 use super::naming::Place;
 
 /// Most fields a record may have; Windows itself allows 128 per event.
 pub(super) const MAX_FIELDS: usize = 4096;
-
-/// A field's name.
-#[derive(Clone, Debug)]
-pub(super) struct FieldName {
-    pub name: Name,
-    /// Part of `System`.
-    pub system: bool,
-}
-
-/// Index into [`Program::names`].
-pub(super) type NameIndex = u16;
 
 /// A hole in a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,17 +28,19 @@ pub(super) enum Piece {
     Hole(Hole),
 }
 
-/// One step of a program. All but the last three make one field each.
+/// One step of a program.
 #[derive(Clone, Debug)]
 pub(super) enum Op {
-    /// The value of a substitution as it is.
-    Value { hole: Hole, name: NameIndex },
+    /// The values of substitutions as they are: a range of [`Program::values`], a field each.
+    Values { range: Range<u16> },
     /// Text of the definition: a range of [`Program::text`].
-    Constant { text: Range<u32>, name: NameIndex },
+    Constant { text: Range<u32>, name: FieldName },
+    /// Text as it lies in the chunk, `len` bytes from `at` on. Not in definitions.
+    Literal { at: u32, len: u32, name: FieldName },
     /// Text and substitutions put together.
-    Mixed { pieces: Box<[Piece]>, name: NameIndex },
+    Mixed { pieces: Box<[Piece]>, name: FieldName },
     /// Elements in a substitution. Where there is text instead, the field `leaf`, if any.
-    Nested { index: u16, place: Place, leaf: Option<NameIndex> },
+    Nested { index: u16, place: Place, leaf: Option<FieldName> },
     /// A template instance in the midst of plain elements, at this offset in the chunk.
     Instance { at: usize, end: usize, place: Place },
     /// The next `ops` steps, `nested` of which nest, only count where this substitution is not null.
@@ -61,7 +51,8 @@ pub(super) enum Op {
 #[derive(Debug, Default)]
 pub(super) struct Program {
     pub ops: Vec<Op>,
-    pub names: Vec<FieldName>,
+    /// Holes that are fields of their own, and under which name.
+    pub values: Vec<(Hole, FieldName)>,
     /// Constant texts, UTF-16.
     pub text: Vec<u8>,
     /// How to know the definition again.
@@ -69,6 +60,22 @@ pub(super) struct Program {
 }
 
 impl Program {
+    /// Adds a field that is a hole. Runs of them are one step; a run begins anew from step `barrier` on.
+    pub fn push_value(&mut self, hole: Hole, name: FieldName, barrier: usize) {
+        let at = self.values.len() as u16;
+        self.values.push((hole, name));
+        let is_open = self.ops.len() > barrier;
+        match self.ops.last_mut().filter(|_| is_open) {
+            Some(Op::Values { range }) => range.end = at + 1,
+            _ => self.ops.push(Op::Values { range: at..at + 1 }),
+        }
+    }
+
+    /// The fields of a [`Op::Values`].
+    pub fn holes(&self, range: &Range<u16>) -> &[(Hole, FieldName)] {
+        self.values.get(usize::from(range.start)..usize::from(range.end)).unwrap_or(&[])
+    }
+
     /// A constant's bytes.
     pub fn constant(&self, text: &Range<u32>) -> &[u8] {
         self.text.get(text.start as usize..text.end as usize).unwrap_or(&[])
@@ -78,7 +85,7 @@ impl Program {
     pub fn size(&self) -> usize {
         size_of::<Program>()
             + self.ops.len() * size_of::<Op>()
-            + self.names.len() * 2 * size_of::<FieldName>()
+            + self.values.len() * size_of::<(Hole, FieldName)>()
             + self.text.len()
             + self.print.bytes.len()
             + self.print.steps.len() * size_of::<(u16, Then)>()

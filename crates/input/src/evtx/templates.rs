@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 
 use super::compile;
 use super::cursor::{Damage, read_u32};
+use super::names::Names;
 use super::naming::Place;
 use super::program::Program;
 
@@ -20,7 +21,7 @@ const MAX_COMPILED: usize = 4 * super::CHUNK;
 /// Next definition (u32), GUID, size of what follows (u32).
 pub(super) const DEFINITION_HEADER: usize = 24;
 
-/// Number of a program, until [`Templates::begin_chunk`] forgets it.
+/// Number of a program.
 pub(super) type ProgramId = u32;
 
 #[derive(Default)]
@@ -33,15 +34,15 @@ pub(super) struct Templates {
 }
 
 impl Templates {
-    /// Forgets what belongs to the chunk before; answers whether all programs were forgotten as well.
-    pub fn begin_chunk(&mut self) -> bool {
+    /// Forgets what belongs to the chunk before.
+    pub fn begin_chunk(&mut self) {
         self.here.clear();
         self.compiled = 0;
-        let full = self.size > MAX_SIZE;
-        if full {
-            *self = Templates::default();
-        }
-        full
+    }
+
+    /// There is too much of it: better begin anew.
+    pub fn is_full(&self) -> bool {
+        self.size > MAX_SIZE
     }
 
     /// The program for the definition at `offset`, where it has been resolved.
@@ -53,12 +54,18 @@ impl Templates {
     }
 
     /// Finds or compiles the definition at `offset`.
-    pub fn resolve(&mut self, chunk: &[u8], offset: u32, place: Place) {
-        let found = self.find(chunk, offset as usize, place);
+    pub fn resolve(&mut self, chunk: &[u8], offset: u32, place: Place, names: &mut Names) {
+        let found = self.find(chunk, offset as usize, place, names);
         self.here.insert((offset, place), found);
     }
 
-    fn find(&mut self, chunk: &[u8], offset: usize, place: Place) -> Result<ProgramId, Damage> {
+    fn find(
+        &mut self,
+        chunk: &[u8],
+        offset: usize,
+        place: Place,
+        names: &mut Names,
+    ) -> Result<ProgramId, Damage> {
         let outside = Damage::corrupt(offset, "refers to a template outside its chunk");
         let header = chunk.get(offset..).and_then(|rest| rest.get(..DEFINITION_HEADER)).ok_or(outside)?;
         let guid: [u8; 16] = header.get(4..20).and_then(|g| g.try_into().ok()).ok_or(outside)?;
@@ -76,7 +83,7 @@ impl Templates {
         if self.compiled > MAX_COMPILED {
             return Err(Damage::limit(offset, "is in a chunk with too many templates"));
         }
-        let program = compile::definition(chunk, start, end, place)?;
+        let program = compile::definition(chunk, start, end, place, names)?;
         if twins.len() >= MAX_TWINS {
             twins.remove(0);
         }
