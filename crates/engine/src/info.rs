@@ -3,10 +3,14 @@
 //! One [`FileInfo`] per source, fed with its events and troubles in order. All tables are bounded.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use shikra_event::{Event, ShapeId, Timestamp, system};
-use shikra_input::{Trouble, TroubleKind};
+use shikra_input::{Decode, Item, Options, Parts, Sink, Trouble, TroubleKind};
+
+use crate::finding::Progress;
 
 /// Most entries of a table; what comes after is counted together.
 const MAX_ENTRIES: usize = 4096;
@@ -71,6 +75,65 @@ pub struct FileInfo {
     shapes: BTreeMap<ShapeId, (EventType, &'static str, u64)>,
 }
 
+/// Reads `paths` and tells of each source at its end. Troubles outside of any source come as a source of their
+/// own, of no format.
+///
+/// # Errors
+/// Where `tell` fails.
+pub fn survey(
+    paths: &[PathBuf],
+    tell: &mut dyn FnMut(&FileInfo) -> io::Result<()>,
+    progress: &dyn Progress,
+) -> io::Result<()> {
+    let total = shikra_input::estimate(paths.to_vec());
+    let mut parts = Parts::new(paths.to_vec(), Options::default());
+    let mut open: Option<FileInfo> = None;
+    let mut events = 0;
+    let mut spare = None;
+    let mut decoders: BTreeMap<&'static str, Box<dyn Decode>> = BTreeMap::new();
+    while let Some(item) = parts.next(spare.take()) {
+        match item {
+            Item::SourceStart(s) => open = Some(FileInfo::new(s.name.clone(), s.format)),
+            Item::Part(part) => {
+                let info =
+                    open.get_or_insert_with(|| FileInfo::new(part.source.name.clone(), part.source.format));
+                let before = info.events;
+                decoders.entry(part.format.name).or_insert_with(part.format.decode).decode(&part, info);
+                events += info.events - before;
+                spare = Some(part.data);
+            }
+            Item::Trouble(t) => match open.as_mut().filter(|f| f.source == t.source) {
+                Some(info) => info.trouble(t),
+                None => {
+                    let mut alone = FileInfo::new(t.source.clone(), "");
+                    alone.trouble(t);
+                    tell(&alone)?;
+                }
+            },
+            Item::SourceEnd(_) => {
+                if let Some(mut info) = open.take() {
+                    info.finish();
+                    tell(&info)?;
+                }
+            }
+        }
+        progress.progress(parts.bytes_read(), total, events);
+        if progress.cancelled() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+impl Sink for FileInfo {
+    fn event(&mut self, event: &Event<'_>) {
+        self.event(event);
+    }
+    fn trouble(&mut self, trouble: Trouble) {
+        self.trouble(trouble);
+    }
+}
+
 impl FileInfo {
     /// Of a source of which nothing has been read yet.
     pub fn new(source: Arc<str>, format: &'static str) -> FileInfo {
@@ -128,6 +191,11 @@ impl FileInfo {
                 self.other_types += n;
             }
         }
+    }
+
+    /// Whether something in it could not be read; a file of unknown format is not meant to be.
+    pub fn unreadable(&self) -> bool {
+        self.trouble_counts.keys().any(|k| *k != TroubleKind::UnknownFormat)
     }
 
     fn count_type(&mut self, event: &Event<'_>) {

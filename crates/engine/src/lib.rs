@@ -2,17 +2,21 @@
 //!
 //! How findings leave the program is left to `output`; what is printed and when to exit, to `cli`.
 
+mod explain;
 pub mod finding;
 pub mod info;
 mod keyed;
 mod load;
 mod ordered;
 mod packs;
+mod placeholders;
 mod plan;
 mod scan;
 mod survivors;
 mod view;
 
+pub use explain::{EventRef, explain};
 pub use load::{Unreadable, embedded_rules, load_rules};
+pub use placeholders::load_placeholders;
 pub use plan::{Detector, NotRun};
 pub use scan::{ScanOptions, scan};

@@ -114,6 +114,17 @@ impl<'a> Json<'a> {
     }
 }
 
+/// A setting, its values and who set it, as one JSON object.
+pub fn setting_json(key: &str, values: &[String], origin: &str) -> String {
+    let mut out = Vec::new();
+    Json::new(&mut out).object(|o| {
+        o.key("key").string(key);
+        o.key("values").strings(values);
+        o.key("origin").string(origin);
+    });
+    String::from_utf8(out).unwrap_or_default()
+}
+
 /// The members of an object under construction.
 pub struct Members<'a> {
     out: &'a mut Vec<u8>,

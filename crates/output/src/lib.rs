@@ -11,6 +11,7 @@
 pub mod escape;
 pub mod explain;
 pub mod info;
+pub mod paint;
 pub mod totals;
 
 mod csv;
@@ -18,7 +19,6 @@ mod finding;
 mod json;
 mod navigator;
 mod ndjson;
-mod paint;
 mod rules;
 mod sink;
 mod table;
@@ -26,9 +26,9 @@ mod telling;
 mod timesketch;
 
 pub use finding::{FindingId, Item, RuleView};
-pub use json::Json;
+pub use json::{Json, setting_json};
 pub use paint::{Paint, Style};
-pub use rules::{Reason, RuleCheck, RuleSummary};
+pub use rules::{Reason, RuleCheck, RuleSummary, rule_line, rule_page};
 pub use sink::{OUTPUTS, Output, Settings, Sink, Writer};
 
 /// Findings, format version 1, as a JSON Schema (draft 2020-12).

@@ -1,8 +1,8 @@
-//! What `rules check` says of rules: one line of JSON per rule, or a list for people, and a summary.
+//! What `rules check`, `list` and `show` say of rules: one line of JSON per rule, or text for people.
 
 use std::collections::BTreeMap;
 
-use shikra_ir::{LoadStatus, RuleMeta};
+use shikra_ir::{LoadStatus, Rule, RuleMeta};
 use shikra_syntax::{Diagnostic, Severity, Source};
 
 use crate::escape::for_terminal;
@@ -139,6 +139,61 @@ fn status_paint(status: LoadStatus) -> Paint {
         LoadStatus::Partial => Paint::Warn,
         LoadStatus::Rejected => Paint::Bad,
     }
+}
+
+/// A rule on one line: for people in a style, else as JSON.
+pub fn rule_line(rule: &Rule, style: Option<&Style>) -> String {
+    let m = &rule.meta;
+    if let Some(style) = style {
+        let level = style.paint(Paint::Level(m.level), &format!("{:13}", m.level.as_str()));
+        let (title, path) = (for_terminal(&m.title), style.paint(Paint::Faint, &for_terminal(&m.path)));
+        return format!("{level} {:8} {title}  {path}", m.language);
+    }
+    let mut out = Vec::new();
+    Json::new(&mut out).object(|o| {
+        o.key("id").string(&m.id);
+        o.key("title").string(&m.title);
+        o.key("language").string(m.language);
+        o.key("level").string(m.level.as_str());
+        o.key("status").string(rule.status.as_str());
+        o.key("path").string(&m.path);
+        o.key("techniques").strings(&m.techniques());
+        o.key("tags").strings(&m.tags);
+    });
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// All that is known of a rule, for people, then `body`: its text or its plan.
+pub fn rule_page(rule: &Rule, body: &str, style: &Style) -> String {
+    let m = &rule.meta;
+    let mut out = format!("{}\n", style.paint(Paint::Strong, &for_terminal(&m.title)));
+    let level = style.paint(Paint::Level(m.level), m.level.as_str());
+    let loads = style.paint(status_paint(rule.status), rule.status.as_str());
+    let techniques = m.techniques().join(", ");
+    let text = |t: &Option<String>| t.clone().unwrap_or_default();
+    let facts = [
+        ("id", for_terminal(&m.id)),
+        ("language", m.language.to_owned()),
+        ("level", level),
+        ("loads", loads),
+        ("status", for_terminal(&text(&m.status))),
+        ("author", for_terminal(&text(&m.author))),
+        ("date", for_terminal(&text(&m.date))),
+        ("modified", for_terminal(&text(&m.modified))),
+        ("techniques", for_terminal(&techniques)),
+        ("file", for_terminal(&m.path)),
+    ];
+    for (name, value) in facts.iter().filter(|(_, v)| !v.is_empty()) {
+        out.push_str(&format!("  {name:10} {value}\n"));
+    }
+    for d in &rule.diagnostics {
+        let message = for_terminal(&d.message);
+        out.push_str(&format!("  {}[{}]: {message}\n", d.severity.as_str(), d.code));
+    }
+    out.push('\n');
+    crate::escape::terminal_lines(body.trim_end(), &mut out);
+    out.push_str("\n\n");
+    out
 }
 
 /// Counts over all rules checked, and the most frequent reasons.

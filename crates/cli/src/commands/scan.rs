@@ -1,0 +1,104 @@
+//! `shikra scan`: run rules over logs.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::ArgMatches;
+use shikra_engine::finding::Totals;
+use shikra_engine::{Detector, ScanOptions, scan};
+use shikra_ir::LoadStatus;
+use shikra_output::{Settings as OutputSettings, Writer, totals};
+
+use super::{Command, paths, paths_arg, shared};
+use crate::config::Merged;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::progress::Bar;
+use crate::settings::Settings;
+use crate::terminal::Stream;
+use crate::{interrupt, stream};
+
+/// `scan`.
+pub static COMMAND: Command = Command {
+    words: &["scan"],
+    about: "Run rules over logs",
+    long: "Reads EVTX, event XML, JSON and CSV, compressed and in archives; folders recursively; - is standard \
+           input.",
+    settings: &[
+        "rules",
+        "format",
+        "output",
+        "level",
+        "fail-on",
+        "threads",
+        "since",
+        "until",
+        "placeholders",
+        "pipeline",
+    ],
+    args: |c| c.arg(paths_arg("Files and folders to scan")),
+    run,
+};
+
+fn run(matches: &ArgMatches, merged: &Merged) -> Outcome {
+    let settings = Settings::new(merged)?;
+    let inputs = paths(matches);
+    if let [only] = inputs.as_slice() {
+        shared::must_exist(std::slice::from_ref(only), "input")?;
+    }
+    let detector = detector(&settings)?;
+    let mut writer = writer(&settings, &inputs)?;
+    interrupt::listen();
+    let start = Instant::now();
+    let bar = Bar::new(settings.quiet);
+    let result = scan(&detector, &inputs, &scan_options(&settings), &mut writer, &bar);
+    drop(bar);
+    let totals = result?;
+    writer.finish(&totals)?;
+    if !settings.quiet {
+        let style = Stream::Err.style(settings.colour, settings.verbose);
+        stream::say(totals::render(&totals, &style, Some(start.elapsed().as_secs_f64())).trim_end());
+    }
+    Ok(exit(&totals, &settings))
+}
+
+fn detector(settings: &Settings) -> Result<Detector, Failure> {
+    let set = shared::load(&settings.rules, settings)?;
+    if !set.rules.iter().any(|r| r.status != LoadStatus::Rejected) {
+        return Err(Failure::new(match set.rules.len() {
+            0 => "there are no rules to run".to_owned(),
+            n => format!("none of {n} rules could be loaded: `shikra rules check` says why"),
+        }));
+    }
+    Ok(Detector::new(set.rules, shared::taxonomy()))
+}
+
+fn writer(settings: &Settings, inputs: &[PathBuf]) -> Result<Writer, Failure> {
+    let out = stream::open(settings.output.as_deref(), inputs)?;
+    let mut style = Stream::Out.style(settings.colour, settings.verbose);
+    if settings.output.is_some() {
+        style.width = None;
+        style.colour &= settings.colour == crate::settings::Colour::Always;
+    }
+    Ok(Writer::new(settings.format, out, OutputSettings { style, examples: 0 }))
+}
+
+fn scan_options(settings: &Settings) -> ScanOptions {
+    ScanOptions {
+        threads: settings.threads,
+        since: settings.since,
+        until: settings.until,
+        level: settings.level,
+        ..ScanOptions::default()
+    }
+}
+
+/// Findings that the user asked about come before input that could not be read.
+fn exit(t: &Totals, settings: &Settings) -> Exit {
+    if settings.fail_on.is_some_and(|level| totals::findings_from(t, level) > 0) {
+        Exit::Found
+    } else if t.unreadable() {
+        Exit::Incomplete
+    } else {
+        Exit::Done
+    }
+}

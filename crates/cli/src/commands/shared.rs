@@ -1,0 +1,111 @@
+//! What several commands do: load rules, tell of what could not be read.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use shikra_engine::{Unreadable, embedded_rules, load_placeholders, load_rules};
+use shikra_ir::Rule;
+use shikra_languages::{Options, RuleSet};
+use shikra_taxonomy::Taxonomy;
+
+use crate::exit::Failure;
+use crate::names::nearest;
+use crate::settings::Settings;
+use crate::stream;
+
+/// Files named one by one where nobody asked for all.
+const NAMED: usize = 5;
+
+/// How rules are read.
+///
+/// # Errors
+/// Where a placeholder file or a pipeline cannot be read.
+pub fn rule_options(settings: &Settings) -> Result<Options, Failure> {
+    let mut options = Options::default();
+    options.sigma.placeholders = load_placeholders(&settings.placeholders).map_err(Failure::new)?;
+    if let Some(path) = settings.pipelines.first() {
+        return Err(Failure::new(format!("{}: pipelines cannot be read yet", path.display())));
+    }
+    Ok(options)
+}
+
+/// The rules of `paths`; those that ship with the program where there are none.
+///
+/// # Errors
+/// Where a path that the user named is not there.
+pub fn load(paths: &[PathBuf], settings: &Settings) -> Result<RuleSet, Failure> {
+    let options = rule_options(settings)?;
+    if paths.is_empty() {
+        return Ok(embedded_rules(&options));
+    }
+    must_exist(paths, "rules")?;
+    let (set, failed) = load_rules(paths, &options, settings.threads);
+    tell_unreadable(&failed, settings);
+    tell_skipped(&set, settings);
+    Ok(set)
+}
+
+/// # Errors
+/// Where none of the paths is there, or one of several rule paths is not.
+pub fn must_exist(paths: &[PathBuf], what: &str) -> Result<(), Failure> {
+    let missing = |p: &&PathBuf| p.as_path() != Path::new("-") && std::fs::symlink_metadata(p).is_err();
+    match paths.iter().find(missing) {
+        Some(p) => Err(Failure::new(format!("{what}: {} does not exist", p.display()))),
+        None => Ok(()),
+    }
+}
+
+fn tell_unreadable(failed: &[Unreadable], settings: &Settings) {
+    let shown = if settings.verbose { usize::MAX } else { NAMED };
+    for f in failed.iter().take(shown) {
+        stream::error(&format!("cannot read {}: {}", f.path, f.reason));
+    }
+    if failed.len() > shown {
+        stream::error(&format!("and {} more rule files that cannot be read", failed.len() - shown));
+    }
+}
+
+fn tell_skipped(set: &RuleSet, settings: &Settings) {
+    if !settings.verbose {
+        return;
+    }
+    for file in &set.files {
+        if let Some(reason) = &file.skipped {
+            stream::error(&format!("no rules in {}: {reason}", file.source.name));
+        }
+    }
+}
+
+/// The tables that ship with the program.
+pub fn taxonomy() -> Arc<Taxonomy> {
+    Arc::new(Taxonomy::embedded())
+}
+
+/// The rules among which `wanted` is to be looked for: those of the file, where it names one, else those of the
+/// settings.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_for(wanted: &str, settings: &Settings) -> Result<RuleSet, Failure> {
+    let path = PathBuf::from(wanted);
+    if path.exists() { load(&[path], settings) } else { load(&settings.rules, settings) }
+}
+
+/// The rules that `wanted` means: all of a file or folder, else by id, name or title.
+///
+/// # Errors
+/// Where there is none.
+pub fn find<'a>(rules: &'a [Rule], wanted: &str) -> Result<Vec<&'a Rule>, Failure> {
+    let in_file = Path::new(wanted).exists();
+    let is = |r: &&Rule| {
+        let m = &r.meta;
+        in_file || m.id == wanted || m.name.as_deref() == Some(wanted) || m.title.eq_ignore_ascii_case(wanted)
+    };
+    let found: Vec<&Rule> = rules.iter().filter(is).collect();
+    if found.is_empty() {
+        let near = nearest(wanted, rules.iter().map(|r| r.meta.title.as_str()));
+        let near = near.map(|n| format!(": did you mean `{n}`?")).unwrap_or_default();
+        return Err(Failure::new(format!("there is no rule `{wanted}` among {}{near}", rules.len())));
+    }
+    Ok(found)
+}
