@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use shikra_ir::{Expr, LoadStatus, LogSource, Plan, Rule, RuleRef};
-use shikra_matcher::{Filter, FilterId, Matcher};
+use shikra_matcher::{Filter, Matcher, Seen};
 use shikra_sequence::Program;
 use shikra_taxonomy::{Selector, Taxonomy};
 
@@ -86,27 +86,32 @@ impl Detector {
 
     /// The filters of a rule: its own, or the leaves of its program, in order.
     pub fn filters_of(&self, rule: u32) -> Vec<&Filter> {
-        let of_rule = |t: &Target| match *t {
-            Target::Finding(r) => r == rule,
-            Target::Leaf { program, .. } => self.keyed[program as usize].rule == rule,
-        };
-        let numbers = self.targets.iter().enumerate().filter(|(_, t)| of_rule(t));
+        let numbers = self.targets.iter().enumerate().filter(|(_, t)| self.rule_of(**t) == rule);
         numbers.map(|(i, _)| &self.matcher.filters()[i]).collect()
     }
 
-    /// Rules of which no filter is among `admitted`: this data could not have made them fire.
-    pub(crate) fn unable_to_fire(&self, admitted: &dyn Fn(FilterId) -> bool) -> Vec<u32> {
-        let mut able = vec![false; self.rules.len()];
-        let mut planned = vec![false; self.rules.len()];
-        for (filter, target) in self.targets.iter().enumerate() {
-            let rule = match *target {
-                Target::Finding(r) => r,
-                Target::Leaf { program, .. } => self.keyed[program as usize].rule,
-            } as usize;
-            planned[rule] = true;
-            able[rule] |= admitted(filter as FilterId);
+    /// Rules that nothing of what was seen could have made fire: every filter of theirs lacked its log source or
+    /// its fields.
+    pub(crate) fn unable_to_fire(&self, seen: &Seen) -> Vec<u32> {
+        let mut able = vec![true; self.targets.len()];
+        for (filter, _) in self.matcher.unable(seen) {
+            able[filter as usize] = false;
         }
-        (0..self.rules.len()).filter(|r| planned[*r] && !able[*r]).map(|r| r as u32).collect()
+        let mut planned = vec![false; self.rules.len()];
+        let mut can = vec![false; self.rules.len()];
+        for (filter, target) in self.targets.iter().enumerate() {
+            let rule = self.rule_of(*target) as usize;
+            planned[rule] = true;
+            can[rule] |= able[filter];
+        }
+        (0..self.rules.len()).filter(|r| planned[*r] && !can[*r]).map(|r| r as u32).collect()
+    }
+
+    fn rule_of(&self, target: Target) -> u32 {
+        match target {
+            Target::Finding(rule) => rule,
+            Target::Leaf { program, .. } => self.keyed[program as usize].rule,
+        }
     }
 }
 

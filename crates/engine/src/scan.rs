@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use shikra_event::{Event, Timestamp};
 use shikra_input::{Decode, Item, Options, Part, Parts, Sink, Trouble};
 use shikra_ir::{Level, LoadStatus};
-use shikra_matcher::{EventRow, FilterId, Scratch};
+use shikra_matcher::{EventRow, FilterId, Scratch, Seen};
 
 use crate::finding::{EventView, Finding, FindingSink, Progress, Totals};
 use crate::keyed;
@@ -73,10 +73,11 @@ pub fn scan(
     let spare = reader.spare.clone();
     let bytes = reader.parts.progress();
     let mut run = Run::new(detector, options, sink);
+    let seen: Mutex<Option<Seen>> = Mutex::new(None);
     ordered::run(
         options.threads.max(1),
         || reader.next(),
-        || Worker::new(detector, options),
+        || Worker::new(detector, options, &seen),
         |worker, job| worker.work(job, &spare),
         |result| {
             run.take(result);
@@ -90,7 +91,8 @@ pub fn scan(
             }
         },
     );
-    run.finish()
+    let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+    run.finish(seen.unwrap_or_default())
 }
 
 type Spare = Arc<Mutex<Vec<Vec<u8>>>>;
@@ -140,8 +142,6 @@ struct Done {
     findings: Vec<Finding>,
     passed: Vec<Passed>,
     troubles: Vec<Trouble>,
-    /// Filters whose log source was seen for the first time by this worker.
-    admitted: Vec<FilterId>,
 }
 
 struct Worker<'a> {
@@ -150,11 +150,24 @@ struct Worker<'a> {
     scratch: Scratch,
     decoders: HashMap<&'static str, Box<dyn Decode>>,
     hits: Vec<FilterId>,
+    /// Where the tallies go when the worker ends.
+    seen: &'a Mutex<Option<Seen>>,
+}
+
+impl Drop for Worker<'_> {
+    fn drop(&mut self) {
+        let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *all {
+            Some(all) => all.merge(self.scratch.seen()),
+            none => *none = Some(self.scratch.seen().clone()),
+        }
+    }
 }
 
 impl<'a> Worker<'a> {
-    fn new(detector: &'a Detector, options: &'a ScanOptions) -> Worker<'a> {
+    fn new(detector: &'a Detector, options: &'a ScanOptions, seen: &'a Mutex<Option<Seen>>) -> Worker<'a> {
         Worker {
+            seen,
             detector,
             options,
             scratch: detector.matcher.scratch(),
@@ -274,7 +287,6 @@ struct Run<'a> {
     options: &'a ScanOptions,
     sink: &'a mut dyn FindingSink,
     survivors: Survivors,
-    admitted: Vec<bool>,
     totals: Totals,
     error: Option<io::Error>,
 }
@@ -294,7 +306,6 @@ impl<'a> Run<'a> {
             options,
             sink,
             survivors: Survivors::new(options.survivor_budget),
-            admitted: vec![false; detector.targets.len()],
             totals,
             error: None,
         }
@@ -314,9 +325,6 @@ impl<'a> Run<'a> {
                 totals.troubles.push(trouble);
             }
         }
-        for filter in done.admitted {
-            self.admitted[filter as usize] = true;
-        }
         let result = done
             .findings
             .iter()
@@ -330,7 +338,7 @@ impl<'a> Run<'a> {
         self.sink.finding(finding)
     }
 
-    fn finish(mut self) -> io::Result<Totals> {
+    fn finish(mut self, seen: Seen) -> io::Result<Totals> {
         if let Some(e) = self.error.take() {
             return Err(e);
         }
@@ -339,8 +347,7 @@ impl<'a> Run<'a> {
             self.report(finding)?;
         }
         self.totals.limits = limits;
-        let admitted = &self.admitted;
-        let inert = self.detector.unable_to_fire(&|f| admitted[f as usize]);
+        let inert = self.detector.unable_to_fire(&seen);
         let name = |r: u32| {
             let meta = &self.detector.rules[r as usize].meta;
             (meta.id.clone(), meta.title.clone())
