@@ -125,9 +125,11 @@ impl<'a> Collection<'a> {
     fn add_rule(&mut self, root: Node<'a>, span: Span, legacy: bool, more: bool, sink: Sink<'a>) {
         self.idle = None;
         let place = self.place(span, legacy);
-        if root.get("correlation").is_some() {
+        // Some rules have a `correlation` remark of their own beside their detection.
+        let detects = root.get("detection").is_some();
+        if root.get("correlation").is_some_and(|c| c.is_map() || !detects) {
             self.entries.push(Entry::Correlation(Box::new(correlation::read(&root, &place, sink))));
-        } else if root.get("filter").is_some() && root.get("detection").is_none() {
+        } else if root.get("filter").is_some() && !detects {
             self.entries.push(Entry::Filter(Box::new(filter::read(&root, &place, sink))));
         } else {
             let rules = rule::lower(&root, &place, legacy, sink);

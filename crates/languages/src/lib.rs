@@ -14,7 +14,7 @@ use shikra_ir::Rule;
 use shikra_lang_sigma as sigma;
 use shikra_syntax::{Source, Span};
 
-pub use lint::lint;
+pub use lint::{lint, lint_set};
 
 /// How rules are read, for all languages.
 #[derive(Clone, Debug, Default)]
