@@ -23,9 +23,10 @@ mod test_support;
 mod unpack;
 mod utf16;
 mod walk;
+pub mod xml;
 
 pub use format::{Decode, Format, Head, Part, Sink, SourceInfo, Split, Trouble, TroubleKind};
 pub use walk::{Item, Options, Parts, estimate};
 
 /// All formats, most specific first: the first that recognises a file's head reads it.
-pub static FORMATS: &[&Format] = &[&evtx::FORMAT, &json::JSON, &json::NDJSON];
+pub static FORMATS: &[&Format] = &[&evtx::FORMAT, &xml::XML, &json::JSON, &json::NDJSON];

@@ -8,6 +8,7 @@ use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
+use shikra_event::{Kind, Slot};
 
 /// Number of a path; [`ROOT`] is the document itself.
 pub(crate) type PathId = u32;
@@ -35,13 +36,16 @@ pub(crate) struct Paths {
     index: HashTable<PathId>,
     hasher: RandomState,
     key_bytes: usize,
+    /// How keys are written.
+    kind: Kind,
 }
 
 impl Paths {
-    /// Only the root.
-    pub fn new() -> Paths {
+    /// Only the root. Keys are written as text of `kind` is.
+    pub fn new(kind: Kind) -> Paths {
         let root = Node { parent: ROOT, next: ROOT, token: 0, key: Box::default() };
-        Paths { nodes: vec![root], index: HashTable::new(), hasher: RandomState::default(), key_bytes: 0 }
+        let (index, hasher) = (HashTable::new(), RandomState::default());
+        Paths { nodes: vec![root], index, hasher, key_bytes: 0, kind }
     }
 
     /// Whether so much is held that the owner should begin anew. Ids do not survive that.
@@ -61,6 +65,21 @@ impl Paths {
             && text.get(len) == Some(&b'"')
             && text.get(..len) == Some(&*node.key);
         hit.then_some((len, id))
+    }
+
+    /// The path of `key` under `parent`, guessed from `before`, which it follows.
+    pub fn child_after(&mut self, before: PathId, parent: PathId, key: &[u8]) -> PathId {
+        let guess = self.nodes.get(before as usize).map_or(ROOT, |n| n.next);
+        if let Some(node) = self.nodes.get(guess as usize)
+            && guess != ROOT
+            && node.parent == parent
+            && *node.key == *key
+        {
+            return guess;
+        }
+        let id = self.child(parent, key);
+        self.follow(before, id);
+        id
     }
 
     /// The path of `key` under `parent`.
@@ -97,14 +116,14 @@ impl Paths {
         self.nodes.get(id as usize).map_or(0, |n| n.token)
     }
 
-    /// Keys from the root to `id`, as written.
-    pub fn keys(&self, id: PathId) -> Vec<&[u8]> {
+    /// Keys from the root to `id`.
+    pub fn keys(&self, id: PathId) -> Vec<String> {
         let mut keys = Vec::new();
         let mut at = id;
         while at != ROOT
             && let Some(node) = self.nodes.get(at as usize)
         {
-            keys.push(&*node.key);
+            keys.push(Slot { kind: self.kind, data: &node.key }.to_text().unwrap_or_default());
             at = node.parent;
         }
         keys.reverse();
@@ -118,12 +137,12 @@ mod tests {
 
     #[test]
     fn paths_are_interned_and_guessed() {
-        let mut paths = Paths::new();
+        let mut paths = Paths::new(Kind::JSON_STRING);
         let a = paths.child(ROOT, b"a");
         let b = paths.child(a, b"b");
         assert_ne!(b, paths.child(ROOT, b"b"));
         assert_eq!(paths.child(a, b"b"), b);
-        assert_eq!(paths.keys(b), [b"a", b"b"]);
+        assert_eq!(paths.keys(b), ["a", "b"]);
         paths.follow(a, b);
         assert_eq!(paths.guess(a, a, b"b\":1"), Some((1, b)));
         assert_eq!(paths.guess(a, ROOT, b"b\":1"), None);

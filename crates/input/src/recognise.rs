@@ -7,7 +7,7 @@
 
 use std::collections::HashSet;
 
-use shikra_event::{Form, Kind, Name, Slot, system};
+use shikra_event::{Form, Name, system};
 
 use crate::convert::{Convert, SECURITY, SECURITY_DISPLAY};
 use crate::layout::{Plan, Position};
@@ -19,13 +19,17 @@ const SYSMON_CHANNEL: &str = "Microsoft-Windows-Sysmon/Operational";
 /// A path under its dotted name.
 struct Field {
     name: String,
+    keys: Vec<String>,
     at: Position,
 }
 
 /// What the sorted `paths` of a document mean.
 pub(crate) fn recognise(paths: &Paths, ids: &[PathId]) -> Plan {
-    let fields: Vec<Field> =
-        ids.iter().zip(0..).map(|(id, at)| Field { name: dotted(paths, *id), at }).collect();
+    let field = |(id, at): (&PathId, Position)| {
+        let keys = paths.keys(*id);
+        Field { name: keys.join("."), keys, at }
+    };
+    let fields: Vec<Field> = ids.iter().zip(0..).map(field).collect();
     let fields = unwrapped(fields);
     let names: HashSet<&str> = fields.iter().map(|f| f.name.as_str()).collect();
     let known = FORMS.iter().find(|form| (form.admits)(&names)).unwrap_or(&OTHER);
@@ -285,75 +289,59 @@ fn look_up(
     table.iter().find(|(from, ..)| *from == name).map(|(_, to, convert)| (*to, *convert))
 }
 
-/// The record as `evtx_dump` and others write its XML: `Event.System…`, `Event.EventData…`.
+/// The record as its XML has it, and as `evtx_dump` and others write that in JSON: `Event.System…`,
+/// `Event.EventData…`.
 fn place_record(_: &HashSet<&str>, field: &Field, plan: &mut Builder) {
-    let name = field.name.strip_prefix("Event.").unwrap_or(&field.name);
-    if name.rsplit('.').next().is_some_and(|last| last == "xmlns" || last.starts_with("xmlns:")) {
-        return;
-    }
-    let Some((section, rest)) = name.split_once('.') else {
-        return match name {
-            "System" | "EventData" | "UserData" | "RenderingInfo" => {
-                plan.put(name, field, Convert::NullIsMissing);
-            }
-            _ => plan.put(name, field, Convert::Keep),
-        };
+    let keys: Vec<&str> = field.keys.iter().map(String::as_str).collect();
+    let keys = match *keys {
+        ["Event", ref rest @ ..] => rest,
+        ref all => all,
     };
-    match section {
-        "System" => place_system(rest, field, plan),
-        "RenderingInfo" => place_rendering(rest, field, plan),
-        _ => place_data(section, rest, field, plan),
+    match *keys {
+        [.., last] if last == "xmlns" || last.starts_with("xmlns:") => {}
+        ["System" | "EventData" | "UserData" | "RenderingInfo"] => {
+            plan.put(&field.name, field, Convert::NullIsMissing);
+        }
+        ["System", ref rest @ ..] => place_system(rest, field, plan),
+        ["RenderingInfo", "Message"] | ["RenderingInfo", "Message", "#text"] => {
+            plan.put(system::MESSAGE, field, Convert::Keep);
+        }
+        ["RenderingInfo", .., "#attributes", _] => {}
+        ["RenderingInfo", .., last] => {
+            plan.put(&format!("RenderingInfo_{last}"), field, Convert::Keep);
+        }
+        _ => place_data(keys, field, plan),
     }
 }
 
 /// `Provider.#attributes.Name` → `Provider_Name`, `EventID.#text` → `EventID`.
-fn place_system(rest: &str, field: &Field, plan: &mut Builder) {
-    let parts = rest.split('.').map(|p| p.strip_suffix("_attributes").unwrap_or(p));
-    let kept: Vec<&str> = parts.filter(|p| *p != "#attributes" && *p != "#text" && !p.is_empty()).collect();
+fn place_system(keys: &[&str], field: &Field, plan: &mut Builder) {
+    let parts = keys.iter().map(|k| k.strip_suffix("_attributes").unwrap_or(k));
+    let kept: Vec<&str> = parts.filter(|k| *k != "#attributes" && *k != "#text").collect();
     let name = kept.join("_");
     let convert = match name.as_str() {
         system::PROVIDER_GUID | system::ACTIVITY | system::RELATED_ACTIVITY => Convert::Braces,
-        "Provider" | "Correlation" | "Execution" | "Security" | "TimeCreated" => {
-            return plan.put(&name, field, Convert::NullIsMissing);
-        }
+        "Provider" | "Correlation" | "Execution" | "Security" | "TimeCreated" => Convert::NullIsMissing,
         _ => Convert::Keep,
     };
     plan.put(&name, field, convert);
 }
 
 /// Event data by the name of the innermost element, an attribute as `Element_Attribute`.
-fn place_data(section: &str, rest: &str, field: &Field, plan: &mut Builder) {
-    let mut parts = rest.split('.').map(|part| part.rsplit(':').next().unwrap_or(part)).rev();
-    let last = parts.next().unwrap_or(rest);
-    let before = parts.next();
-    let attributes = before.and_then(|b| b.strip_suffix("#attributes").or(b.strip_suffix("_attributes")));
-    match attributes {
-        Some("") => {
-            let element = parts.next().unwrap_or(section);
-            plan.put(&format!("{element}_{last}"), field, Convert::Keep);
+fn place_data(keys: &[&str], field: &Field, plan: &mut Builder) {
+    let local = |key: &str| key.rsplit(':').next().unwrap_or(key).to_string();
+    let name = match *keys {
+        [.., element, "#attributes", attribute] => format!("{}_{}", local(element), local(attribute)),
+        [.., element, attribute] if element.ends_with("_attributes") => {
+            format!("{}_{}", local(element.trim_end_matches("_attributes")), local(attribute))
         }
-        Some(element) => plan.put(&format!("{element}_{last}"), field, Convert::Keep),
-        None => {
-            let leaf = if last == "#text" { before.unwrap_or("Data") } else { last };
-            let tail = leaf.get(leaf.len().saturating_sub(4)..);
-            let guid = tail.is_some_and(|end| end.eq_ignore_ascii_case("guid"));
-            plan.put(leaf, field, if guid { Convert::Braces } else { Convert::Keep });
-        }
-    }
-}
-
-fn place_rendering(rest: &str, field: &Field, plan: &mut Builder) {
-    let name = rest.strip_suffix(".#text").unwrap_or(rest);
-    if name.contains("#attributes") {
-        return;
-    }
-    match name {
-        "Message" => plan.put(system::MESSAGE, field, Convert::Keep),
-        _ => {
-            let leaf = name.rsplit('.').next().unwrap_or(name);
-            plan.put(&format!("RenderingInfo_{leaf}"), field, Convert::Keep);
-        }
-    }
+        ["EventData", "#text"] => "Data".to_string(),
+        [.., element, "#text"] | [.., element] => local(element),
+        [] => String::new(),
+    };
+    let tail = name.get(name.len().saturating_sub(4)..);
+    let guid = tail.is_some_and(|end| end.eq_ignore_ascii_case("guid"));
+    plan.put(&name, field, if guid { Convert::Braces } else { Convert::Keep });
 }
 
 /// winlogbeat 7 and later: `winlog.*` under Windows names, all else as it is.
@@ -390,7 +378,10 @@ fn place_beat_data(name: &str, field: &Field, plan: &mut Builder) {
     if unnamed {
         plan.put("Data", field, Convert::Keep);
     }
-    plan.put(name.rsplit('.').next().unwrap_or(name), field, Convert::Keep);
+    // What is nested here is user data, known by its innermost names.
+    let leaf =
+        if field.name.contains("user_data.") { field.keys.last().map_or(name, String::as_str) } else { name };
+    plan.put(leaf, field, Convert::Keep);
 }
 
 /// winlogbeat up to 6.
@@ -497,18 +488,6 @@ pub(crate) fn provider_name(name: String) -> String {
     if name == SECURITY_DISPLAY { SECURITY.to_string() } else { name }
 }
 
-/// Keys joined with dots, escapes resolved.
-fn dotted(paths: &Paths, id: PathId) -> String {
-    let mut name = String::new();
-    for key in paths.keys(id) {
-        if !name.is_empty() {
-            name.push('.');
-        }
-        Slot { kind: Kind::JSON_STRING, data: key }.render(&mut name);
-    }
-    name
-}
-
 /// Without the envelope of an Elasticsearch or Splunk export.
 fn unwrapped(mut fields: Vec<Field>) -> Vec<Field> {
     let has = |name: &str| fields.iter().any(|f| f.name == name);
@@ -522,6 +501,7 @@ fn unwrapped(mut fields: Vec<Field>) -> Vec<Field> {
     for field in &mut fields {
         if let Some(rest) = field.name.strip_prefix(envelope) {
             field.name = rest.to_string();
+            field.keys.drain(..usize::from(field.keys.len() > 1));
         }
     }
     fields

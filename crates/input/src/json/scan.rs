@@ -53,7 +53,7 @@ pub(crate) struct Scanner {
 
 impl Scanner {
     pub fn new() -> Scanner {
-        Scanner { paths: Paths::new(), stack: Vec::with_capacity(MAX_DEPTH), left_out: 0 }
+        Scanner { paths: Paths::new(Kind::JSON_STRING), stack: Vec::with_capacity(MAX_DEPTH), left_out: 0 }
     }
 
     /// Finds the values of the object that begins at `text[start]`, puts them into `leaves` in document order
