@@ -8,6 +8,7 @@
 //! A new format is one file and one line in [`FORMATS`]. What fields mean is left to `taxonomy`.
 
 mod convert;
+pub mod csv;
 mod evtx;
 mod files;
 mod format;
@@ -29,4 +30,4 @@ pub use format::{Decode, Format, Head, Part, Sink, SourceInfo, Split, Trouble, T
 pub use walk::{Item, Options, Parts, estimate};
 
 /// All formats, most specific first: the first that recognises a file's head reads it.
-pub static FORMATS: &[&Format] = &[&evtx::FORMAT, &xml::XML, &json::JSON, &json::NDJSON];
+pub static FORMATS: &[&Format] = &[&evtx::FORMAT, &xml::XML, &json::JSON, &json::NDJSON, &csv::CSV];

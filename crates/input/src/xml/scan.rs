@@ -28,6 +28,9 @@ pub(super) struct Scanner {
     pub left_out: usize,
 }
 
+/// Name and value, as written.
+type Attribute<'a> = (&'a [u8], &'a [u8]);
+
 struct Frame<'a> {
     name: &'a [u8],
     path: PathId,
@@ -188,7 +191,7 @@ impl<'a> Run<'a, '_> {
     }
 
     /// The next attribute of the tag: name and value as written; none where the tag ends.
-    fn attribute(&mut self) -> Result<Option<(&'a [u8], &'a [u8])>, Malformed> {
+    fn attribute(&mut self) -> Result<Option<Attribute<'a>>, Malformed> {
         self.at = skip_space(self.text, self.at);
         if let Some(b'>' | b'/') = self.text.get(self.at) {
             return Ok(None);
