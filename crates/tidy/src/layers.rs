@@ -10,7 +10,7 @@ const LAYERS: &[&[&str]] = &[
     &["server"],
     &["cluster", "output", "store"],
     &["engine", "pack", "evtx-write"],
-    &["languages", "input", "hunt"],
+    &["languages", "input", "hunt", "rows"],
     &["lang-*", "sequence", "relational"],
     &["matcher"],
     &["taxonomy", "knowledge"],

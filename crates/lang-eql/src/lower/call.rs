@@ -147,8 +147,9 @@ impl Lower<'_> {
         let Kind::Field(name) = &var.kind else { return Scalar::Lit(Value::Null) };
         let name = name.path();
         let path = self.list_path(list);
+        let parent = self.list_parent(list);
         let list = self.value(list);
-        self.scope.push(Var { name: name.clone(), path, members: vec![] });
+        self.scope.push(Var { name: name.clone(), path, parent, members: vec![] });
         let body = self.truth(body);
         let members = self.scope.pop().map(|v| v.members).unwrap_or_default();
         let mut unsupported = None;
@@ -157,6 +158,15 @@ impl Lower<'_> {
             return Scalar::Truth(Box::new(self.opaque(o.reason, span)));
         }
         Scalar::Each(Box::new(Each { var: Arc::from(name), list, members, body }))
+    }
+
+    /// The variable in scope that a list is a member of.
+    fn list_parent(&self, list: &Expr) -> Option<(usize, String)> {
+        let Kind::Field(f) = &list.kind else { return None };
+        let path = f.path();
+        let (first, rest) = path.split_once('.')?;
+        let at = self.scope.iter().rposition(|v| v.name == first)?;
+        Some((at, rest.to_owned()))
     }
 
     /// The field that a list lies in, where it is one.

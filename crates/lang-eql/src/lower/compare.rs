@@ -4,18 +4,29 @@ use shikra_event::Value;
 use shikra_ir::{CmpOp, Expr as Pred, Flavor, Op, Part, Pattern, Regex, Scalar, Truth, Words, eval};
 use shikra_syntax::Span;
 
-use super::{Lower, negate, or};
-use crate::ast::{Expr, Match, MatchOp};
+use super::{Lower, and, negate, or};
+use crate::ast::{Expr, Kind, Match, MatchOp};
 
 impl Lower<'_> {
     /// `==`, `!=`, `<` … between two expressions.
     pub(super) fn comparison(&mut self, op: CmpOp, a: &Expr, b: &Expr, span: Span) -> Pred {
         let (left, right) = (self.value(a), self.value(b));
         let constant = |s: &Scalar| matches!(s, Scalar::Lit(_));
+        if let (Some(absent), CmpOp::Eq | CmpOp::Ne) = (self.both_absent(a, b, &left, &right), op) {
+            let same = or(vec![absent, self.compare(CmpOp::Eq, left, right, span)]);
+            return if op == CmpOp::Eq { same } else { negate(same) };
+        }
         match constant(&left) && !constant(&right) {
             true => self.compare(mirrored(op), right, left, span),
             false => self.compare(op, left, right, span),
         }
+    }
+
+    /// Two optional fields are also equal where neither is there: Elasticsearch puts null for both.
+    fn both_absent(&self, a: &Expr, b: &Expr, left: &Scalar, right: &Scalar) -> Option<Pred> {
+        let optional = |e: &Expr| matches!(&e.kind, Kind::Field(f) if f.optional);
+        let absent = |s: &Scalar, e: &Expr| self.test(s.clone(), Op::IsNull, self.words(true), e.span);
+        (optional(a) && optional(b)).then(|| and(vec![absent(left, a), absent(right, b)]))
     }
 
     /// A comparison whose constant side, if any, is on the right.

@@ -51,6 +51,8 @@ struct Var {
     name: String,
     /// Field that holds the list, where one does: its elements' members are then fields beneath it.
     path: Option<String>,
+    /// The variable that the list is a member of, by its place in scope, and which member.
+    parent: Option<(usize, String)>,
     members: Vec<(Arc<str>, Scalar)>,
 }
 
@@ -270,7 +272,15 @@ impl<'o> Lower<'o> {
             && !var.members.iter().any(|(n, _)| *n == name)
         {
             let field = Scalar::field(names, &format!("{list}.{member}"));
+            let above = var.parent.clone().map(|(at, list)| (at, format!("{list}.{member}")));
             var.members.push((name.clone(), field));
+            // The enclosing list has elements where the inner one has: its members count as theirs.
+            if let Some((at, member)) = above
+                && let Some(outer) = self.scope.get(at)
+            {
+                let path = format!("{}.{member}", outer.name);
+                self.member(at, &path);
+            }
         }
         Scalar::Var(name)
     }

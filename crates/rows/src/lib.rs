@@ -1,0 +1,22 @@
+//! Plans over survivors that need no relational engine: lineage before a filter or a sequence stage, and sort,
+//! limit, tail, dedup, groups, columns after one. EQL's pipes are made of these.
+//!
+//! It works as `sequence` does, and runs sequences with it: [`compile()`] turns a plan into a [`Program`]
+//! whose [`Leaf`]s the engine decides per event with the shared matcher; a [`Machine`] takes the survivors in
+//! order of event time and answers [`Match`]es. What follows the last stateful operator is held in memory
+//! until the input ends ([`Limits::max_events`] rows at most) and then computed; a program without such
+//! operators answers at once.
+//!
+//! Whoever descends from whom is learnt from the process events themselves (`gate`).
+
+mod aggregate;
+mod compile;
+mod gate;
+mod machine;
+mod operate;
+mod reads;
+mod row;
+
+pub use compile::{Program, Resolve, compile};
+pub use machine::Machine;
+pub use shikra_sequence::{Input, Leaf, Limits, Match, MatchedEvent, Stats, Unsupported};

@@ -1,0 +1,175 @@
+//! Operators over all rows.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use shikra_event::Value;
+use shikra_ir::{Agg, Pattern, Scalar, SortKey, eval};
+use shikra_sequence::Match;
+
+use crate::aggregate;
+use crate::compile::{Operator, Program};
+use crate::row::{Row, View, key_text, order};
+
+/// Runs a program's operators, one after the other.
+pub(crate) fn all(program: &Program, rows: Vec<Row>) -> Vec<Row> {
+    program.operators.iter().fold(rows, |rows, o| one(&program.reads, o, rows))
+}
+
+fn one(reads: &[Scalar], operator: &Operator, mut rows: Vec<Row>) -> Vec<Row> {
+    match operator {
+        Operator::Filter(e) => rows.retain(|r| eval::truth(e, &view(reads, r)).holds()),
+        Operator::Eval(columns) => rows.iter_mut().for_each(|r| compute(reads, columns, r)),
+        Operator::Project(columns) => {
+            for r in &mut rows {
+                let made = columns.iter().map(|(n, s)| (n.clone(), value(reads, s, r))).collect();
+                r.columns = made;
+                r.found.columns.clear();
+            }
+        }
+        Operator::Drop(patterns) => rows.iter_mut().for_each(|r| without(patterns, r)),
+        Operator::Limit(n) => rows.truncate(usize::try_from(*n).unwrap_or(usize::MAX)),
+        Operator::Tail(n) => {
+            let from = rows.len().saturating_sub(usize::try_from(*n).unwrap_or(usize::MAX));
+            rows.drain(..from);
+        }
+        Operator::Sort(keys) => sort(reads, keys, &mut rows),
+        Operator::Dedup(keys, keep) => dedup(reads, keys, *keep, &mut rows),
+        Operator::Agg(a) => return groups(reads, a, rows),
+        Operator::WindowAgg(a) => window(reads, a, &mut rows),
+    }
+    rows
+}
+
+fn view<'r>(reads: &'r [Scalar], row: &'r Row) -> View<'r> {
+    View { reads, cells: &row.cells, columns: &row.columns }
+}
+
+fn value(reads: &[Scalar], s: &Scalar, row: &Row) -> Value {
+    eval::scalar(s, &view(reads, row))
+}
+
+fn compute(reads: &[Scalar], columns: &[(Arc<str>, Scalar)], row: &mut Row) {
+    for (name, s) in columns {
+        let made = value(reads, s, row);
+        row.set(name, made);
+    }
+}
+
+fn without(patterns: &[Pattern], row: &mut Row) {
+    let stays = |name: &str| !patterns.iter().any(|p| p.matches(name));
+    row.columns.retain(|(n, _)| stays(n));
+    row.found.columns.retain(|(n, _)| stays(n));
+}
+
+/// Keeps the order of rows that compare equal.
+fn sort(reads: &[Scalar], keys: &[SortKey], rows: &mut Vec<Row>) {
+    let mut keyed: Vec<(Vec<Value>, Row)> =
+        rows.drain(..).map(|r| (keys.iter().map(|k| value(reads, &k.value, &r)).collect(), r)).collect();
+    keyed.sort_by(|(a, _), (b, _)| {
+        let pairs = keys.iter().zip(a.iter().zip(b));
+        pairs.map(|(k, (a, b))| compare(k, a, b)).fold(Ordering::Equal, Ordering::then)
+    });
+    rows.extend(keyed.into_iter().map(|(_, r)| r));
+}
+
+fn compare(key: &SortKey, a: &Value, b: &Value) -> Ordering {
+    match (a.is_null(), b.is_null()) {
+        (true, true) => Ordering::Equal,
+        (true, false) if key.nulls_first => Ordering::Less,
+        (true, false) => Ordering::Greater,
+        (false, true) => compare(key, b, a).reverse(),
+        (false, false) if key.descending => order(b, a),
+        (false, false) => order(a, b),
+    }
+}
+
+fn dedup(reads: &[Scalar], keys: &[Scalar], keep: u64, rows: &mut Vec<Row>) {
+    let mut seen: HashMap<String, u64> = HashMap::new();
+    rows.retain(|r| {
+        let key: Vec<Value> = keys.iter().map(|k| value(reads, k, r)).collect();
+        let count = seen.entry(key_text(&key)).or_default();
+        *count += 1;
+        *count <= keep
+    });
+}
+
+/// Rows of a group with their numbers.
+type Members<'a> = Vec<(usize, &'a Row)>;
+/// Columns made, by name.
+type Columns = Vec<(Arc<str>, Value)>;
+
+/// The rows of each group, in order of appearance, with the values of its keys.
+fn grouped<'a>(reads: &[Scalar], a: &Agg, rows: &'a [Row]) -> Vec<(Vec<Value>, Members<'a>)> {
+    let mut groups: Vec<(Vec<Value>, Members<'a>)> = Vec::new();
+    let mut index: HashMap<String, usize> = HashMap::new();
+    for (i, row) in rows.iter().enumerate() {
+        let key: Vec<Value> = a.keys.iter().map(|k| value(reads, &k.value, row)).collect();
+        if a.keys.iter().zip(&key).any(|(k, v)| !k.optional && v.is_null()) {
+            continue;
+        }
+        let at = *index.entry(key_text(&key)).or_insert(groups.len());
+        match groups.get_mut(at) {
+            Some((_, members)) => members.push((i, row)),
+            None => groups.push((key, vec![(i, row)])),
+        }
+    }
+    groups
+}
+
+fn columns(reads: &[Scalar], a: &Agg, rows: &[(usize, &Row)], total: usize) -> Columns {
+    let one = |(name, f): &(Arc<str>, shikra_ir::AggFn)| {
+        let value_of = |s: &Scalar, i: usize| rows.get(i).map_or(Value::Missing, |(_, r)| value(reads, s, r));
+        (name.clone(), aggregate::value(f, rows.len(), total, &value_of))
+    };
+    a.columns.iter().map(one).collect()
+}
+
+/// One row a group, with the events of all its rows. Without keys there is one group, empty or not.
+fn groups(reads: &[Scalar], a: &Agg, rows: Vec<Row>) -> Vec<Row> {
+    let mut groups = grouped(reads, a, &rows);
+    if groups.is_empty() && a.keys.is_empty() {
+        groups.push((vec![], vec![]));
+    }
+    let make = |(key, members): (Vec<Value>, Members<'_>)| {
+        let mut made: Vec<(Arc<str>, Value)> = a.keys.iter().map(|k| k.name.clone()).zip(key).collect();
+        made.extend(columns(reads, a, &members, rows.len()));
+        Row { found: joined(&members), cells: Arc::from([]), columns: made }
+    };
+    groups.into_iter().map(make).collect()
+}
+
+/// A match of all events of several.
+fn joined(members: &[(usize, &Row)]) -> Match {
+    let all = || members.iter().map(|(_, r)| &r.found);
+    Match {
+        time: all().map(|m| m.time).max().unwrap_or(shikra_event::Timestamp(0)),
+        first: all().filter_map(|m| m.first).min(),
+        last: all().filter_map(|m| m.last).max(),
+        events: all().flat_map(|m| m.events.iter().copied()).collect(),
+        keys: vec![],
+        columns: vec![],
+        lost: all().map(|m| m.lost).sum(),
+    }
+}
+
+fn window(reads: &[Scalar], a: &Agg, rows: &mut [Row]) {
+    let total = rows.len();
+    let made: Vec<(Vec<usize>, Columns)> = grouped(reads, a, rows)
+        .into_iter()
+        .map(|(_, members)| {
+            let made = columns(reads, a, &members, total);
+            (members.iter().map(|(i, _)| *i).collect(), made)
+        })
+        .collect();
+    for (members, columns) in made {
+        for i in members {
+            for (name, v) in &columns {
+                if let Some(row) = rows.get_mut(i) {
+                    row.set(name, v.clone());
+                }
+            }
+        }
+    }
+}

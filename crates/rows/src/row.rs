@@ -1,0 +1,104 @@
+//! Rows: what was carried along of the events of a match, and the columns made since.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use shikra_event::Value;
+use shikra_ir::{FieldRef, Names, Pattern, Scalar, eval};
+use shikra_sequence::Match;
+
+/// A match on its way through the operators.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub found: Match,
+    /// In the order of the program's reads.
+    pub cells: Arc<[Value]>,
+    /// Made by operators.
+    pub columns: Vec<(Arc<str>, Value)>,
+}
+
+impl Row {
+    pub fn set(&mut self, name: &Arc<str>, value: Value) {
+        match self.columns.iter_mut().find(|(n, _)| n == name) {
+            Some((_, old)) => *old = value,
+            None => self.columns.push((name.clone(), value)),
+        }
+    }
+}
+
+/// A row to evaluate expressions on.
+pub(crate) struct View<'r> {
+    pub reads: &'r [Scalar],
+    pub cells: &'r [Value],
+    pub columns: &'r [(Arc<str>, Value)],
+}
+
+impl View<'_> {
+    fn cell(&self, wanted: impl Fn(&Scalar) -> bool) -> Option<Value> {
+        self.reads.iter().position(wanted).and_then(|i| self.cells.get(i)).cloned()
+    }
+}
+
+impl eval::Row for View<'_> {
+    fn field(&self, field: &FieldRef) -> Value {
+        let column = self.columns.iter().find(|(n, _)| **n == *field.name);
+        match column {
+            Some((_, v)) => v.clone(),
+            None => self.cell(|s| matches!(s, Scalar::Field(f) if f == field)).unwrap_or_default(),
+        }
+    }
+    fn all_fields(&self) -> Vec<Value> {
+        self.cell(|s| *s == Scalar::AnyField).map(list).unwrap_or_default()
+    }
+    fn fields_like(&self, names: Names, pattern: &Pattern) -> Vec<Value> {
+        let glob = |s: &Scalar| matches!(s, Scalar::FieldGlob(n, p) if *n == names && p == pattern);
+        self.cell(glob).map(list).unwrap_or_default()
+    }
+}
+
+fn list(v: Value) -> Vec<Value> {
+    match v {
+        Value::List(v) => v,
+        Value::Missing => Vec::new(),
+        one => vec![one],
+    }
+}
+
+/// An order of all values: null, truths, numbers, times, addresses, text, lists.
+pub(crate) fn order(a: &Value, b: &Value) -> Ordering {
+    use Value::{Bool, F64, I64, Ip, List, Missing, Null, Str, Time};
+    let rank = |v: &Value| match v {
+        Missing | Null => 0,
+        Bool(_) => 1,
+        I64(_) | F64(_) => 2,
+        Time(_) => 3,
+        Ip(_) => 4,
+        Str(_) => 5,
+        List(_) => 6,
+    };
+    match (a, b) {
+        (Bool(a), Bool(b)) => a.cmp(b),
+        (I64(a), I64(b)) => a.cmp(b),
+        (I64(_) | F64(_), I64(_) | F64(_)) => {
+            a.as_f64().unwrap_or_default().total_cmp(&b.as_f64().unwrap_or_default())
+        }
+        (Time(a), Time(b)) => a.cmp(b),
+        (Ip(a), Ip(b)) => a.cmp(b),
+        (Str(a), Str(b)) => a.cmp(b),
+        (List(a), List(b)) => {
+            let pairs = a.iter().zip(b).map(|(a, b)| order(a, b));
+            pairs.fold(Ordering::Equal, Ordering::then).then(a.len().cmp(&b.len()))
+        }
+        _ => rank(a).cmp(&rank(b)),
+    }
+}
+
+/// A text that equal values share and others do not; missing is null.
+pub(crate) fn key_text(values: &[Value]) -> String {
+    let one = |v: &Value| match v {
+        Value::Missing => "null".to_owned(),
+        Value::F64(n) if n.fract() == 0.0 && n.abs() < 1e15 => format!("{n:.0}"),
+        other => shikra_ir::text::value(other),
+    };
+    values.iter().map(one).collect::<Vec<_>>().join("\u{1f}")
+}
