@@ -241,6 +241,16 @@ pub struct Test {
     pub span: Span,
 }
 
+impl Test {
+    /// Calls `f` on every field read, in order of writing.
+    pub fn fields<'e>(&'e self, f: &mut dyn FnMut(&'e FieldRef)) {
+        self.subject.fields(f);
+        if let Op::Compare(_, right) = &self.op {
+            right.fields(f);
+        }
+    }
+}
+
 /// Something that cannot be evaluated. Counts as unknown: never true, and its negation is not true either.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opaque {
@@ -312,12 +322,7 @@ impl Expr {
         match self {
             Expr::And(v) | Expr::Or(v) => v.iter().for_each(|e| e.fields(f)),
             Expr::Not(e) | Expr::Named(_, e) => e.fields(f),
-            Expr::Test(t) => {
-                t.subject.fields(f);
-                if let Op::Compare(_, right) = &t.op {
-                    right.fields(f);
-                }
-            }
+            Expr::Test(t) => t.fields(f),
             Expr::Const(_) | Expr::Opaque(_) => {}
         }
     }

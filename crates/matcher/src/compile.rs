@@ -3,19 +3,25 @@
 //!
 //! Nothing here depends on a shape; `rules` adds what does.
 
-use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::Arc;
 
+use foldhash::quality::RandomState;
+use hashbrown::{HashMap, HashTable};
 use shikra_event::Value;
 use shikra_ir::eval::{self, Row};
-use shikra_ir::{Expr, FieldRef, Fold, Multi, Names, Nulls, Op, Pattern, Regex, Scalar, Test, Truth, Words};
+use shikra_ir::{Expr, FieldRef, Multi, Names, Op, Pattern, Scalar, Test, Truth};
 use shikra_taxonomy::Selector;
 
+use crate::program::Entry;
 use crate::{Filter, FilterId, witness};
 
 /// Number of a predicate, over all filters.
 pub(crate) type PredId = u32;
 /// Number of a variable.
 pub(crate) type VarId = u32;
+/// Number of a comparison of several variables.
+pub(crate) type ExactId = u32;
 /// Number of a condition of log sources.
 pub(crate) type WhenId = u32;
 
@@ -34,9 +40,7 @@ pub(crate) enum Var {
 #[derive(Debug)]
 pub(crate) struct Pred {
     pub var: VarId,
-    pub test: Test,
-    /// Its truth where the variable is missing.
-    pub absent: Truth,
+    pub test: Arc<Test>,
     /// Whether it asks something of each value by itself; else it is asked of the whole value.
     pub elementwise: bool,
 }
@@ -50,7 +54,7 @@ pub(crate) enum Node {
     Not(Box<Node>),
     Pred(PredId),
     /// A comparison of several variables: evaluated on the event, where all else holds.
-    Exact,
+    Exact(ExactId),
 }
 
 /// An expression taken apart.
@@ -59,6 +63,8 @@ pub(crate) struct Tree {
     pub node: Node,
     /// Predicates, each once, ascending.
     pub preds: Vec<PredId>,
+    /// Comparisons of several variables.
+    pub exact: Vec<ExactId>,
     /// At least one of these is true where the tree is; none where nothing can be said.
     pub witness: Option<Vec<PredId>>,
 }
@@ -68,6 +74,12 @@ pub(crate) struct Tree {
 pub(crate) struct Compiled {
     pub vars: Vec<Var>,
     pub preds: Vec<Pred>,
+    /// Predicates of each variable, ascending.
+    pub by_var: Vec<Vec<PredId>>,
+    /// What is not false of each variable where it is missing.
+    pub absent: Vec<Vec<Entry>>,
+    /// Comparisons of several variables.
+    pub exact: Vec<Test>,
     pub trees: Vec<Tree>,
     /// Distinct log sources.
     pub selectors: Vec<Source>,
@@ -75,7 +87,6 @@ pub(crate) struct Compiled {
     pub by_selector: Vec<Vec<FilterId>>,
     /// Distinct conditions of log sources.
     pub whens: Vec<Tree>,
-    pub when_exprs: Vec<Expr>,
 }
 
 /// A log source whose conditions have been taken apart.
@@ -101,29 +112,22 @@ pub(crate) fn compile(filters: &[Filter]) -> Compiled {
 #[derive(Default)]
 struct Compiler {
     out: Compiled,
+    hasher: RandomState,
     vars: HashMap<Var, VarId>,
-    preds: HashMap<PredKey, PredId>,
-    sources: HashMap<String, usize>,
+    preds: HashTable<PredId>,
+    sources: HashTable<usize>,
     whens: HashMap<String, WhenId>,
-}
-
-/// Equal keys mean equal predicates. Spans do not count, but where they are inside of a nested expression.
-#[derive(PartialEq, Eq, Hash)]
-enum PredKey {
-    Like(VarId, Vec<Pattern>, Fold, Nulls, Multi),
-    Regex(VarId, Vec<Regex>, Words),
-    Other(String),
 }
 
 impl Compiler {
     fn tree(&mut self, e: &Expr) -> Tree {
         let node = self.node(e);
-        let mut preds = Vec::new();
-        collect(&node, &mut preds);
+        let (mut preds, mut exact) = (Vec::new(), Vec::new());
+        collect(&node, &mut preds, &mut exact);
         preds.sort_unstable();
         preds.dedup();
         let witness = witness::of(&node, &self.out.preds);
-        Tree { node, preds, witness }
+        Tree { node, preds, exact, witness }
     }
 
     fn node(&mut self, e: &Expr) -> Node {
@@ -151,37 +155,54 @@ impl Compiler {
                 match var {
                     Var::Field(_) => Node::Pred(self.pred(var, t, elementwise)),
                     _ if elementwise && t.words.multi == Multi::Any => Node::Pred(self.pred(var, t, true)),
-                    _ => Node::Exact,
+                    _ => self.exact(t),
                 }
             }
-            (Some(_), Some(_)) => Node::Exact,
+            (Some(_), Some(_)) => self.exact(t),
         }
+    }
+
+    fn exact(&mut self, t: &Test) -> Node {
+        self.out.exact.push(t.clone());
+        Node::Exact((self.out.exact.len() - 1) as ExactId)
     }
 
     fn pred(&mut self, var: Var, t: &Test, elementwise: bool) -> PredId {
-        let next = self.out.vars.len() as VarId;
+        let out = &mut self.out;
         let var = *self.vars.entry(var).or_insert_with_key(|v| {
-            self.out.vars.push(v.clone());
-            next
+            out.vars.push(v.clone());
+            out.by_var.push(Vec::new());
+            out.absent.push(Vec::new());
+            (out.vars.len() - 1) as VarId
         });
-        let next = self.out.preds.len() as PredId;
-        *self.preds.entry(pred_key(var, t, elementwise)).or_insert_with(|| {
-            let absent = eval::test(t, &Nothing);
-            self.out.preds.push(Pred { var, test: t.clone(), absent, elementwise });
-            next
-        })
+        let hash = hash_test(&self.hasher, var, t);
+        let preds = &self.out.preds;
+        if let Some(&known) = self.preds.find(hash, |&p| same(&preds[p as usize], var, t)) {
+            return known;
+        }
+        let id = preds.len() as PredId;
+        let absent = eval::test(t, &Nothing);
+        self.out.preds.push(Pred { var, test: Arc::new(t.clone()), elementwise });
+        self.out.by_var[var as usize].push(id);
+        self.out.absent[var as usize].extend(Entry::new(id, absent));
+        let (preds, hasher) = (&self.out.preds, &self.hasher);
+        let again = |&p: &PredId| hash_test(hasher, preds[p as usize].var, &preds[p as usize].test);
+        self.preds.insert_unique(hash, id, again);
+        id
     }
 
     fn source(&mut self, selector: &Selector) -> usize {
-        let key = format!("{selector:?}");
-        if let Some(&known) = self.sources.get(&key) {
+        let hash = hash_selector(&self.hasher, selector);
+        let known = &self.out.selectors;
+        if let Some(&known) = self.sources.find(hash, |&s| known[s].selector == *selector) {
             return known;
         }
         let whens = selector.any_of.iter().map(|a| a.when.as_ref().map(|w| self.when(w))).collect();
+        let id = self.out.selectors.len();
         self.out.selectors.push(Source { selector: selector.clone(), whens });
         self.out.by_selector.push(Vec::new());
-        let id = self.out.selectors.len() - 1;
-        self.sources.insert(key, id);
+        let (known, hasher) = (&self.out.selectors, &self.hasher);
+        self.sources.insert_unique(hash, id, |&s| hash_selector(hasher, &known[s].selector));
         id
     }
 
@@ -192,21 +213,39 @@ impl Compiler {
         }
         let tree = self.tree(e);
         self.out.whens.push(tree);
-        self.out.when_exprs.push(e.clone());
         let id = (self.out.whens.len() - 1) as WhenId;
         self.whens.insert(key, id);
         id
     }
 }
 
-fn pred_key(var: VarId, t: &Test, elementwise: bool) -> PredKey {
+/// Whether a test asks the same as a known predicate. Spans do not count, but where they are inside of a
+/// nested expression.
+fn same(known: &Pred, var: VarId, t: &Test) -> bool {
+    let k = &known.test;
+    let equal = known.var == var && k.words == t.words && k.subject == t.subject && k.op == t.op;
+    // Equal numbers need not have equal text: -0 and 0.
+    equal && (matches!(t.op, Op::Like(_) | Op::Regex(_)) || format!("{:?}", k.op) == format!("{:?}", t.op))
+}
+
+/// Equal for tests that ask the same.
+fn hash_test(hasher: &RandomState, var: VarId, t: &Test) -> u64 {
+    let mut h = hasher.build_hasher();
+    (var, t.words).hash(&mut h);
     match &t.op {
-        Op::Like(p) if elementwise => {
-            PredKey::Like(var, p.clone(), t.words.fold, t.words.null, t.words.multi)
-        }
-        Op::Regex(r) if elementwise => PredKey::Regex(var, r.clone(), t.words),
-        _ => PredKey::Other(format!("{:?} {:?} {:?}", t.subject, t.op, t.words)),
+        Op::Like(patterns) => patterns.hash(&mut h),
+        Op::Regex(all) => all.hash(&mut h),
+        other => format!("{other:?}").hash(&mut h),
     }
+    h.finish()
+}
+
+fn hash_selector(hasher: &RandomState, s: &Selector) -> u64 {
+    let mut h = hasher.build_hasher();
+    for a in &s.any_of {
+        (&a.forms, &a.providers, &a.channels, &a.event_ids, a.when.is_some()).hash(&mut h);
+    }
+    h.finish()
 }
 
 /// Whether the test asks something of each value alone and joins the answers by `multi`.
@@ -218,12 +257,13 @@ fn is_elementwise(t: &Test) -> bool {
     }
 }
 
-fn collect(node: &Node, preds: &mut Vec<PredId>) {
+fn collect(node: &Node, preds: &mut Vec<PredId>, exact: &mut Vec<ExactId>) {
     match node {
-        Node::And(v) | Node::Or(v) => v.iter().for_each(|n| collect(n, preds)),
-        Node::Not(n) => collect(n, preds),
+        Node::And(v) | Node::Or(v) => v.iter().for_each(|n| collect(n, preds, exact)),
+        Node::Not(n) => collect(n, preds, exact),
         Node::Pred(p) => preds.push(*p),
-        Node::Exact | Node::Const(_) => {}
+        Node::Exact(e) => exact.push(*e),
+        Node::Const(_) => {}
     }
 }
 
@@ -289,25 +329,35 @@ impl Row for Nothing {
     }
 }
 
-/// What is known of a tree's truth while [`Node::Exact`] leaves are open: at least, at most.
+/// What is known of a tree's truth while some leaves are open: at least, at most.
 pub(crate) type Bounds = (Truth, Truth);
 
+/// Anything.
+pub(crate) const OPEN: Bounds = (Truth::False, Truth::True);
+
+/// A leaf of a tree.
+#[derive(Clone, Copy)]
+pub(crate) enum Leaf {
+    Pred(PredId),
+    Exact(ExactId),
+}
+
 impl Node {
-    /// The bounds of the truth, given bounds of the predicates.
-    pub fn bounds(&self, pred: &impl Fn(PredId) -> Bounds) -> Bounds {
+    /// The bounds of the truth, given bounds of the leaves.
+    pub fn bounds(&self, leaf: &impl Fn(Leaf) -> Bounds) -> Bounds {
         let start = |t| (t, t);
         match self {
             Node::Const(t) => (*t, *t),
-            Node::Pred(p) => pred(*p),
-            Node::Exact => (Truth::False, Truth::True),
+            Node::Pred(p) => leaf(Leaf::Pred(*p)),
+            Node::Exact(e) => leaf(Leaf::Exact(*e)),
             Node::Not(n) => {
-                let (low, high) = n.bounds(pred);
+                let (low, high) = n.bounds(leaf);
                 (high.negate(), low.negate())
             }
             Node::And(v) => {
                 let mut all = start(Truth::True);
                 for n in v {
-                    let (low, high) = n.bounds(pred);
+                    let (low, high) = n.bounds(leaf);
                     all = (all.0.min(low), all.1.min(high));
                     if all.1 == Truth::False {
                         break;
@@ -318,7 +368,7 @@ impl Node {
             Node::Or(v) => {
                 let mut any = start(Truth::False);
                 for n in v {
-                    let (low, high) = n.bounds(pred);
+                    let (low, high) = n.bounds(leaf);
                     any = (any.0.max(low), any.1.max(high));
                     if any.0 == Truth::True {
                         break;

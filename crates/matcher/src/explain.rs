@@ -95,10 +95,7 @@ fn seen(t: &Test, row: &dyn Row) -> Vec<(String, Value)> {
             out.push((f.name.to_string(), row.field(f)));
         }
     };
-    t.subject.fields(&mut read);
-    if let Op::Compare(_, right) = &t.op {
-        right.fields(&mut read);
-    }
+    t.fields(&mut read);
     let any = match &t.subject {
         Scalar::AnyField => row.all_fields(),
         Scalar::FieldGlob(names, p) => row.fields_like(*names, p),

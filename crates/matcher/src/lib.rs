@@ -22,6 +22,7 @@ pub mod reference;
 
 mod compile;
 mod glob;
+mod grams;
 mod literals;
 mod machine;
 mod memo;

@@ -1,20 +1,20 @@
 //! Many comparisons against one value: exact texts in a hash map, the literals of all other patterns and
-//! regular expressions in one automaton, and what has no literal one by one.
+//! regular expressions in one search, and what has no literal one by one.
 //!
-//! The automaton runs over the folded text. What is found there is exact for folded patterns and a prefilter
+//! The search runs over the folded text. What is found there is exact for folded patterns and a prefilter
 //! for cased ones and for regular expressions. The meaning of each comparison is [`shikra_ir::eval`]'s.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use aho_corasick::{AhoCorasick, MatchKind};
-use memchr::memmem;
+use foldhash::quality::RandomState;
+use hashbrown::HashMap;
 use shikra_event::Value;
 use shikra_ir::func::fold;
 use shikra_ir::regex::{self, Compiled};
 use shikra_ir::{CmpOp, Coerce, Fold, Multi, Nulls, Op, Part, Pattern, Scalar, Test, Truth, eval};
 
 use crate::glob::Glob;
+use crate::grams::Finder;
 use crate::literals;
 
 /// Number of a comparison within its machine.
@@ -23,11 +23,11 @@ pub(crate) type Local = u32;
 /// Comparisons that each ask something of one value at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Machine {
-    tests: Vec<Test>,
+    tests: Vec<Arc<Test>>,
     /// Folded text → comparisons it satisfies.
-    exact: HashMap<Box<str>, Vec<Exact>>,
+    exact: HashMap<Box<str>, Vec<Exact>, RandomState>,
     /// The same for cased comparisons.
-    exact_cased: HashMap<Box<str>, Vec<Exact>>,
+    exact_cased: HashMap<Box<str>, Vec<Exact>, RandomState>,
     literals: Literals,
     globs: Vec<Glob>,
     regexes: Vec<Arc<Compiled>>,
@@ -58,23 +58,26 @@ struct Exact {
 #[derive(Debug, Default)]
 struct Literals {
     texts: Vec<String>,
-    by_text: HashMap<String, u32>,
+    by_text: HashMap<String, u32, RandomState>,
     uses: Vec<Uses>,
-    /// None where there are no literals, or too many for an automaton.
-    automaton: Option<AhoCorasick>,
+    finder: Finder,
 }
 
 #[derive(Debug, Default)]
 struct Uses {
-    anywhere: Vec<Use>,
-    at_start: Vec<Local>,
-    at_end: Vec<Local>,
+    all: Vec<Use>,
+    /// Some use cares where the literal stands.
+    at_ends: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Use {
     /// That is all.
     Contains(Local),
+    /// It must begin the text.
+    Prefix(Local),
+    /// It must end the text.
+    Suffix(Local),
     /// The pattern must match the folded text.
     Glob(Local, u32),
     /// The pattern must match the text as it is.
@@ -126,7 +129,7 @@ impl Found {
 }
 
 impl Machine {
-    pub fn new(tests: Vec<Test>) -> Machine {
+    pub fn new(tests: Vec<Arc<Test>>) -> Machine {
         let mut m = Machine::default();
         for (i, t) in tests.iter().enumerate() {
             m.add(i as Local, t);
@@ -204,29 +207,14 @@ impl Machine {
             return self.direct_globs.push((local, glob, cased));
         };
         let literal = fold(longest, Fold::Unicode);
-        let id = self.literals.id(&literal);
-        let whole = if cased {
-            None
-        } else {
-            match asked.parts() {
-                [Part::Any, Part::Lit(_), Part::Any] => Some(&mut self.literals.uses[id].anywhere),
-                [Part::Lit(_), Part::Any] => {
-                    return self.literals.uses[id].at_start.push(local);
-                }
-                [Part::Any, Part::Lit(_)] => {
-                    return self.literals.uses[id].at_end.push(local);
-                }
-                _ => None,
-            }
+        let how = match asked.parts() {
+            [Part::Any, Part::Lit(_), Part::Any] if !cased => Use::Contains(local),
+            [Part::Lit(_), Part::Any] if !cased => Use::Prefix(local),
+            [Part::Any, Part::Lit(_)] if !cased => Use::Suffix(local),
+            _ if cased => Use::Cased(local, self.glob(&asked)),
+            _ => Use::Glob(local, self.glob(&asked)),
         };
-        match whole {
-            Some(anywhere) => anywhere.push(Use::Contains(local)),
-            None => {
-                let glob = self.glob(&asked);
-                let how = if cased { Use::Cased(local, glob) } else { Use::Glob(local, glob) };
-                self.literals.uses[id].anywhere.push(how);
-            }
-        }
+        self.literals.add(&literal, how);
     }
 
     fn glob(&mut self, p: &Pattern) -> u32 {
@@ -245,8 +233,7 @@ impl Machine {
             self.beyond_ascii.push((local, id));
         }
         for text in &needed.any_of {
-            let literal = self.literals.id(text);
-            self.literals.uses[literal].anywhere.push(Use::Regex(local, id));
+            self.literals.add(text, Use::Regex(local, id));
         }
     }
 
@@ -284,39 +271,26 @@ impl Machine {
             found.seen.fill(0);
             found.epoch = 1;
         }
-        match &self.literals.automaton {
-            Some(a) => {
-                for m in a.find_overlapping_iter(folded) {
-                    self.literal(m.pattern().as_usize(), m.start()..m.end(), text, folded, found);
-                }
-            }
-            None => {
-                for (i, l) in self.literals.texts.iter().enumerate() {
-                    for start in memmem::find_iter(folded.as_bytes(), l.as_bytes()) {
-                        self.literal(i, start..start + l.len(), text, folded, found);
-                    }
-                    if folded.ends_with(l.as_str()) {
-                        self.literal(i, folded.len() - l.len()..folded.len(), text, folded, found);
-                    }
-                }
-            }
-        }
+        self.literals.finder.find(folded.as_bytes(), |id, start| {
+            self.literal(id, start, text, folded, found);
+        });
     }
 
     /// A literal was found.
-    fn literal(&self, id: usize, at: std::ops::Range<usize>, text: &str, folded: &str, found: &mut Found) {
+    fn literal(&self, id: usize, start: usize, text: &str, folded: &str, found: &mut Found) {
         let uses = &self.literals.uses[id];
-        if at.start == 0 {
-            uses.at_start.iter().for_each(|&l| found.raise(l, Truth::True));
-        }
-        if at.end == folded.len() {
-            uses.at_end.iter().for_each(|&l| found.raise(l, Truth::True));
-        }
-        if std::mem::replace(&mut found.seen[id], found.epoch) == found.epoch {
+        let again = std::mem::replace(&mut found.seen[id], found.epoch) == found.epoch;
+        if again && !uses.at_ends {
             return;
         }
-        for &u in &uses.anywhere {
+        for &u in &uses.all {
             match u {
+                Use::Prefix(local) if start == 0 => found.raise(local, Truth::True),
+                Use::Suffix(local) if start + self.literals.texts[id].len() == folded.len() => {
+                    found.raise(local, Truth::True);
+                }
+                _ if again => {}
+                Use::Prefix(_) | Use::Suffix(_) => {}
                 Use::Contains(local) => found.raise(local, Truth::True),
                 Use::Glob(local, g) => self.try_glob(local, g, folded, found),
                 Use::Cased(local, g) => self.try_glob(local, g, text, found),
@@ -374,22 +348,25 @@ impl Machine {
 }
 
 impl Literals {
-    fn id(&mut self, text: &str) -> usize {
-        if let Some(&id) = self.by_text.get(text) {
-            return id as usize;
-        }
-        let id = self.texts.len();
-        self.by_text.insert(text.into(), id as u32);
-        self.texts.push(text.into());
-        self.uses.push(Uses::default());
-        id
+    fn add(&mut self, text: &str, how: Use) {
+        let id = match self.by_text.get(text) {
+            Some(&known) => known as usize,
+            None => {
+                let id = self.texts.len();
+                self.by_text.insert(text.into(), id as u32);
+                self.texts.push(text.into());
+                self.uses.push(Uses::default());
+                id
+            }
+        };
+        let uses = &mut self.uses[id];
+        uses.at_ends |= matches!(how, Use::Prefix(_) | Use::Suffix(_));
+        uses.all.push(how);
     }
 
     fn finish(&mut self) {
-        self.by_text = HashMap::new();
-        if !self.texts.is_empty() {
-            self.automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(&self.texts).ok();
-        }
+        self.by_text = HashMap::default();
+        self.finder = Finder::new(&self.texts);
     }
 }
 

@@ -1,5 +1,7 @@
 //! All predicates on the values of one group of slots.
 
+use std::sync::Arc;
+
 use shikra_event::{Event, Kind, Slot, Value};
 use shikra_ir::eval::{self, Row};
 use shikra_ir::{FieldRef, Multi, Names, Pattern, Test, Truth};
@@ -52,7 +54,7 @@ struct Input {
     /// Predicates of the machine's comparisons.
     preds: Vec<PredId>,
     /// Predicates on the value as a whole.
-    whole: Vec<(PredId, Test)>,
+    whole: Vec<(PredId, Arc<Test>)>,
 }
 
 /// Buffers of evaluations.
@@ -82,7 +84,7 @@ fn alphabet(slot: Slot<'_>) -> Option<usize> {
 
 impl Program {
     /// A program of predicates, with the binding of their variable to the group's slots.
-    pub fn new(id: u32, parts: &[(Binding, Vec<PredId>)], all: &[Pred]) -> Program {
+    pub fn new(id: u32, parts: &[(Binding, &[PredId])], all: &[Pred]) -> Program {
         let inputs: Vec<Input> = parts.iter().map(|(b, p)| Input::new(b.clone(), p, all)).collect();
         let hopeless = ALPHABETS.iter().enumerate().filter(|(_, a)| {
             let possible =

@@ -1,5 +1,6 @@
 //! An event under a taxonomy as a row of named values.
 
+use hashbrown::HashMap;
 use shikra_event::{Event, Shape, Value};
 use shikra_ir::{FieldRef, Names, Pattern, eval};
 use shikra_taxonomy::{Binding, Taxonomy};
@@ -26,6 +27,26 @@ impl eval::Row for EventRow<'_> {
             .iter()
             .flat_map(|b| flat(b.value(self.event)))
             .collect()
+    }
+}
+
+/// The same with fields bound beforehand.
+pub(crate) struct BoundRow<'a> {
+    pub row: EventRow<'a>,
+    pub bindings: &'a HashMap<FieldRef, Binding>,
+}
+
+impl eval::Row for BoundRow<'_> {
+    fn field(&self, field: &FieldRef) -> Value {
+        self.bindings.get(field).map_or_else(|| self.row.field(field), |b| b.value(self.row.event))
+    }
+
+    fn all_fields(&self) -> Vec<Value> {
+        self.row.all_fields()
+    }
+
+    fn fields_like(&self, names: Names, pattern: &Pattern) -> Vec<Value> {
+        self.row.fields_like(names, pattern)
     }
 }
 

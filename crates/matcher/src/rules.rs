@@ -4,11 +4,12 @@
 //! a [`Program`]; both are built when first needed. The caches are bounded: where hostile input makes ever new
 //! combinations, they start over.
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use hashbrown::HashMap;
 use shikra_event::{Event, Shape, SlotIndex, Value};
-use shikra_ir::Truth;
+use shikra_ir::{FieldRef, Truth};
 use shikra_taxonomy::{Binding, Taxonomy};
 
 use crate::compile::{Compiled, PredId, Var, VarId, WhenId};
@@ -31,14 +32,20 @@ pub(crate) struct RuleSet {
     pub id: u32,
     /// Ascending by filter.
     pub active: Vec<Active>,
-    /// What is read, ascending by variable.
-    pub vars: Vec<VarUse>,
+    /// What is read, ascending.
+    pub vars: Vec<VarId>,
+    /// Fields that comparisons of several fields read.
+    pub exact_fields: Vec<FieldRef>,
+    /// The predicates of its filters.
+    preds: BitSet,
     /// Predicate → active filters to evaluate where it is true.
-    witness: HashMap<PredId, (u32, u32)>,
+    witness: Witnesses,
     witnessed: Vec<u32>,
     /// Active filters to evaluate always.
     pub always: Vec<u32>,
 }
+
+type Witnesses = HashMap<PredId, (u32, u32), foldhash::fast::FixedState>;
 
 /// A filter, with the conditions of its log source of which one must hold.
 #[derive(Debug)]
@@ -48,16 +55,28 @@ pub(crate) struct Active {
     pub whens: Option<Arc<[WhenId]>>,
 }
 
-/// A variable and the predicates on it.
-#[derive(Debug)]
-pub(crate) struct VarUse {
-    pub var: VarId,
-    pub preds: Vec<PredId>,
-    /// The outcome where it is missing.
-    pub absent: Vec<Entry>,
+#[derive(Debug, Default)]
+struct BitSet(Vec<u64>);
+
+impl BitSet {
+    fn insert(&mut self, n: u32) {
+        let word = n as usize / 64;
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (n % 64);
+    }
+    fn contains(&self, n: u32) -> bool {
+        self.0.get(n as usize / 64).is_some_and(|w| w >> (n % 64) & 1 == 1)
+    }
 }
 
 impl RuleSet {
+    /// Whether some filter asks for the predicate.
+    pub fn asks(&self, pred: PredId) -> bool {
+        self.preds.contains(pred)
+    }
+
     /// Active filters that a true predicate calls for.
     pub fn called_by(&self, pred: PredId) -> &[u32] {
         let (start, end) = self.witness.get(&pred).copied().unwrap_or((0, 0));
@@ -74,6 +93,8 @@ pub(crate) struct ShapePlan {
     pub spread: Vec<Spread>,
     /// Outcome of what the shape alone decides: absent fields and constants. Sorted.
     pub base: Vec<Entry>,
+    /// Where comparisons of several fields find them.
+    pub bindings: HashMap<FieldRef, Binding>,
     /// Variables that no event of the shape has, and those that are constant. Ascending.
     pub absent: Vec<VarId>,
     pub constant: Vec<VarId>,
@@ -100,8 +121,8 @@ pub(crate) struct Cache {
     state: Mutex<State>,
 }
 
-/// Number of a binding to the slots of a group → predicates on it.
-type Inputs = Vec<(u32, Vec<PredId>)>;
+/// Numbers of bindings to the slots of a group, and variables bound so.
+type Inputs = Vec<(u32, VarId)>;
 
 #[derive(Default)]
 struct State {
@@ -163,17 +184,21 @@ impl State {
         made
     }
 
-    fn program(&mut self, compiled: &Compiled, inputs: Bound) -> Arc<Program> {
-        let key: Inputs = inputs.iter().map(|(b, p)| (self.binding(b), p.clone())).collect();
+    /// The program of all predicates on some variables. It is the same for every rule set, so that values are
+    /// looked at once whatever the event.
+    fn program(&mut self, compiled: &Compiled, inputs: &[(Binding, VarId)]) -> Arc<Program> {
+        let key: Inputs = inputs.iter().map(|(b, v)| (self.binding(b), *v)).collect();
         if let Some(known) = self.programs.get(&key) {
             return known.clone();
         }
+        let preds = |v: VarId| compiled.by_var[v as usize].as_slice();
         if self.program_preds > MAX_PROGRAM_PREDS {
             self.programs.clear();
             self.program_preds = 0;
         }
-        self.program_preds += key.iter().map(|(_, p)| p.len()).sum::<usize>();
+        self.program_preds += inputs.iter().map(|(_, v)| preds(*v).len()).sum::<usize>();
         self.next += 1;
+        let inputs: Vec<_> = inputs.iter().map(|(b, v)| (b.clone(), preds(*v))).collect();
         let made = Arc::new(Program::new(self.next, &inputs, &compiled.preds));
         self.programs.insert(key, made.clone());
         made
@@ -200,23 +225,36 @@ fn build(id: u32, compiled: &Compiled, sources: Vec<Admitted>) -> RuleSet {
         active.extend(filters.iter().map(|&filter| Active { filter, whens: whens.clone() }));
     }
     active.sort_unstable_by_key(|a| a.filter);
-    let (mut preds, mut calls, mut always) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut preds, mut calls, mut always) = (BitSet::default(), Vec::new(), Vec::new());
+    let (mut vars, mut exact_fields) = (BTreeSet::new(), BTreeSet::new());
     for (i, a) in active.iter().enumerate() {
-        preds.extend(&compiled.trees[a.filter as usize].preds);
-        let whens = a.whens.iter().flat_map(|w| w.iter());
-        whens.for_each(|&w| preds.extend(&compiled.whens[w as usize].preds));
+        let whens = a.whens.iter().flat_map(|w| w.iter()).map(|&w| &compiled.whens[w as usize]);
+        let trees = std::iter::once(&compiled.trees[a.filter as usize]).chain(whens);
+        for tree in trees {
+            for &p in &tree.preds {
+                preds.insert(p);
+                vars.insert(compiled.preds[p as usize].var);
+            }
+            for &e in &tree.exact {
+                compiled.exact[e as usize].fields(&mut |f| {
+                    exact_fields.insert(f.clone());
+                });
+            }
+        }
         match witnesses(compiled, a) {
             Some(all) => calls.extend(all.into_iter().map(|p| (p, i as u32))),
             None => always.push(i as u32),
         }
     }
     calls.sort_unstable();
-    let mut witness: HashMap<PredId, (u32, u32)> = HashMap::new();
+    calls.dedup();
+    let mut witness: Witnesses = HashMap::default();
     for (n, &(pred, _)) in calls.iter().enumerate() {
         witness.entry(pred).or_insert((n as u32, n as u32)).1 = n as u32 + 1;
     }
     let witnessed = calls.into_iter().map(|(_, i)| i).collect();
-    RuleSet { id, active, vars: var_uses(compiled, preds), witness, witnessed, always }
+    let (vars, exact_fields) = (vars.into_iter().collect(), exact_fields.into_iter().collect());
+    RuleSet { id, active, vars, exact_fields, preds, witness, witnessed, always }
 }
 
 /// The cheaper of what the filter and what its log source needs.
@@ -230,22 +268,6 @@ fn witnesses(compiled: &Compiled, a: &Active) -> Option<Vec<PredId>> {
         (Some(a), Some(b)) => Some(witness::cheaper(a, b, &compiled.preds)),
         (a, b) => a.or(b),
     }
-}
-
-fn var_uses(compiled: &Compiled, mut preds: Vec<PredId>) -> Vec<VarUse> {
-    preds.sort_unstable();
-    preds.dedup();
-    let mut by_var: HashMap<VarId, Vec<PredId>> = HashMap::new();
-    for p in preds {
-        by_var.entry(compiled.preds[p as usize].var).or_default().push(p);
-    }
-    let absent = |preds: &[PredId]| {
-        preds.iter().filter_map(|&p| Entry::new(p, compiled.preds[p as usize].absent)).collect()
-    };
-    let mut out: Vec<VarUse> =
-        by_var.into_iter().map(|(var, preds)| VarUse { var, absent: absent(&preds), preds }).collect();
-    out.sort_unstable_by_key(|v| v.var);
-    out
 }
 
 struct Planner<'p> {
@@ -263,13 +285,16 @@ impl Planner<'_> {
             groups: Vec::new(),
             spread: Vec::new(),
             base: Vec::new(),
+            bindings: HashMap::default(),
             absent: Vec::new(),
             constant: Vec::new(),
         };
         let mut groups = Groups::default();
         let answers = self.taxonomy.on(self.shape);
-        for v in &self.rules.vars {
-            let field = match &self.compiled.vars[v.var as usize] {
+        let exact = self.rules.exact_fields.iter();
+        plan.bindings = exact.map(|f| (f.clone(), answers.bind(f))).collect();
+        for &v in &self.rules.vars {
+            let field = match &self.compiled.vars[v as usize] {
                 Var::Field(f) => f,
                 var => {
                     let spread = self.spread(var, v);
@@ -278,22 +303,23 @@ impl Planner<'_> {
                 }
             };
             match self.place(&answers.bind(field)) {
-                Place::Slots(slots, binding) => groups.add(slots, binding, &v.preds),
+                Place::Slots(slots, binding) => groups.add(slots, binding, v),
                 Place::Constant(value) => {
-                    plan.constant.push(v.var);
-                    plan.base.extend(self.on_constant(&v.preds, &value));
+                    plan.constant.push(v);
+                    plan.base.extend(self.on_constant(v, &value));
                 }
                 Place::Nowhere => {
-                    plan.absent.push(v.var);
-                    plan.base.extend(&v.absent);
+                    plan.absent.push(v);
+                    plan.base.extend(&self.compiled.absent[v as usize]);
                 }
             }
         }
+        plan.base.retain(|e| self.rules.asks(e.pred()));
         plan.base.sort_unstable();
         let made = groups
             .all
             .into_iter()
-            .map(|(slots, inputs)| Group { program: self.state.program(self.compiled, inputs), slots });
+            .map(|(slots, inputs)| Group { program: self.state.program(self.compiled, &inputs), slots });
         plan.groups = made.collect();
         plan
     }
@@ -312,19 +338,16 @@ impl Planner<'_> {
         }
     }
 
-    fn on_constant(&self, preds: &[PredId], value: &Value) -> Vec<Entry> {
+    fn on_constant(&self, v: VarId, value: &Value) -> Vec<Entry> {
         let truth = |p: PredId| truth_on(&self.compiled.preds[p as usize].test, value);
-        preds.iter().filter_map(|&p| Entry::new(p, truth(p))).collect()
+        let asked = self.compiled.by_var[v as usize].iter().filter(|p| self.rules.asks(**p));
+        asked.filter_map(|&p| Entry::new(p, truth(p))).collect()
     }
 
     /// A variable that stands for many fields.
-    fn spread(&mut self, var: &Var, v: &VarUse) -> Spread {
-        let mut out = Spread {
-            parts: Vec::new(),
-            constants: Vec::new(),
-            absent: v.absent.clone(),
-            has_constant: false,
-        };
+    fn spread(&mut self, var: &Var, v: VarId) -> Spread {
+        let absent = self.compiled.absent[v as usize].clone();
+        let mut out = Spread { parts: Vec::new(), constants: Vec::new(), absent, has_constant: false };
         let bindings = match var {
             Var::Glob(names, pattern) => fields_like(self.taxonomy, self.shape, *names, pattern),
             _ => (0..self.shape.fields().len() as SlotIndex).map(Binding::slot).collect(),
@@ -332,12 +355,12 @@ impl Planner<'_> {
         for binding in bindings {
             match self.place(&binding) {
                 Place::Slots(slots, within) => {
-                    let program = self.state.program(self.compiled, vec![(within, v.preds.clone())]);
+                    let program = self.state.program(self.compiled, &[(within, v)]);
                     out.parts.push(Group { program, slots });
                 }
                 Place::Constant(value) if value.elements().iter().any(|e| !e.is_null()) => {
                     out.has_constant = true;
-                    let constants = self.on_constant(&v.preds, &value);
+                    let constants = self.on_constant(v, &value);
                     out.constants = union(&out.constants, &constants);
                 }
                 Place::Constant(_) | Place::Nowhere => {}
@@ -377,10 +400,10 @@ fn relative(binding: &Binding, slots: &mut Vec<SlotIndex>) -> Binding {
     }
 }
 
-/// Bindings with the predicates on them.
-type Bound = Vec<(Binding, Vec<PredId>)>;
+/// Variables and their bindings.
+type Bound = Vec<(Binding, VarId)>;
 
-/// Slots read together → binding to them → predicates. In order of variables, so that equal sets make equal
+/// Slots read together → variables bound to them, in order of variables, so that equal sets make equal
 /// programs.
 #[derive(Default)]
 struct Groups {
@@ -389,17 +412,13 @@ struct Groups {
 }
 
 impl Groups {
-    fn add(&mut self, slots: Vec<SlotIndex>, binding: Binding, preds: &[PredId]) {
+    fn add(&mut self, slots: Vec<SlotIndex>, binding: Binding, var: VarId) {
         let all = &mut self.all;
         let at = *self.by_slots.entry(slots).or_insert_with_key(|slots| {
             all.push((slots.clone(), Vec::new()));
             all.len() - 1
         });
-        let inputs = &mut self.all[at].1;
-        match inputs.iter_mut().find(|(b, _)| *b == binding) {
-            Some((_, known)) => known.extend(preds),
-            None => inputs.push((binding, preds.to_vec())),
-        }
+        self.all[at].1.push((binding, var));
     }
 }
 

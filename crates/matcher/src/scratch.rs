@@ -9,16 +9,21 @@ use std::sync::Arc;
 
 use hashbrown::HashMap as FastMap;
 use shikra_event::{Event, Kind, Shape, ShapeId, Slot, SlotIndex};
-use shikra_ir::{Truth, eval};
+use shikra_ir::{FieldRef, Truth, eval};
+use shikra_taxonomy::Binding;
 
-use crate::compile::{Bounds, PredId};
+use crate::compile::{Bounds, Leaf, OPEN, PredId};
 use crate::memo::{ClassId, Classes, EMPTY, Hasher, Outcomes, Values};
 use crate::program::{Buffers, Entry, Program};
+use crate::row::BoundRow;
 use crate::rules::{Active, Group, RuleSet, ShapePlan, union};
 use crate::{EventRow, FilterId, Matcher, Seen};
 
 /// A slot of a spread variable without a value: neither satisfies nor fails anything.
 const NO_VALUE: ClassId = ClassId::MAX;
+
+/// A class that has not been projected yet.
+const UNKNOWN: ClassId = ClassId::MAX;
 
 /// How much one thread may remember. Answers do not depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +100,9 @@ struct Ready {
     groups: Vec<ReadyGroup>,
     spread: Vec<ReadySpread>,
     base: ClassId,
+    bindings: FastMap<FieldRef, Binding>,
+    /// Place of the rule set among the projections.
+    place: usize,
 }
 
 struct ReadyGroup {
@@ -122,6 +130,10 @@ struct Memo {
     /// Program, and whether for a spread variable → place in `values`.
     places: HashMap<(u32, bool), usize>,
     bytes: usize,
+    /// Rule set → class → what of it the rule set asks for. A program knows the predicates of all rule sets.
+    projections: Vec<Vec<ClassId>>,
+    rule_sets: HashMap<u32, usize>,
+    projected: usize,
     buffers: Buffers,
     entries: Vec<Entry>,
     /// The slots of a group as one key.
@@ -153,6 +165,9 @@ impl Scratch {
                 values: Vec::new(),
                 places: HashMap::new(),
                 bytes: 0,
+                projections: Vec::new(),
+                rule_sets: HashMap::new(),
+                projected: 0,
                 buffers: Buffers::default(),
                 entries: Vec::new(),
                 joined: Vec::new(),
@@ -186,7 +201,7 @@ impl Scratch {
     pub(crate) fn run(&mut self, matcher: &Matcher, event: &Event<'_>, hits: &mut Vec<FilterId>) {
         self.seen.events += 1;
         let id = event.shape.id();
-        if !self.shapes.contains_key(&id) || self.memo.classes.bytes() > self.limits.classes {
+        if !self.shapes.contains_key(&id) || self.memo.class_bytes() > self.limits.classes {
             self.ready(matcher, event);
         }
         let Some(ready) = self.shapes.get(&id) else { return };
@@ -214,7 +229,9 @@ impl Scratch {
         if !open.is_empty() {
             self.memo.work.exact += open.len() as u64;
             let active = open.iter().filter_map(|&i| ready.rules.active.get(i as usize));
-            hits.extend(active.filter(|a| exactly(matcher, a, event)).map(|a| a.filter));
+            let row = EventRow { event, taxonomy: &matcher.taxonomy };
+            let row = BoundRow { row, bindings: &ready.bindings };
+            self.decider.settle(matcher, active, &row, &self.memo.classes, &self.key, hits);
             hits[start..].sort_unstable();
         }
         for &f in &hits[start..] {
@@ -225,7 +242,7 @@ impl Scratch {
     /// Plans the shape of `event`, making room where there is none.
     #[cold]
     fn ready(&mut self, matcher: &Matcher, event: &Event<'_>) {
-        if self.memo.classes.bytes() > self.limits.classes {
+        if self.memo.class_bytes() > self.limits.classes {
             self.memo.work.resets += 1;
             self.memo.forget();
             self.outcomes.clear();
@@ -242,21 +259,40 @@ impl Scratch {
     }
 }
 
-/// Whether an active filter holds, all of it evaluated on the event.
-fn exactly(matcher: &Matcher, active: &Active, event: &Event<'_>) -> bool {
-    let row = EventRow { event, taxonomy: &matcher.taxonomy };
-    let meant = active.whens.as_ref().is_none_or(|w| {
-        w.iter().any(|&w| eval::truth(&matcher.compiled.when_exprs[w as usize], &row).holds())
-    });
-    meant && eval::truth(&matcher.filters[active.filter as usize].expr, &row).holds()
-}
-
 impl Memo {
     fn forget(&mut self) {
         self.classes = Classes::new(self.hasher.clone());
         self.values.clear();
         self.places.clear();
         self.bytes = 0;
+        self.projections.clear();
+        self.rule_sets.clear();
+        self.projected = 0;
+    }
+
+    fn class_bytes(&self) -> usize {
+        self.classes.bytes() + self.projected * size_of::<ClassId>()
+    }
+
+    /// What a rule set asks for of a class.
+    fn project(&mut self, class: ClassId, place: usize, rules: &RuleSet) -> ClassId {
+        if class == EMPTY {
+            return EMPTY;
+        }
+        let known = self.projections[place].get(class as usize).copied();
+        if let Some(known) = known.filter(|k| *k != UNKNOWN) {
+            return known;
+        }
+        self.entries.clear();
+        self.entries.extend(self.classes.get(class).iter().filter(|e| rules.asks(e.pred())));
+        let asked = self.classes.intern(&self.entries);
+        let row = &mut self.projections[place];
+        if row.len() <= class as usize {
+            self.projected += class as usize + 1 - row.len();
+            row.resize(class as usize + 1, UNKNOWN);
+        }
+        row[class as usize] = asked;
+        asked
     }
 
     fn ready(&mut self, plan: ShapePlan, shape: &Arc<Shape>) -> Ready {
@@ -268,7 +304,12 @@ impl Memo {
             has_constant: s.has_constant,
         });
         let spread = spread.collect();
-        Ready { rules: plan.rules, groups, spread, base: self.classes.intern(&plan.base) }
+        let place = *self.rule_sets.entry(plan.rules.id).or_insert_with(|| {
+            self.projections.push(Vec::new());
+            self.projections.len() - 1
+        });
+        let base = self.classes.intern(&plan.base);
+        Ready { rules: plan.rules, groups, spread, base, bindings: plan.bindings, place }
     }
 
     fn ready_group(&mut self, g: Group, spread: bool, shape: &Arc<Shape>) -> ReadyGroup {
@@ -304,10 +345,12 @@ impl Memo {
         };
         push(ready.base, key);
         for g in &ready.groups {
-            push(self.group(g, event, false, limits), key);
+            let class = self.group(g, event, false, limits);
+            push(self.project(class, ready.place, &ready.rules), key);
         }
         for s in &ready.spread {
-            push(self.spread(s, event, limits), key);
+            let class = self.spread(s, event, limits);
+            push(self.project(class, ready.place, &ready.rules), key);
         }
     }
 
@@ -398,54 +441,84 @@ impl Decider {
         self.call(rules, classes, key);
         self.holds.clear();
         self.open.clear();
-        let truth = &self.truth;
-        let pred = |p: PredId| {
-            let t = truth[p as usize];
-            (t, t)
+        let leaf = |leaf: Leaf| match leaf {
+            Leaf::Pred(p) => settled(self.truth[p as usize]),
+            Leaf::Exact(_) => OPEN,
         };
         for &i in &self.candidates {
             let Some(active) = rules.active.get(i as usize) else { continue };
-            match bounds(matcher, active, &pred) {
+            match bounds(matcher, active, &leaf) {
                 (Truth::True, _) => self.holds.push(active.filter),
                 (_, Truth::True) => self.open.push(i),
                 _ => {}
             }
         }
+        self.forget();
+        self.candidates.len() as u64
+    }
+
+    /// Sets the truth of every predicate in the classes of `key`.
+    fn learn(&mut self, classes: &Classes, key: &[u32]) {
+        for e in key.iter().skip(1).flat_map(|&c| classes.get(c)) {
+            self.truth[e.pred() as usize] = e.truth();
+            self.touched.push(e.pred());
+        }
+    }
+
+    fn forget(&mut self) {
         for p in self.touched.drain(..) {
             self.truth[p as usize] = Truth::False;
         }
-        self.candidates.len() as u64
     }
 
     /// Sets the truth of every predicate and collects the candidates, ascending.
     fn call(&mut self, rules: &RuleSet, classes: &Classes, key: &[u32]) {
+        self.learn(classes, key);
         self.epoch = self.epoch.wrapping_add(1);
         if self.epoch == 0 {
             self.called.fill(0);
             self.epoch = 1;
         }
         self.candidates.clear();
-        let mut call = |i: u32, candidates: &mut Vec<u32>| {
+        let witnesses = self.touched.iter().filter(|p| self.truth[**p as usize] == Truth::True);
+        for &i in witnesses.flat_map(|&p| rules.called_by(p)).chain(&rules.always) {
             if std::mem::replace(&mut self.called[i as usize], self.epoch) != self.epoch {
-                candidates.push(i);
-            }
-        };
-        for e in key.iter().skip(1).flat_map(|&c| classes.get(c)) {
-            self.truth[e.pred() as usize] = e.truth();
-            self.touched.push(e.pred());
-            if e.truth() == Truth::True {
-                rules.called_by(e.pred()).iter().for_each(|&i| call(i, &mut self.candidates));
+                self.candidates.push(i);
             }
         }
-        rules.always.iter().for_each(|&i| call(i, &mut self.candidates));
         self.candidates.sort_unstable();
+    }
+
+    /// Evaluates filters that hold but for comparisons of several fields, and appends those that do.
+    fn settle<'a>(
+        &mut self,
+        matcher: &Matcher,
+        open: impl Iterator<Item = &'a Active>,
+        row: &BoundRow<'_>,
+        classes: &Classes,
+        key: &[u32],
+        hits: &mut Vec<FilterId>,
+    ) {
+        self.learn(classes, key);
+        let leaf = |leaf: Leaf| {
+            settled(match leaf {
+                Leaf::Pred(p) => self.truth[p as usize],
+                Leaf::Exact(e) => eval::test(&matcher.compiled.exact[e as usize], row),
+            })
+        };
+        hits.extend(open.filter(|a| bounds(matcher, a, &leaf).0.holds()).map(|a| a.filter));
+        self.forget();
     }
 }
 
-fn bounds(matcher: &Matcher, active: &Active, pred: &impl Fn(PredId) -> Bounds) -> Bounds {
-    let own = matcher.compiled.trees[active.filter as usize].node.bounds(pred);
+fn settled(t: Truth) -> Bounds {
+    (t, t)
+}
+
+fn bounds(matcher: &Matcher, active: &Active, leaf: &impl Fn(Leaf) -> Bounds) -> Bounds {
+    let own = matcher.compiled.trees[active.filter as usize].node.bounds(leaf);
     let Some(whens) = &active.whens else { return own };
-    let each = whens.iter().map(|&w| matcher.compiled.whens[w as usize].node.bounds(pred));
-    let any = each.fold((Truth::False, Truth::False), |a, b| (a.0.max(b.0), a.1.max(b.1)));
+    let each = whens.iter().map(|&w| matcher.compiled.whens[w as usize].node.bounds(leaf));
+    let any = each.fold(settled(Truth::False), |a, b| (a.0.max(b.0), a.1.max(b.1)));
     (own.0.min(any.0), own.1.min(any.1))
 }

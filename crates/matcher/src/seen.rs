@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use shikra_ir::Truth;
 
 use crate::FilterId;
-use crate::compile::{Compiled, Var, VarId};
+use crate::compile::{Compiled, Leaf, OPEN, Var, VarId};
 use crate::rules::{ShapePlan, truth_in};
 
 /// Tallies per filter; those of several threads add up.
@@ -78,13 +78,12 @@ impl Seen {
     pub(crate) fn shape(&mut self, compiled: &Compiled, plan: &ShapePlan) {
         let fixed =
             |v: &VarId| plan.absent.binary_search(v).is_ok() || plan.constant.binary_search(v).is_ok();
-        let bounds = |p: u32| {
-            if fixed(&compiled.preds[p as usize].var) {
+        let bounds = |leaf: Leaf| match leaf {
+            Leaf::Pred(p) if fixed(&compiled.preds[p as usize].var) => {
                 let t = truth_in(&plan.base, p);
                 (t, t)
-            } else {
-                (Truth::False, Truth::True)
             }
+            _ => OPEN,
         };
         for a in &plan.rules.active {
             let f = a.filter as usize;

@@ -38,7 +38,7 @@ fn find(node: &Node, want: bool, preds: &[Pred]) -> Option<Witness> {
             let wanted = if want { Truth::True } else { Truth::False };
             (*t != wanted).then_some(Witness { preds: Vec::new(), cost: 0.0 })
         }
-        (Node::Exact, _) | (Node::Pred(_), false) => None,
+        (Node::Exact(_), _) | (Node::Pred(_), false) => None,
         (Node::Pred(p), true) => {
             let cost = preds.get(*p as usize).map_or(1.0, |p| frequency(&p.test));
             Some(Witness { preds: vec![*p], cost })
