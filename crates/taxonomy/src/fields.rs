@@ -159,14 +159,31 @@ impl Fields {
                 }
             }
             Source::Joined { separator, parts, derive } => {
-                let found = parts.iter().map(|(prefix, s)| (prefix.clone(), self.resolve(of, names, s)));
-                let parts: Vec<_> = found.filter(|(_, b)| !b.is_absent()).collect();
-                if parts.is_empty() {
-                    return Binding::Absent;
-                }
-                Binding::Joined { separator: separator.clone(), parts, derive: derive.clone() }
+                let part = |s: &Source| match s {
+                    Source::Field(name, derive) if derive.is_empty() => {
+                        constant(of, name).map(Binding::Const).unwrap_or_else(|| self.resolve(of, names, s))
+                    }
+                    other => self.resolve(of, names, other),
+                };
+                let found = parts.iter().map(|(prefix, s)| (prefix.clone(), part(s)));
+                join(separator, found.filter(|(_, b)| !b.is_absent()).collect(), derive)
             }
         }
+    }
+}
+
+/// The parts that are there as one text; of constants, a constant.
+fn join(separator: &Arc<str>, parts: Vec<(Arc<str>, Binding)>, derive: &[Derive]) -> Binding {
+    let constant = |(prefix, b): &(Arc<str>, Binding)| match b {
+        Binding::Const(v) => v.to_text().map(|v| format!("{prefix}{v}")),
+        _ => None,
+    };
+    if parts.is_empty() {
+        return Binding::Absent;
+    }
+    match parts.iter().map(constant).collect::<Option<Vec<String>>>() {
+        Some(texts) => Binding::Const(Derive::apply_all(derive, Value::str(texts.join(separator)))),
+        None => Binding::Joined { separator: separator.clone(), parts, derive: derive.to_vec() },
     }
 }
 

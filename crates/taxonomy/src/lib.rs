@@ -24,7 +24,7 @@ pub use selector::{Alternative, Selector, UnknownLogSource};
 pub use table::{TableError, TableErrorKind};
 
 use std::collections::HashMap;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 
 use shikra_event::Shape;
 use shikra_ir::{FieldRef, LogSource, Names};
@@ -41,7 +41,8 @@ pub struct Taxonomy {
     logs: Logs,
     sources: Sources,
     fields: Fields,
-    facts: Facts,
+    /// Read when first asked for: only lints need it.
+    facts: OnceLock<Facts>,
     found: RwLock<HashMap<LogSource, Result<Found, UnknownLogSource>>>,
 }
 
@@ -60,50 +61,60 @@ pub enum TableKind {
     Facts,
 }
 
+/// Kind, file name and text of a table.
+pub type Table<'t> = (TableKind, &'t str, &'t str);
+
 macro_rules! table {
     ($kind:ident, $file:literal) => {
         (TableKind::$kind, $file, include_str!(concat!("../../../data/taxonomy/", $file)))
     };
 }
 
-/// The tables that ship with the program: kind, file name, text. Those that others refer to come first.
-pub static TABLES: &[(TableKind, &str, &str)] = &[
+/// The tables that ship with the program. Those that others refer to come first.
+pub static TABLES: &[Table<'static>] = &[
     table!(Logs, "logs.txt"),
     table!(Sources, "sources-sigma.txt"),
     table!(Sources, "sources-ecs.txt"),
     table!(Sources, "sources-others.txt"),
     table!(Fields, "fields-sigma.txt"),
     table!(Fields, "fields-ecs.txt"),
+    table!(Fields, "fields-others.txt"),
     table!(Facts, "events.txt"),
 ];
 
 impl Taxonomy {
     /// The tables that ship with the program. A test holds that they have no errors.
     pub fn embedded() -> Taxonomy {
-        Taxonomy::load(TABLES).0
+        let (mut taxonomy, mut errors) = (Taxonomy::default(), Vec::new());
+        taxonomy.read(TABLES.iter().filter(|(kind, ..)| *kind != TableKind::Facts), &mut errors);
+        taxonomy
     }
 
     /// Reads tables. What cannot be read is told and left out.
-    pub fn load(tables: &[(TableKind, &str, &str)]) -> (Taxonomy, Vec<TableError>) {
-        let mut taxonomy = Taxonomy::default();
-        let mut errors = Vec::new();
-        for (kind, file, text) in tables {
-            for row in table::rows(file, text, &mut errors) {
-                if let Err(kind) = taxonomy.add(*kind, &row) {
-                    errors.push(TableError { file: (*file).to_owned(), line: row.line, kind });
-                }
-            }
-        }
+    pub fn load(tables: &[Table<'_>]) -> (Taxonomy, Vec<TableError>) {
+        let (mut taxonomy, mut errors) = (Taxonomy::default(), Vec::new());
+        taxonomy.read(tables.iter().filter(|(kind, ..)| *kind != TableKind::Facts), &mut errors);
+        taxonomy.facts = OnceLock::from(taxonomy.read_facts(tables, &mut errors));
         (taxonomy, errors)
     }
 
-    fn add(&mut self, kind: TableKind, row: &Row<'_>) -> Result<(), TableErrorKind> {
-        match kind {
-            TableKind::Logs => self.logs.add(row),
-            TableKind::Sources => self.sources.add(row, &self.logs),
-            TableKind::Fields => self.fields.add(row, &self.logs),
-            TableKind::Facts => self.facts.add(row, &self.logs),
+    fn read<'t>(&mut self, tables: impl Iterator<Item = &'t Table<'t>>, errors: &mut Vec<TableError>) {
+        for (kind, file, text) in tables {
+            each_row(file, text, errors, |row| match kind {
+                TableKind::Logs => self.logs.add(row),
+                TableKind::Sources => self.sources.add(row, &self.logs),
+                TableKind::Fields => self.fields.add(row, &self.logs),
+                TableKind::Facts => Ok(()),
+            });
         }
+    }
+
+    fn read_facts(&self, tables: &[Table<'_>], errors: &mut Vec<TableError>) -> Facts {
+        let mut facts = Facts::default();
+        for (_, file, text) in tables.iter().filter(|(kind, ..)| *kind == TableKind::Facts) {
+            each_row(file, text, errors, |row| facts.add(row, &self.logs));
+        }
+        facts
     }
 
     /// What a field means in events of a shape.
@@ -156,10 +167,22 @@ impl Taxonomy {
     /// For lints: a false answer means that a test of the field there can never hold.
     pub fn can_have(&self, source: &LogSource, field: &FieldRef) -> Option<bool> {
         let source = self.find(source).ok()?;
-        if !source.bounded {
-            return None;
+        let facts = self.facts.get_or_init(|| self.read_facts(TABLES, &mut Vec::new()));
+        let known = facts.can_have(&source.events, |shape| !self.bind(shape, field).is_absent());
+        if source.bounded { known } else { known.filter(|can| *can) }
+    }
+}
+
+fn each_row(
+    file: &str,
+    text: &str,
+    errors: &mut Vec<TableError>,
+    mut add: impl FnMut(&Row<'_>) -> Result<(), TableErrorKind>,
+) {
+    for row in table::rows(file, text, errors) {
+        if let Err(kind) = add(&row) {
+            errors.push(TableError { file: file.to_owned(), line: row.line, kind });
         }
-        self.facts.can_have(&source.events, |shape| !self.bind(shape, field).is_absent())
     }
 }
 

@@ -113,6 +113,9 @@ fn row<'t>(section: Option<&'t str>, line: &'t str, number: u32) -> Option<Row<'
 
 /// Splits at a separator that stands outside quotes and parentheses; parts are trimmed.
 pub(crate) fn split_outside<'a>(text: &'a str, separator: &str) -> Vec<&'a str> {
+    if !text.contains(separator) {
+        return vec![text.trim()];
+    }
     let (mut parts, mut start, mut depth, mut quoted) = (Vec::new(), 0, 0u32, false);
     let mut skip_to = 0;
     for (i, c) in text.char_indices() {

@@ -3,8 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use shikra_ir::{LogSource, Names};
+use serde_json::Value as Json;
+use shikra_event::{Event, Form, Slot, Value};
+use shikra_ir::{FieldRef, LogSource, Names};
 use shikra_taxonomy::Taxonomy;
+
+use crate::shape;
 
 fn corpora() -> Option<PathBuf> {
     let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/corpora");
@@ -79,4 +83,63 @@ fn every_log_source_of_the_public_rules_is_known() {
         unknown,
         [r#"unknown log source category "system" of product "windows" (did you mean "service: system"?)"#]
     );
+}
+
+/// Dotted names of a document's leaves, with their texts.
+fn leaves(json: &Json, name: &str, out: &mut BTreeMap<String, Vec<String>>) {
+    match json {
+        Json::Object(fields) => {
+            let dot = if name.is_empty() { "" } else { "." };
+            fields.iter().for_each(|(key, value)| leaves(value, &format!("{name}{dot}{key}"), out));
+        }
+        Json::Array(items) => items.iter().for_each(|item| leaves(item, name, out)),
+        Json::String(text) => out.entry(name.to_owned()).or_default().push(text.clone()),
+        other => out.entry(name.to_owned()).or_default().push(other.to_string()),
+    }
+}
+
+/// Fields that the message, from which the raw event is rebuilt, does not show.
+const NOT_RAW: &[&str] = &["@timestamp", "log.level", "event.provider", "message", "user.id"];
+
+#[test]
+fn ecs_fields_equal_those_of_winlogbeat() {
+    let Some(corpora) = corpora() else { return };
+    let taxonomy = Taxonomy::embedded();
+    let mut compared = 0;
+    for file in ["sysmon1_processcreate.ndjson", "sysmon13_registry.ndjson"] {
+        let text = std::fs::read_to_string(corpora.join("json/ecs_golden").join(file)).unwrap();
+        let document: Json = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+        let mut golden = BTreeMap::new();
+        leaves(&document, "", &mut golden);
+        let id: u32 = golden["winlog.event_id"][0].parse().unwrap();
+        let message = golden["message"][0].clone();
+        let raw: Vec<(&str, &str)> = message
+            .lines()
+            .skip(1)
+            .filter_map(|l| l.split_once(": "))
+            .filter(|(_, v)| !v.starts_with('%'))
+            .collect();
+        let names: Vec<&str> = raw.iter().map(|(n, _)| *n).collect();
+        let shape = shape(Form::Windows, "Microsoft-Windows-Sysmon/Operational", id, &names);
+        let system = shape.fields().len() - raw.len();
+        let mut slots = vec![Slot::utf8("vagrant"); system];
+        slots.extend(raw.iter().map(|(_, v)| Slot::utf8(v)));
+        let event = Event { shape: &shape, slots: &slots, record: 1, time: None };
+        for (name, want) in &golden {
+            // The message masks process ids and such.
+            let masked = name.ends_with("pid") || name.ends_with("LogonId") || name.ends_with("SessionId");
+            if masked
+                || name.starts_with("winlog.") && !name.contains("event_data")
+                || NOT_RAW.contains(&name.as_str())
+            {
+                continue;
+            }
+            let got = taxonomy.bind(&shape, &FieldRef::new(Names::Ecs, name)).value(&event);
+            let got: Vec<String> = got.elements().iter().filter_map(Value::to_text).collect();
+            assert!(want.iter().all(|w| got.contains(w)), "{file}: {name}: {want:?}, not {got:?}");
+            compared += 1;
+        }
+    }
+    println!("{compared} fields compared");
+    assert!(compared > 40);
 }

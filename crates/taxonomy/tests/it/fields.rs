@@ -309,3 +309,129 @@ fn ecs_on_ecs_and_other_documents() {
         &[(Ecs, "host.name", Value::Missing), (Ecs, "a.b", s("y")), (Ecs, "host.os.type", Value::Missing)],
     );
 }
+
+#[test]
+fn other_schemes_on_sysmon() {
+    use Names::{Car, Cim, Endgame, LogPoint, Ossem, Splunk};
+    check(
+        Form::Windows,
+        SYSMON,
+        1,
+        &[
+            ("Image", r"C:\a\X.exe"),
+            ("CommandLine", "x y"),
+            ("ProcessId", "420"),
+            ("ProcessGuid", "{A}"),
+            ("ParentImage", r"C:\a\y.exe"),
+            ("User", r"D\bob"),
+            ("Hashes", "MD5=BB"),
+        ],
+        &[
+            (Endgame, "process_name", s("X.exe")),
+            (Endgame, "unique_pid", s("{A}")),
+            (Endgame, "subtype", s("create")),
+            (Endgame, "opcode", 1.into()),
+            (Endgame, "user_name", s("bob")),
+            (Splunk, "EventCode", s("system")),
+            (Splunk, "Image", s(r"C:\a\X.exe")),
+            (Splunk, "image", Value::Missing),
+            (Splunk, "New_Process_Name", s(r"C:\a\X.exe")),
+            (Splunk, "parent_process_name", s("y.exe")),
+            (
+                Splunk,
+                "source",
+                texts(&[
+                    "XmlWinEventLog:Microsoft-Windows-Sysmon/Operational",
+                    "WinEventLog:Microsoft-Windows-Sysmon/Operational",
+                ]),
+            ),
+            (Cim, "Processes.process_name", s("X.exe")),
+            (Cim, "process_name", s("X.exe")),
+            (Cim, "Processes.process", s("x y")),
+            (Cim, "Processes.dest", s("system")),
+            (Cim, "Processes.user", s("bob")),
+            (Cim, "Processes.process_id", 420.into()),
+            (Cim, "Processes.wobble", Value::Missing),
+            (Car, "exe", s("X.exe")),
+            (Car, "parent_image_path", s(r"C:\a\y.exe")),
+            (Car, "md5_hash", s("BB")),
+            (Ossem, "process_parent_name", s("y.exe")),
+            (Ossem, "ProcessFilePath", s(r"C:\a\X.exe")),
+            (LogPoint, "image", s(r"C:\a\X.exe")),
+            (LogPoint, "command", s("x y")),
+            (LogPoint, "event_id", s("system")),
+        ],
+    );
+}
+
+#[test]
+fn other_schemes_on_other_events() {
+    use Names::{Car, Cim, Endgame, LogPoint};
+    check(
+        Form::Windows,
+        SYSMON,
+        13,
+        &[("TargetObject", r"HKLM\a\b"), ("Details", "DWORD (0x00000001)"), ("EventType", "SetValue")],
+        &[
+            (Cim, "Registry.registry_value_data", s("0x00000001")),
+            (Cim, "Registry.registry_value_name", s("b")),
+            (Cim, "Registry.action", s("modified")),
+            (Endgame, "bytes_written_string", s("1")),
+            (Car, "key", s(r"HKLM\a\b")),
+            (LogPoint, "target_object", s(r"HKLM\a\b")),
+        ],
+    );
+    check(
+        Form::Windows,
+        SYSMON,
+        3,
+        &[
+            ("DestinationIp", "10.0.0.1"),
+            ("DestinationPort", "443"),
+            ("Initiated", "true"),
+            ("Protocol", "tcp"),
+        ],
+        &[
+            (Cim, "All_Traffic.dest", s("10.0.0.1")),
+            (Cim, "All_Traffic.dest_port", 443.into()),
+            (Endgame, "subtype", s("outgoing")),
+            (Car, "dest_port", 443.into()),
+        ],
+    );
+    check(
+        Form::Windows,
+        "Security",
+        4625,
+        &[("TargetUserName", "bob"), ("SubjectUserName", "h$"), ("IpAddress", "-")],
+        &[
+            (Cim, "Authentication.action", s("failure")),
+            (Cim, "Authentication.user", s("bob")),
+            (Cim, "src_ip", Value::Null),
+        ],
+    );
+    check(
+        Form::Ecs,
+        "",
+        0,
+        &[("process.executable", r"C:\a\X.exe"), ("user.name", "bob"), ("user.domain", "D")],
+        &[(Car, "exe", s("X.exe")), (Car, "user", s("bob")), (Car, "ad_domain", s("D"))],
+    );
+}
+
+#[test]
+fn every_field_of_a_scheme() {
+    let taxonomy = Taxonomy::embedded();
+    let shape = shape(Form::Windows, SYSMON, 1, &["Image", "CommandLine"]);
+    for names in Names::ALL {
+        let all = taxonomy.fields(&shape, *names);
+        for (name, binding) in &all {
+            let again = taxonomy.bind(&shape, &FieldRef::new(*names, name));
+            assert!(!binding.is_absent() && *binding == again, "{names:?} {name}");
+        }
+        assert!(all.windows(2).all(|w| w[0].0 < w[1].0), "{names:?} is not sorted");
+    }
+    let ecs = taxonomy.fields(&shape, Names::Ecs);
+    let has = |name: &str| ecs.iter().any(|(n, _)| n == name);
+    assert!(has("process.name") && has("winlog.event_data.Image") && has("event.category"));
+    assert!(!has("process.parent.name") && !has("registry.path"));
+}
