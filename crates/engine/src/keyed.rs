@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use shikra_sequence::{Input, Limits, Machine, Match};
+use shikra_rows::{Input, Limits, Machine, Match};
 
 use crate::finding::Finding;
 use crate::plan::Detector;

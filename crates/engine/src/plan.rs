@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use shikra_ir::{Expr, LoadStatus, LogSource, Plan, Rule, RuleRef};
 use shikra_matcher::{Filter, Matcher, Seen};
-use shikra_sequence::Program;
+use shikra_rows::Program;
 use shikra_taxonomy::{Selector, Taxonomy};
 
 /// What becomes of a match of a filter.
@@ -151,7 +151,7 @@ impl Build<'_> {
         if let Some((source, expr)) = rule.plan.single_event() {
             return self.filter(number, source, expr, Target::Finding(number));
         }
-        match shikra_sequence::compile(&rule.plan, &|r| index.resolve(rules, r)) {
+        match shikra_rows::compile(&rule.plan, &|r| index.resolve(rules, r)) {
             Ok(program) => {
                 let place = self.keyed.len() as u32;
                 for (leaf, wanted) in program.leaves().iter().enumerate() {
