@@ -483,7 +483,7 @@ fn is_type(kind: u8) -> bool {
 
 /// UTF-16 text up to its first NUL, as Windows shows it; an odd last byte is dropped.
 #[inline]
-fn until_nul(text: &[u8]) -> &[u8] {
+pub(super) fn until_nul(text: &[u8]) -> &[u8] {
     let text = match text {
         [rest @ .., 0, 0] if rest.len() % 2 == 0 => rest,
         _ => text,

@@ -29,6 +29,8 @@ mod naming;
 mod program;
 mod split;
 mod templates;
+#[cfg(test)]
+mod tests;
 
 /// Bytes of a chunk.
 const CHUNK: usize = 0x1_0000;

@@ -4,5 +4,6 @@
 mod archives;
 mod evtx_corpus;
 mod evtx_damage;
+mod evtx_files;
 mod evtx_support;
 mod support;
