@@ -75,7 +75,40 @@ fn arguments(line: &str, args: &mut Vec<String>) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::split;
+
+    /// An argument as a careful program writes it.
+    fn quoted(arg: &str) -> String {
+        let mut out = String::from("\"");
+        let mut backslashes = 0;
+        for c in arg.chars() {
+            if c == '"' {
+                out.extend(std::iter::repeat_n('\\', backslashes + 1));
+            }
+            backslashes = if c == '\\' { backslashes + 1 } else { 0 };
+            out.push(c);
+        }
+        out.extend(std::iter::repeat_n('\\', backslashes));
+        out.push('"');
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn undoes_careful_quoting(args in prop::collection::vec("[a \t\\\\\"é]{0,8}", 0..5)) {
+            let line = args.iter().fold("x.exe".to_owned(), |line, arg| line + " " + &quoted(arg));
+            let got = split(&line);
+            prop_assert_eq!(&got[0], "x.exe");
+            prop_assert_eq!(&got[1..], &args);
+        }
+
+        #[test]
+        fn takes_any_text(line in "[ab \t\\\\\"]{0,24}") {
+            split(&line);
+        }
+    }
 
     #[test]
     fn splits_as_windows_does() {

@@ -31,9 +31,9 @@ impl Alternative {
         let among =
             |list: &[String], s: &str| list.is_empty() || list.iter().any(|l| l.eq_ignore_ascii_case(s));
         (self.forms.is_empty() || self.forms.contains(&shape.form()))
-            && among(&self.providers, shape.provider())
-            && among(&self.channels, shape.channel())
             && (self.event_ids.is_empty() || shape.event_id().is_some_and(|id| self.event_ids.contains(&id)))
+            && among(&self.channels, shape.channel())
+            && among(&self.providers, shape.provider())
     }
 }
 

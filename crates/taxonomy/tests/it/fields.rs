@@ -419,6 +419,35 @@ fn other_schemes_on_other_events() {
 }
 
 #[test]
+fn sigma_on_winlogbeat_ecs_documents() {
+    use Names::Sigma;
+    check(
+        Form::Ecs,
+        SYSMON,
+        13,
+        &[
+            ("registry.path", r"HKLM\a\b"),
+            ("registry.data.strings", "4"),
+            ("EventType", "SetValue"),
+            ("process.entity_id", "{A}"),
+        ],
+        &[
+            (Sigma, "TargetObject", s(r"HKLM\a\b")),
+            (Sigma, "Details", Value::List(vec![s("4"), s("DWORD (0x00000004)")])),
+            (Sigma, "EventType", s("SetValue")),
+            (Sigma, "ProcessGuid", s("{A}")),
+        ],
+    );
+    check(
+        Form::Ecs,
+        "Microsoft-Windows-PowerShell/Operational",
+        4103,
+        &[("Message", "CommandInvocation(x)"), ("powershell.command.name", "x")],
+        &[(Sigma, "Payload", s("CommandInvocation(x)")), (Sigma, "ContextInfo", s("CommandInvocation(x)"))],
+    );
+}
+
+#[test]
 fn every_field_of_a_scheme() {
     let taxonomy = Taxonomy::embedded();
     let shape = shape(Form::Windows, SYSMON, 1, &["Image", "CommandLine"]);
