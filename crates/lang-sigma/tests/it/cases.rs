@@ -1,11 +1,13 @@
-//! The cases in `tests/cases/sigma` whose rules look at one event, on the reference evaluator. Those with
-//! sequences and aggregates need to load here; they run where there is an engine.
+//! The cases in `tests/cases/sigma`: rules that look at one event on the reference evaluator, the others on the
+//! keyed state machines. Log sources are not looked at here.
 
 use std::path::Path;
 
-use shikra_ir::eval::truth;
-use shikra_ir::{LoadStatus, Rule};
+use shikra_event::{Timestamp, Value};
+use shikra_ir::eval::{Row, scalar, truth};
+use shikra_ir::{FieldRef, LoadStatus, Names, Plan, Rule, RuleRef};
 use shikra_lang_sigma::{Options, assemble, parse};
+use shikra_sequence::{Input, Limits, Machine, compile};
 use shikra_syntax::{Source, Span};
 
 use crate::json_row::JsonRow;
@@ -15,7 +17,8 @@ pub struct Case {
     pub title: String,
     pub sigma: String,
     pub events: Vec<String>,
-    pub matches: Option<Vec<usize>>,
+    /// A finding a line where rules look at several events.
+    pub matches: Option<String>,
 }
 
 /// Reads the cases of a Markdown file: a heading, then fenced blocks `sigma`, `jsonl`, `matches`.
@@ -31,9 +34,7 @@ pub fn cases(text: &str) -> Vec<Case> {
                 match kind.as_str() {
                     "sigma" => case.sigma = body,
                     "jsonl" => case.events = body.lines().map(str::to_owned).collect(),
-                    "matches" => {
-                        case.matches = Some(body.split_whitespace().map(|n| n.parse().unwrap()).collect())
-                    }
+                    "matches" => case.matches = Some(body),
                     other => panic!("unknown block {other:?} in {:?}", case.title),
                 }
             }
@@ -72,21 +73,51 @@ fn run(file: &str, case: &Case) -> Option<String> {
     if !bad.is_empty() {
         return Some(format!("{file}: {}: {}", case.title, bad.join("\n")));
     }
-    let conditions: Option<Vec<_>> =
-        rules.iter().filter(|r| r.reports).map(|r| r.plan.single_event().map(|(_, e)| e)).collect();
-    let conditions = conditions?;
-    let hits: Vec<usize> = case
+    let rows: Vec<JsonRow> = case
         .events
         .iter()
-        .enumerate()
-        .filter(|(_, line)| {
-            let row = JsonRow(serde_json::from_str(line).unwrap_or_else(|e| panic!("{file}: {line}: {e}")));
-            conditions.iter().any(|e| truth(e, &row).holds())
-        })
-        .map(|(i, _)| i + 1)
+        .map(|line| JsonRow(serde_json::from_str(line).unwrap_or_else(|e| panic!("{file}: {line}: {e}"))))
         .collect();
     let want = case.matches.clone().unwrap_or_else(|| panic!("{file}: {}: no matches", case.title));
+    let reporting: Vec<&Plan> = rules.iter().filter(|r| r.reports).map(|r| &r.plan).collect();
+    let conditions: Option<Vec<_>> = reporting.iter().map(|p| p.single_event().map(|(_, e)| e)).collect();
+    let (hits, want) = match conditions {
+        Some(conditions) => {
+            let hit = |row: &JsonRow| conditions.iter().any(|e| truth(e, row).holds());
+            let hits = rows.iter().enumerate().filter(|(_, row)| hit(row)).map(|(i, _)| (i + 1).to_string());
+            (hits.collect::<Vec<_>>(), want.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        }
+        None => {
+            let mut hits: Vec<String> = reporting.iter().flat_map(|p| findings(p, &rules, &rows)).collect();
+            hits.sort();
+            (hits, want.lines().map(str::to_owned).collect())
+        }
+    };
     (hits != want).then(|| format!("{file}: {}: matched {hits:?}, expected {want:?}", case.title))
+}
+
+/// The lines of the events of each match, in order.
+fn findings(plan: &Plan, rules: &[Rule], rows: &[JsonRow]) -> Vec<String> {
+    let resolve = |r: &RuleRef| rules.iter().find(|o| *o.meta.id == *r.0).map(|o| &o.plan);
+    let program = compile(plan, &resolve).expect("a plan for keyed state machines");
+    let mut machine = Machine::new(&program, Limits::default());
+    let mut matches = Vec::new();
+    for (i, row) in rows.iter().enumerate() {
+        let line = i as u64 + 1;
+        let leaves = program.leaves().iter().enumerate().filter(|(_, l)| truth(&l.expr, row).holds());
+        let hits: Vec<(usize, Vec<Value>)> =
+            leaves.map(|(n, l)| (n, l.values.iter().map(|s| scalar(s, row)).collect())).collect();
+        let time = row.field(&FieldRef::new(Names::Raw, "@timestamp")).to_text();
+        let time = time.and_then(|t| Timestamp::parse(&t));
+        machine.push(Input { time, order: (0, line), handle: line, hits }, &mut matches);
+    }
+    machine.finish(&mut matches);
+    let lines = |m: &shikra_sequence::Match| {
+        let mut lines: Vec<u64> = m.events.iter().filter_map(|e| e.event).collect();
+        lines.sort_unstable();
+        lines.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    };
+    matches.iter().map(lines).collect()
 }
 
 #[test]
