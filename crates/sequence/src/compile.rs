@@ -52,20 +52,23 @@ fn unsupported<T>(operator: impl Into<String>, reason: &str) -> Result<T, Unsupp
     Err(Unsupported { operator: operator.into(), reason: reason.into() })
 }
 
-/// Compiles a plan. `resolve` answers the plan of a rule that is referred to.
+/// Compiles a plan. `resolve` answers the plan of a rule that is referred to. A union at the top makes a
+/// program of several parts, whose matches come out together; single events in it are matches of their own.
 pub fn compile(plan: &Plan, resolve: Resolve<'_>) -> Result<Program, Unsupported> {
     if plan.single_event().is_some() {
         return unsupported("filter", "decided by one event alone");
     }
     let mut c = Compiler { resolve, program: Program { leaves: vec![], leaf_routes: vec![], nodes: vec![] } };
-    let made = c.build(plan, Ask::default(), 0)?;
-    if made.iter().any(|m| matches!(m, Made::Leaf { .. })) {
-        return unsupported("union", "nothing but single events");
+    for made in c.build(plan, Ask::default(), 0)? {
+        let root = match made {
+            Made::Node(n) => n,
+            Made::Leaf { .. } => c.every(made)?,
+        };
+        if let Some(spec) = c.program.nodes.get_mut(root).and_then(Arc::get_mut) {
+            spec.root = true;
+        }
     }
-    match made.as_slice() {
-        [Made::Node(n)] if n + 1 == c.program.nodes.len() => Ok(c.program),
-        _ => unsupported("union", "of several stateful rules at the top"),
-    }
+    Ok(c.program)
 }
 
 /// Finds the plan of a rule.
@@ -173,6 +176,33 @@ impl Compiler<'_> {
         Ok(Made::Leaf { leaf, columns })
     }
 
+    /// An operator whose matches are the single events that pass a leaf.
+    fn every(&mut self, leaf: Made) -> Result<usize, Unsupported> {
+        let spec = Count { aggregates: vec![], condition: Expr::TRUE, when: When::Each(0) };
+        let node = self.node(NodeSpec {
+            spec: Spec::Count(spec),
+            key_names: vec![],
+            optional: vec![],
+            column_names: vec![],
+            arguments: 0,
+            carried: vec![],
+            filter: None,
+            row: vec![],
+            routes: vec![],
+            root: false,
+        })?;
+        self.connect(leaf, node, 0);
+        Ok(node)
+    }
+
+    fn node(&mut self, spec: NodeSpec) -> Result<usize, Unsupported> {
+        if self.program.nodes.len() >= MAX_NODES {
+            return unsupported("plan", "too many stateful operators");
+        }
+        self.program.nodes.push(Arc::new(spec));
+        Ok(self.program.nodes.len() - 1)
+    }
+
     /// Adds an operator, its inputs first.
     fn operator(
         &mut self,
@@ -201,18 +231,22 @@ impl Compiler<'_> {
             let made = self.build(p.plan, Ask { values, filters: vec![] }, depth + 1)?;
             routes.extend(made.into_iter().map(|m| (m, port)));
         }
-        let node = self.program.nodes.len();
-        if node >= MAX_NODES {
-            return unsupported("plan", "too many stateful operators");
-        }
+        let Operator { spec, keys: key_names, columns: column_names, filter } = operator;
+        let node = self.node(NodeSpec {
+            spec,
+            key_names,
+            optional,
+            column_names,
+            arguments,
+            carried,
+            filter,
+            row,
+            routes: Vec::new(),
+            root: false,
+        })?;
         for (made, port) in routes {
             self.connect(made, node, port);
         }
-        let Operator { spec, keys: key_names, columns: column_names, filter } = operator;
-        let routes = Vec::new();
-        let spec =
-            NodeSpec { spec, key_names, optional, column_names, arguments, carried, filter, row, routes };
-        self.program.nodes.push(Arc::new(spec));
         Ok(vec![Made::Node(node)])
     }
 

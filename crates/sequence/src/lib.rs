@@ -9,6 +9,7 @@
 //! Time is event time only. A machine is told how far time has come by the events themselves and by
 //! [`Machine::advance`]; what waits for a time (absences, closing windows) becomes known once every event up
 //! to that time, bound included, has been seen. [`Stream`] holds back events that arrive out of order.
+//! [`mod@reference`] says all of it again, slowly and obviously; tests hold the two together.
 //!
 //! Keys compare by text ([`Program`] partitions by them); a list makes one key per value; a missing or null key
 //! leaves the event out unless the key is optional. What each operator does, and where its semantics are ours
@@ -20,6 +21,7 @@ mod keyed;
 mod kinds;
 mod machine;
 mod program;
+pub mod reference;
 mod rewrite;
 mod stream;
 mod value;

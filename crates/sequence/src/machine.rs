@@ -114,6 +114,9 @@ pub struct Match {
     pub columns: Vec<(Arc<str>, Value)>,
     /// Events that took part and are not listed because a limit was reached.
     pub lost: u64,
+    /// It waited for a time that the input did not reach: what had to be absent or counted might still have
+    /// come.
+    pub early: bool,
 }
 
 /// A program at work. Feed it events in order of time and `order`; the same events give the same matches in
@@ -123,6 +126,7 @@ pub struct Machine {
     leaf_routes: Vec<Vec<Route>>,
     nodes: Vec<Box<dyn Node>>,
     last: Option<At>,
+    ended: bool,
     stats: Stats,
 }
 
@@ -135,6 +139,7 @@ impl Machine {
             specs: program.nodes.clone(),
             leaf_routes: program.leaf_routes.clone(),
             last: None,
+            ended: false,
             stats: Stats::default(),
         }
     }
@@ -171,8 +176,10 @@ impl Machine {
         self.last = Some(self.last.map_or(begin, |l| l.max(begin)));
     }
 
-    /// Says that no more events will come.
+    /// Says that no more events will come. Tell the machine before, with [`Machine::advance`], how far the
+    /// input went, if it went further than the events fed: [`Match::early`] depends on it.
     pub fn finish(&mut self, out: &mut Vec<Match>) {
+        self.ended = true;
         let at = At::end_of(self.last.map_or(0, |l| l.time));
         for node in 0..self.nodes.len() {
             let mut found = Vec::new();
@@ -234,7 +241,7 @@ impl Machine {
         }
     }
 
-    /// Filters a node's matches and puts them before its receivers; the root's leave the machine.
+    /// Filters a node's matches and puts them before its receivers; a root's leave the machine.
     fn send(&mut self, node: usize, found: Vec<Emission>, inbox: &mut [Vec<Arrival>], out: &mut Vec<Match>) {
         let Some(spec) = self.specs.get(node).cloned() else { return };
         for emission in found {
@@ -242,9 +249,11 @@ impl Machine {
             if !passes(&spec, &emission, &carried) {
                 continue;
             }
-            if node + 1 == self.specs.len() {
+            if spec.root {
                 self.stats.matches += 1;
-                out.push(to_match(&spec, &emission));
+                let mut found = to_match(&spec, &emission);
+                found.early = self.ended && self.last.is_none_or(|l| l.time < found.time.0);
+                out.push(found);
             }
             let row = row(&spec, &emission, &carried);
             for route in &spec.routes {
@@ -314,6 +323,7 @@ fn to_match(spec: &NodeSpec, emission: &Emission) -> Match {
         keys: named(&spec.key_names, &emission.key.values),
         columns: named(&spec.column_names, &emission.columns),
         lost: emission.lost,
+        early: false,
         events: events.iter().map(|(s, e)| MatchedEvent { stage: *s, event: e.map(|(_, h)| h) }).collect(),
     }
 }

@@ -25,7 +25,7 @@ pub struct Program {
     pub(crate) leaves: Vec<Leaf>,
     /// Where each leaf's hits go.
     pub(crate) leaf_routes: Vec<Vec<Route>>,
-    /// Children before parents; the last one is the root.
+    /// Children before parents.
     pub(crate) nodes: Vec<Arc<NodeSpec>>,
 }
 
@@ -33,16 +33,6 @@ impl Program {
     /// What the program needs from the event stream.
     pub fn leaves(&self) -> &[Leaf] {
         &self.leaves
-    }
-
-    /// Names of the key columns of its matches.
-    pub fn key_names(&self) -> &[Arc<str>] {
-        self.nodes.last().map_or(&[], |n| &n.key_names)
-    }
-
-    /// Names of the other columns of its matches (aggregates).
-    pub fn column_names(&self) -> &[Arc<str>] {
-        self.nodes.last().map_or(&[], |n| &n.column_names)
     }
 
     /// In which of `shards` partitions a leaf's hit belongs, so that partitions run on machines of their own
@@ -69,7 +59,7 @@ impl Program {
     }
 }
 
-/// A fixed hash (FNV-1a): the same on every machine of a cluster.
+/// A fixed hash (FNV-1a): the same in every process.
 struct ShardHasher;
 struct Fnv(u64);
 impl std::hash::BuildHasher for ShardHasher {
@@ -130,6 +120,8 @@ pub(crate) struct NodeSpec {
     /// What receivers see of a match.
     pub(crate) row: Vec<Pick>,
     pub(crate) routes: Vec<Route>,
+    /// Its matches are the program's.
+    pub(crate) root: bool,
 }
 
 /// A match as a row: columns by name, whatever scheme the reference says; then carried fields.

@@ -242,6 +242,13 @@ fn an_event_that_reaches_a_count_twice_counts_once() {
 }
 
 #[test]
+fn a_union_at_the_top_is_several_machines() {
+    let counted = count(scan("A"), "", AggFn::Count, Some(10), CmpOp::Ge, 2);
+    let p = Plan::Union(vec![scan("B"), counted, eql("A B", "", None)]);
+    check(&p, "0 A\n1 A\n2 B\n3 B", "1: 0.1 0.2 | n=2\n2: 0.2 1.3\n2: 0.3\n3: 0.4");
+}
+
+#[test]
 fn what_is_not_keyed_is_named() {
     let refused = |p: Plan| compile(&p, &|_| None).unwrap_err().to_string();
     assert_eq!(refused(Plan::Limit(Box::new(eql("A B", "", None)), 3)), "limit: not a keyed operator");
@@ -298,4 +305,160 @@ fn a_filter_above_a_sequence_sees_keys_and_carried_fields() {
     let text = "0 A u=x v=1\n1 B u=x\n2 A u=y v=1\n3 B u=y v=2";
     check(&over(compare("u", CmpOp::Eq, "y".into())), text, "3: 0.3 1.4 | u=y");
     check(&over(compare("v", CmpOp::Eq, Value::I64(1))), text, "1: 0.1 1.2 | u=x");
+}
+
+#[test]
+fn sequences_keep_the_newest_partial_match() {
+    check(&eql("A B", "", None), "0 A\n1 A\n2 B\n3 B", "2: 0.2 1.3");
+    // The same event may end one match and begin the next, never fill two stages of one.
+    check(&eql("A A", "", None), "0 A\n1 A\n2 A", "1: 0.1 1.2\n2: 0.2 1.3");
+    check(&eql("A B", "u ?h", None), "0 A u=x\n1 A h=1\n2 B u=x h=1\n3 B u=x", "3: 0.1 1.4 | u=x h=Null");
+    check(&eql("A B", "u", None), "0 A u=x,y\n1 B u=y,z\n2 B u=x", "1: 0.1 1.2 | u=y\n2: 0.1 1.3 | u=x");
+}
+
+#[test]
+fn maxspan_runs_from_the_first_event_bound_included() {
+    check(&eql("A B C", "", Some(10)), "0 A\n5 B\n10 C", "10: 0.1 1.2 2.3");
+    check(&eql("A B C", "", Some(10)), "0 A\n5 B\n10.1 C", "");
+    // Too late an event loses the partial match.
+    check(&eql("A B", "", Some(10)), "0 A\n11 B\n11 B", "");
+}
+
+#[test]
+fn runs_take_so_many_events_of_one_stage() {
+    check(&eql("A*3", "", None), "0 A\n1 A\n2 A\n3 A", "2: 0.1 0.2 0.3\n3: 0.2 0.3 0.4");
+    check(&eql("A*2 B", "", None), "0 A\n1 B\n2 A\n3 B", "3: 0.1 0.3 1.4");
+}
+
+#[test]
+fn until_ends_what_is_pending() {
+    let until = |stages: &str, event: &str| {
+        let mut s = seq(stages, "u", None, Policy::LatestOverwrites);
+        s.until = Some(Box::new(stage(event, "")));
+        Plan::Seq(Box::new(s))
+    };
+    check(&until("A B", "U"), "0 A u=x\n1 U u=y\n2 B u=x\n3 A u=x\n4 U u=x\n5 B u=x", "2: 0.1 1.3 | u=x");
+    // It is looked at after the stages.
+    check(&until("A B", "B"), "0 A u=x\n1 B u=x", "1: 0.1 1.2 | u=x");
+    check(&until("A B", "A"), "0 A u=x\n1 B u=x", "");
+}
+
+#[test]
+fn a_fork_leaves_its_partial_match_behind() {
+    check(&eql("A B+ C", "", None), "0 A\n1 B\n2 C\n3 B\n4 C", "2: 0.1 1.2 2.3\n4: 0.1 1.4 2.5");
+}
+
+#[test]
+fn absent_stages_between_others() {
+    check(&eql("A !M B", "", Some(10)), "0 A\n1 M\n2 B\n3 A\n4 B", "4: 0.4 1.- 2.5");
+    // The event of the next stage may itself be one that must be absent before it.
+    check(&eql("A !B B", "", Some(10)), "0 A\n1 B\n2 B", "1: 0.1 1.- 2.2");
+    // A spoiled partial match still takes the place of a good one.
+    check(&eql("A !M B C", "", Some(60)), "0 A\n1 B\n2 A\n3 M\n4 B\n5 C", "");
+}
+
+#[test]
+fn absent_stages_after_the_last_are_known_when_maxspan_has_passed() {
+    let p = eql("A B !M", "u", Some(10));
+    check(&p, "0 A u=x\n1 B u=x\n2 M u=y\n10.1 M u=x", "10: 0.1 1.2 2.- | u=x");
+    check(&p, "0 A u=x\n1 B u=x\n10 M u=x", "");
+    check(&eql("A !M", "", Some(10)), "0 A\n1 A\n3 B", "10: 0.1 1.-\n11: 0.2 1.-");
+}
+
+#[test]
+fn absent_stages_before_the_first() {
+    let p = eql("!M A B", "", Some(10));
+    check(&p, "0 M\n5 A\n10 B", "");
+    check(&p, "0 M\n5 A\n10.1 B", "10.1: 0.- 1.2 2.3");
+    check(&p, "0 A\n1 B", "1: 0.- 1.1 2.2");
+    check(&eql("!A A", "", Some(10)), "0 A\n5 A\n30 A", "0: 0.- 1.1\n30: 0.- 1.3");
+}
+
+#[test]
+fn absent_stages_on_both_sides_need_room_for_maxspan() {
+    let p = eql("!M A !M", "", Some(10));
+    check(&p, "0 M\n5 A\n10 M", "");
+    check(&p, "0 M\n5 A\n11 M", "10: 0.- 1.2 2.-");
+    check(&p, "5 A\n6 M", "5: 0.- 1.1 2.-");
+}
+
+#[test]
+fn absence_after_the_end_of_input_is_known_at_the_end() {
+    check(&eql("A !M", "", None), "0 A\n9 B", "0: 0.1 1.-");
+    check(&eql("A !M", "", Some(5)), "0 A", "5: 0.1 1.-");
+}
+
+fn sample(members: &[&str], by: &str, most: u32) -> Plan {
+    let n = members.len();
+    let members = members.iter().map(|m| member(m, scan(m), by)).collect();
+    plan(Set { per_key: Some(most), ..set(members, None, all(n)) })
+}
+
+#[test]
+fn samples_come_by_key_at_the_end() {
+    let text = "0 A u=x
+         1 B u=y
+         2 B u=x
+         3 A u=y
+         4 A u=Z
+         5 B u=Z
+         6 A u=y
+         7 A
+         8 B
+         9 A u=w";
+    check(&sample(&["A", "B"], "u", 1), text, "9: 0.5 1.6 | u=Z\n9: 0.1 1.3 | u=x\n9: 0.4 1.2 | u=y");
+    check(
+        &sample(&["A", "B"], "?u", 5),
+        text,
+        "9: 0.8 1.9 | u=Null
+         9: 0.5 1.6 | u=Z
+         9: 0.1 1.3 | u=x
+         9: 0.4 1.2 | u=y
+         9: 0.7 1.2 | u=y",
+    );
+    // One event cannot be two members of a sample.
+    check(&sample(&["A", "A|B"], "", 9), "0 A\n1 B", "1: 0.1 1.2");
+    check(&sample(&["A|B", "A"], "", 9), "0 A\n1 B", "1: 0.2 1.1");
+    check(&sample(&["A", "A"], "", 9), "0 A", "");
+}
+
+#[test]
+fn joins_start_over_and_have_an_until() {
+    let members = || vec![member("a", scan("A"), "u"), member("b", scan("B"), "u")];
+    let p = plan(set(members(), None, all(2)));
+    check(&p, "0 B u=x\n1 A u=y\n2 B u=x\n3 A u=x\n4 B u=x\n5 A u=x", "3: 0.4 1.1 | u=x\n5: 0.6 1.5 | u=x");
+    let p = plan(Set { until: Some(Box::new(stage("U", "u"))), ..set(members(), None, all(2)) });
+    check(&p, "0 B u=x\n1 U u=x\n2 A u=x", "");
+}
+
+#[test]
+fn events_without_time_have_that_of_the_one_before_them() {
+    let p = eql("A B C", "", Some(10));
+    let program = rig::program(&p, &Rules::new());
+    let mut batch = inputs(&program, &events("5 A\n- B\n15 C"));
+    assert_eq!(batch[1].time, None);
+    let (found, _) = run_inputs(&program, batch.clone(), Limits::default());
+    assert_eq!(found.iter().map(show).collect::<Vec<_>>(), ["15: 0.1 1.2 2.3"]);
+    batch.rotate_left(1);
+    shikra_sequence::order_batch(&mut batch);
+    let (found, _) = run_inputs(&program, batch, Limits::default());
+    assert_eq!(found.len(), 1);
+}
+
+#[test]
+fn a_match_says_when_the_input_ended_too_soon_to_be_sure() {
+    let p = eql("A !M", "", Some(10));
+    let program = rig::program(&p, &Rules::new());
+    let run = |until: i64| {
+        let mut machine = shikra_sequence::Machine::new(&program, Limits::default());
+        let mut found = Vec::new();
+        for input in inputs(&program, &events("0 A\n20 A")) {
+            machine.push(input, &mut found);
+        }
+        machine.advance(shikra_event::Timestamp(until * SECOND), &mut found);
+        machine.finish(&mut found);
+        found.iter().map(|m| m.early).collect::<Vec<_>>()
+    };
+    assert_eq!(run(29), [false, true]);
+    assert_eq!(run(30), [false, false]);
 }

@@ -49,14 +49,14 @@ pub fn events(text: &str) -> Vec<Event> {
     let event = |line: &str| {
         let mut words = line.split_whitespace();
         let time = words.next().and_then(|t| t.parse::<f64>().ok()).map(|t| (t * SECOND as f64) as i64);
-        let mut fields = vec![("kind".to_string(), Value::str(words.next().unwrap_or_default()))];
+        let value = |text: &str| match text.split_once(',') {
+            Some(_) => Value::List(text.split(',').map(scalar_value).collect()),
+            None => scalar_value(text),
+        };
+        let mut fields = vec![("kind".to_string(), value(words.next().unwrap_or_default()))];
         for word in words {
-            let (name, value) = word.split_once('=').expect("field=value");
-            let value = match value.split_once(',') {
-                Some(_) => Value::List(value.split(',').map(scalar_value).collect()),
-                None => scalar_value(value),
-            };
-            fields.push((name.into(), value));
+            let (name, text) = word.split_once('=').expect("field=value");
+            fields.push((name.into(), value(text)));
         }
         Event { time, fields }
     };
