@@ -9,8 +9,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use shikra_ir::{
-    Agg, AggFn, Condition, Expr, FieldRef, Key, LogSource, Plan, Policy, RuleRef, Scalar, Seq, Set, Stage,
-    Window,
+    Agg, AggFn, Condition, Expr, FieldRef, Joined, Key, LogSource, Op, Plan, Policy, RuleRef, Scalar, Seq,
+    Set, Stage, Window,
 };
 
 use crate::aggregate::{Aggregate, Function};
@@ -20,7 +20,7 @@ use crate::kinds::join::Join;
 use crate::kinds::near::Near;
 use crate::kinds::ordered::Ordered;
 use crate::kinds::sample::Sample;
-use crate::kinds::sequence::{Place, Role, Sequence, Slot};
+use crate::kinds::sequence::{Joint, Place, Role, Sequence, Slot};
 use crate::kinds::temporal::{Polarity, Temporal};
 use crate::program::{Leaf, NodeSpec, Pick, Program, Route};
 use crate::rewrite::Rewrite;
@@ -330,13 +330,18 @@ impl Compiler<'_> {
         if s.maxspan.is_some_and(|d| d < 0) {
             return unsupported("seq", "negative span");
         }
+        let mut arguments = Vec::new();
         let spec = match s.policy {
-            Policy::LatestOverwrites => Spec::Sequence(sequence_spec(s)?),
+            Policy::LatestOverwrites => Spec::Sequence(sequence_spec(s, &mut arguments)?),
             Policy::Any => Spec::Ordered(ordered_spec(s)?),
         };
         let all_keys = |stage: &Stage| s.keys.iter().chain(&stage.keys).cloned().collect::<Vec<_>>();
         let keys = s.stages.first().map_or(vec![], |f| names(&all_keys(f)));
-        let port = |stage: &'s Stage| Port { plan: &stage.plan, keys: all_keys(stage), arguments: vec![] };
+        let port = |stage: &'s Stage| Port {
+            plan: &stage.plan,
+            keys: all_keys(stage),
+            arguments: arguments.clone(),
+        };
         let ports = stages().map(port).collect();
         self.operator(Operator { spec, keys, columns: vec![], filter: filter_of(&ask) }, ports, ask, depth)
     }
@@ -449,7 +454,8 @@ fn set_spec(s: &Set) -> Result<Spec, Unsupported> {
 /// Longest sequence, runs included.
 const MAX_PLACES: usize = 1024;
 
-fn sequence_spec(s: &Seq) -> Result<Sequence, Unsupported> {
+/// Also says what is to be read of every stage's events, for conditions that join them.
+fn sequence_spec(s: &Seq, arguments: &mut Vec<Scalar>) -> Result<Sequence, Unsupported> {
     let (mut places, mut roles, mut slots) = (Vec::new(), Vec::new(), Vec::new());
     let last_present = s.stages.iter().rposition(|t| !t.absent);
     let Some(last_present) = last_present else { return unsupported("seq", "only absent stages") };
@@ -469,7 +475,7 @@ fn sequence_spec(s: &Seq) -> Result<Sequence, Unsupported> {
             for _ in 0..stage.runs.max(1) {
                 slots.push(Slot::Event { place: places.len(), stage: i as u32 });
                 own.push(Role::Fills(places.len()));
-                places.push(Place { fork: stage.fork });
+                places.push(Place { fork: stage.fork, port: i });
             }
         }
         roles.push(own);
@@ -479,12 +485,51 @@ fn sequence_spec(s: &Seq) -> Result<Sequence, Unsupported> {
     }
     let leading = s.stages.first().is_some_and(|t| t.absent);
     let trailing = s.stages.last().is_some_and(|t| t.absent);
-    Ok(Sequence { maxspan: s.maxspan, places, roles, slots, leading, trailing })
+    let mut joints = Vec::new();
+    for (i, stage) in s.stages.iter().chain(s.until.as_deref()).enumerate() {
+        joints.push(match &stage.joined {
+            None => None,
+            Some(_) if i >= s.stages.len() => return unsupported("seq", "until joined to stages"),
+            Some(joined) => Some(joint(joined, i, &places, arguments)?),
+        });
+    }
+    Ok(Sequence { maxspan: s.maxspan, places, roles, slots, leading, trailing, joints })
+}
+
+fn joint(
+    joined: &Joined,
+    stage: usize,
+    places: &[Place],
+    arguments: &mut Vec<Scalar>,
+) -> Result<Joint, Unsupported> {
+    let mut argument = |s: &Scalar| {
+        arguments.iter().position(|a| a == s).unwrap_or_else(|| {
+            arguments.push(s.clone());
+            arguments.len() - 1
+        })
+    };
+    let mut vars = Vec::new();
+    for (name, of, value) in &joined.refs {
+        let place = places.iter().rposition(|p| p.port == *of).filter(|_| *of < stage);
+        let Some(place) = place else { return unsupported("seq", "joined to a stage that is not before it") };
+        vars.push((name.clone(), place, argument(value)));
+    }
+    let mut fields = Vec::new();
+    joined.condition.fields(&mut |f| fields.push((f.clone(), argument(&Scalar::Field(f.clone())))));
+    let mut open = false;
+    let any = |s: &Scalar| matches!(s, Scalar::AnyField | Scalar::FieldGlob(..));
+    joined.condition.tests(&mut |t| {
+        open |= any(&t.subject) || matches!(&t.op, Op::Compare(_, right) if any(right));
+    });
+    if open {
+        return unsupported("seq", "joined by fields without a name");
+    }
+    Ok(Joint { condition: joined.condition.clone(), fields, vars })
 }
 
 fn ordered_spec(s: &Seq) -> Result<Ordered, Unsupported> {
-    if s.stages.iter().any(|t| t.absent || t.fork) {
-        return unsupported("seq", "absent or forking stages where any assignment counts");
+    if s.stages.iter().chain(s.until.as_deref()).any(|t| t.absent || t.fork || t.joined.is_some()) {
+        return unsupported("seq", "absent, forking or joined stages where any assignment counts");
     }
     let runs: usize = s.stages.iter().map(|t| t.runs.max(1) as usize).sum();
     if runs > MAX_PLACES || s.stages.is_empty() {

@@ -5,6 +5,9 @@
 //! cannot fill two. `maxspan` runs from the first event, bound included; a partial match that meets an event
 //! too late is lost.
 //!
+//! A stage's condition on earlier stages' events (Elastic Endpoint's `as`) is judged when an event meets the one
+//! pending partial match; where it does not hold, the event passes by.
+//!
 //! `until` ends the partial matches of its key, after the event has been seen by the stages: an event that
 //! completes a sequence completes it even if it is also the `until` event.
 //!
@@ -15,7 +18,11 @@
 //! passed. Both before and after: the last event before and the first one after are further apart than
 //! `maxspan`; the match is known when `maxspan` from the former has passed, or at once where there was none.
 
-use shikra_ir::Duration;
+use std::sync::Arc;
+
+use shikra_event::Value;
+use shikra_ir::eval::{self, Row};
+use shikra_ir::{Duration, Expr, FieldRef, Names, Pattern};
 
 use super::{At, Cx, Kind, Occ, Part, Wake};
 
@@ -38,6 +45,42 @@ pub(crate) enum Role {
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     pub(crate) fork: bool,
+    /// Port, and so stage.
+    pub(crate) port: usize,
+}
+
+/// A condition on an event of a stage together with a partial match: without it the two pass each other by.
+#[derive(Clone, Debug)]
+pub(crate) struct Joint {
+    pub(crate) condition: Expr,
+    /// What it reads of the event: the argument that holds it.
+    pub(crate) fields: Vec<(FieldRef, usize)>,
+    /// What it reads of the match: variable, place, argument.
+    pub(crate) vars: Vec<(Arc<str>, usize, usize)>,
+}
+
+struct Both<'a> {
+    joint: &'a Joint,
+    occ: &'a Occ,
+    partial: &'a Partial,
+}
+
+impl Row for Both<'_> {
+    fn field(&self, field: &FieldRef) -> Value {
+        let at = self.joint.fields.iter().find(|(f, _)| f == field).map(|(_, i)| *i);
+        at.and_then(|i| self.occ.arguments.get(i)).cloned().unwrap_or_default()
+    }
+    fn all_fields(&self) -> Vec<Value> {
+        Vec::new()
+    }
+    fn fields_like(&self, _: Names, _: &Pattern) -> Vec<Value> {
+        Vec::new()
+    }
+    fn var(&self, name: &str) -> Value {
+        let var = self.joint.vars.iter().find(|(n, ..)| **n == *name);
+        let event = var.and_then(|(_, place, i)| Some((self.partial.events.get(*place)?, *i)));
+        event.and_then(|(o, i)| o.arguments.get(i)).cloned().unwrap_or_default()
+    }
 }
 
 /// A slot of the match as the rule writes it.
@@ -58,6 +101,8 @@ pub(crate) struct Sequence {
     pub(crate) slots: Vec<Slot>,
     pub(crate) leading: bool,
     pub(crate) trailing: bool,
+    /// Per port.
+    pub(crate) joints: Vec<Option<Joint>>,
 }
 
 #[derive(Clone, Debug)]
@@ -92,6 +137,12 @@ impl Sequence {
         self.maxspan.map_or(i64::MAX, |d| from.saturating_add(d))
     }
 
+    /// Whether an event at a port and a partial match belong together.
+    fn joins(&self, port: usize, occ: &Occ, partial: &Partial) -> bool {
+        let Some(Some(joint)) = self.joints.get(port) else { return true };
+        eval::truth(&joint.condition, &Both { joint, occ, partial }).holds()
+    }
+
     fn fill(&self, place: usize, occ: &Occ, state: &mut State, cx: &mut Cx<'_>) {
         let partial = match place.checked_sub(1) {
             None => {
@@ -100,9 +151,10 @@ impl Sequence {
             }
             Some(before) => {
                 let Some(pending) = state.pending.get_mut(before) else { return };
-                let fork = self.places.get(place).is_some_and(|p| p.fork);
-                let taken = if fork { pending.clone() } else { pending.take() };
-                let Some(mut partial) = taken else { return };
+                let Some(Place { fork, port }) = self.places.get(place) else { return };
+                let met = pending.as_ref().is_some_and(|p| self.joins(*port, occ, p));
+                let taken = if *fork { pending.clone() } else { pending.take_if(|_| met) };
+                let Some(mut partial) = taken.filter(|_| met) else { return };
                 if !self.within(partial.start(), occ.at.time) {
                     *pending = None;
                     return;
@@ -148,15 +200,15 @@ impl Sequence {
         cx.emit(Vec::new(), self.slots.iter().map(part).collect(), 0);
     }
 
-    fn act(&self, role: Role, occ: &Occ, state: &mut State, cx: &mut Cx<'_>) {
+    fn act(&self, port: usize, role: Role, occ: &Occ, state: &mut State, cx: &mut Cx<'_>) {
         match role {
             Role::Fills(place) => self.fill(place, occ, state, cx),
             Role::Spoils(place) => {
                 if let Some(Some(partial)) = state.pending.get_mut(place) {
-                    partial.spoiled = true;
+                    partial.spoiled |= self.joins(port, occ, partial);
                 }
             }
-            Role::Trailing => state.waiting.clear(),
+            Role::Trailing => state.waiting.retain(|(_, partial)| !self.joins(port, occ, partial)),
             Role::Leading => state.led = Some(occ.at),
             Role::Until => state.pending.fill(None),
         }
@@ -173,10 +225,10 @@ impl Kind for Sequence {
 
     fn tick(&self, state: &mut State, hits: &[(usize, Occ)], cx: &mut Cx<'_>) {
         state.pending.resize(self.places.len().saturating_sub(1), None);
-        let mut work: Vec<(Role, &Occ)> = Vec::new();
+        let mut work: Vec<(usize, Role, &Occ)> = Vec::new();
         for (port, occ) in hits {
             for role in self.roles.get(*port).into_iter().flatten() {
-                work.push((*role, occ));
+                work.push((*port, *role, occ));
             }
         }
         // Trailing, then spoiling and filling from the last place to the first, then leading, then until.
@@ -187,9 +239,9 @@ impl Kind for Sequence {
             Role::Leading => 1,
             Role::Until => 0,
         };
-        work.sort_by_key(|(r, _)| std::cmp::Reverse(rank(r)));
-        for (role, occ) in work {
-            self.act(role, occ, state, cx);
+        work.sort_by_key(|(_, r, _)| std::cmp::Reverse(rank(r)));
+        for (port, role, occ) in work {
+            self.act(port, role, occ, state, cx);
         }
     }
 

@@ -462,3 +462,23 @@ fn a_match_says_when_the_input_ended_too_soon_to_be_sure() {
     assert_eq!(run(29), [false, true]);
     assert_eq!(run(30), [false, false]);
 }
+
+#[test]
+fn a_stage_may_be_joined_to_an_earlier_one() {
+    let joined = |stages: &str, number: usize| {
+        let mut s = seq(stages, "", Some(10), Policy::LatestOverwrites);
+        let condition = Expr::Test(shikra_ir::Test {
+            subject: field("v"),
+            op: shikra_ir::Op::Compare(CmpOp::Eq, shikra_ir::Scalar::Var("a.v".into())),
+            words: shikra_ir::Words::default(),
+            span: shikra_syntax::Span::default(),
+        });
+        s.stages[number].joined =
+            Some(shikra_ir::Joined { refs: vec![("a.v".into(), 0, field("v"))], condition });
+        Plan::Seq(Box::new(s))
+    };
+    // An event that does not fit passes by the pending match.
+    check(&joined("A B", 1), "0 A v=1\n1 B v=2\n2 B v=1", "2: 0.1 1.3");
+    check(&joined("A !M B", 1), "0 A v=1\n1 M v=2\n2 B\n3 A v=1\n4 M v=1\n5 B", "2: 0.1 1.- 2.3");
+    check(&joined("A !M", 1), "0 A v=1\n1 M v=2\n20 A v=1\n21 M v=1", "10: 0.1 1.-");
+}

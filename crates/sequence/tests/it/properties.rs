@@ -104,6 +104,7 @@ fn made_seq(absences: bool) -> impl Strategy<Value = (Seq, Vec<usize>)> {
                 absent: s.1,
                 runs: if s.1 { 1 } else { s.2 },
                 fork: s.3 && absences,
+                joined: None,
             };
             let until_stage = until.map(|k| Box::new(stage(&(k, false, 1, false))));
             let ports = stages.iter().map(|s| s.0).chain(until).collect();
@@ -222,7 +223,7 @@ proptest! {
         let end = last(&made[..taken]);
         agree(&plan, &made, |key| reference::sample(&sample, end, &seen(&made, &ports, key)))?;
         let mut ports = ports;
-        let stage = Stage { plan: scan("D"), keys: keys("u"), absent: false, runs: 1, fork: false };
+        let stage = Stage { plan: scan("D"), keys: keys("u"), absent: false, runs: 1, fork: false, joined: None };
         if until {
             ports.push(3);
         }
