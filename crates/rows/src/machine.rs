@@ -137,6 +137,7 @@ impl Machine {
             keys: vec![],
             columns: vec![],
             lost: 0,
+            early: false,
         }
     }
 

@@ -151,6 +151,7 @@ fn joined(members: &[(usize, &Row)]) -> Match {
         keys: vec![],
         columns: vec![],
         lost: all().map(|m| m.lost).sum(),
+        early: all().any(|m| m.early),
     }
 }
 
