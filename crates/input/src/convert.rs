@@ -41,6 +41,10 @@ impl Convert {
                 }
             }
             Convert::Keywords => {
+                if let Some(known) = keywords(slot.data) {
+                    *slot = Slot { kind: Kind::UTF8, data: known };
+                    return;
+                }
                 let number = std::str::from_utf8(slot.data).ok().and_then(|t| t.parse::<i64>().ok());
                 if let Some(number) = number {
                     own(Kind::UTF8, format!("{number:#x}").into_bytes());
@@ -71,6 +75,36 @@ fn level(name: &[u8]) -> Option<&'static [u8]> {
         (b"informational", b"4"),
     ];
     LEVELS.iter().find(|(text, _)| name.eq_ignore_ascii_case(text)).map(|(_, number)| *number)
+}
+
+/// The usual keywords, so that they cost nothing: as numbers, and as Event Viewer shows them.
+fn keywords(text: &[u8]) -> Option<&'static [u8]> {
+    const KNOWN: [(&[u8], &[u8]); 7] = [
+        (b"-9223372036854775808", b"0x8000000000000000"),
+        (b"-9214364837600034816", b"0x8020000000000000"),
+        (b"-9218868437227405312", b"0x8010000000000000"),
+        (b"36028797018963968", b"0x80000000000000"),
+        (b"0", b"0x0"),
+        (b"Audit Success", b"0x8020000000000000"),
+        (b"Audit Failure", b"0x8010000000000000"),
+    ];
+    KNOWN.iter().find(|(from, _)| *from == text).map(|(_, to)| *to)
+}
+
+/// Local time as Splunk writes it, `07/20/2022 06:51:37 AM`, taken as UTC.
+pub(crate) fn american_time(text: &str) -> Option<Timestamp> {
+    let mut parts = text.split(' ');
+    let mut date = parts.next()?.split('/').map(str::parse::<u32>);
+    let (month, day, year) = (date.next()?.ok()?, date.next()?.ok()?, date.next()?.ok()?);
+    let mut clock = parts.next()?.split([':', '.']);
+    let (hour, minute, second) = (clock.next()?.parse::<u32>().ok()?, clock.next()?, clock.next()?);
+    let afternoon = match parts.next()? {
+        "AM" => 0,
+        "PM" => 12,
+        _ => return None,
+    };
+    let (minute, second) = (minute.parse().ok()?, second.parse().ok()?);
+    Timestamp::from_civil(i64::from(year), month, day, hour % 12 + afternoon, minute, second, 0)
 }
 
 fn is_bare_guid(text: &[u8]) -> bool {

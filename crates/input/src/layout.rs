@@ -11,7 +11,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use shikra_event::{Event, Form, Kind, Name, Shape, ShapeBuilder, Slot, Timestamp};
 
-use crate::convert::{Convert, epoch};
+use crate::convert::{Convert, american_time, epoch};
 use crate::json::scan::Leaf;
 use crate::paths::{PathId, Paths};
 use crate::recognise::recognise;
@@ -255,7 +255,9 @@ fn time_of(slot: &Slot<'_>) -> Option<Timestamp> {
     let text = std::str::from_utf8(slot.data).ok()?;
     match slot.kind {
         Kind::JSON_NUMBER => epoch(text),
-        Kind::JSON_STRING | Kind::UTF8 | Kind::XML_TEXT => Timestamp::parse(text).or_else(|| epoch(text)),
+        Kind::JSON_STRING | Kind::UTF8 | Kind::XML_TEXT => {
+            Timestamp::parse(text).or_else(|| epoch(text)).or_else(|| american_time(text))
+        }
         _ => None,
     }
 }

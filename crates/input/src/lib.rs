@@ -9,10 +9,12 @@
 
 mod convert;
 pub mod csv;
+pub mod eventlog_text;
 mod evtx;
 mod files;
 mod format;
 pub mod json;
+mod labels;
 mod layout;
 mod limits;
 mod lines;
@@ -30,4 +32,5 @@ pub use format::{Decode, Format, Head, Part, Sink, SourceInfo, Split, Trouble, T
 pub use walk::{Item, Options, Parts, estimate};
 
 /// All formats, most specific first: the first that recognises a file's head reads it.
-pub static FORMATS: &[&Format] = &[&evtx::FORMAT, &xml::XML, &json::JSON, &json::NDJSON, &csv::CSV];
+pub static FORMATS: &[&Format] =
+    &[&evtx::FORMAT, &xml::XML, &json::JSON, &json::NDJSON, &eventlog_text::WINEVENTLOG, &csv::CSV];

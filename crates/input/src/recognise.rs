@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use shikra_event::{Form, Name, system};
 
 use crate::convert::{Convert, SECURITY, SECURITY_DISPLAY};
+use crate::labels;
 use crate::layout::{Plan, Position};
 use crate::paths::{PathId, Paths};
 
@@ -93,6 +94,13 @@ static FORMS: &[Known] = &[
         admits: is_ecs,
         place: place_as_is,
         times: &["@timestamp", "event.created"],
+    },
+    Known {
+        form: Form::Windows,
+        origin: "WinEventLog text",
+        admits: |names| names.contains("LogName") && names.contains("EventCode"),
+        place: place_labelled,
+        times: &["_time"],
     },
     Known {
         form: Form::Windows,
@@ -403,6 +411,17 @@ fn place_old_winlogbeat(_: &HashSet<&str>, field: &Field, plan: &mut Builder) {
 fn place_nxlog(names: &HashSet<&str>, field: &Field, plan: &mut Builder) {
     match look_up(NXLOG_NAMES, &field.name) {
         Some((name, convert)) if !names.contains(name) => plan.put(name, field, convert),
+        _ => place_flat(names, field, plan),
+    }
+}
+
+/// Text of the event log: values of the message by their labels.
+fn place_labelled(names: &HashSet<&str>, field: &Field, plan: &mut Builder) {
+    match (field.keys.as_slice(), field.name.as_str()) {
+        ([message, section, label], _) if message == system::MESSAGE => {
+            plan.put(&labels::field_of(section, label), field, Convert::Keep);
+        }
+        (_, "Sid") => plan.put(system::USER_ID, field, Convert::Keep),
         _ => place_flat(names, field, plan),
     }
 }

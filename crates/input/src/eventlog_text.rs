@@ -1,0 +1,292 @@
+//! The text that Splunk's `WinEventLog` input writes: a local time, `Key=value` lines, and the rendered
+//! message to the end of the record.
+//!
+//! Windows renders event data into the message under labels (`New Process Name:`), in sections (`Subject:`).
+//! Labels become values under `Message`, their section and the label; what they are called in the end is
+//! decided by `recognise`. Records are numbered by position.
+
+use std::io::{self, Read};
+
+use memchr::{memchr, memmem, memrchr};
+use shikra_event::{Event, Kind, Slot};
+
+use crate::format::{Decode, Format, Head, Part, Sink, Split, Trouble, TroubleKind};
+use crate::json::scan::{Leaf, MAX_LEAVES};
+use crate::layout::Layouts;
+use crate::limits::{MAX_RECORD, PART_SIZE};
+use crate::lines::read_some;
+use crate::paths::{PathId, Paths, ROOT};
+
+/// Records of the Windows event log as text.
+pub static WINEVENTLOG: Format = Format {
+    name: "wineventlog",
+    detect: |head: &Head<'_>| {
+        let before = next_record(head.bytes, 0).and_then(|at| head.bytes.get(..at));
+        before.is_some_and(|b| b.trim_ascii().is_empty())
+    },
+    split: || Box::new(Between::new(PART_SIZE, MAX_RECORD)),
+    decode: || Box::new(Records::new()),
+};
+
+/// Key of the time, which the text gives none.
+const TIME_KEY: &[u8] = b"_time";
+/// The line that follows the time.
+const FIRST_KEY: &[u8] = b"\nLogName=";
+
+/// Offset of the next record from `from` on.
+fn next_record(text: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    loop {
+        let key = at + memmem::find(text.get(at..)?, FIRST_KEY)?;
+        if let Some(start) = record_before(text, key) {
+            return Some(start);
+        }
+        at = key + 1;
+    }
+}
+
+/// Offset of the last record behind the first byte.
+fn last_record(text: &[u8]) -> Option<usize> {
+    let mut end = text.len();
+    loop {
+        let key = memmem::rfind(text.get(..end)?, FIRST_KEY)?;
+        if let Some(start) = record_before(text, key).filter(|start| *start > 0) {
+            return Some(start);
+        }
+        end = key;
+    }
+}
+
+/// Offset of the line that ends at `key`, where it is a time.
+fn record_before(text: &[u8], key: usize) -> Option<usize> {
+    let before = text.get(..key)?;
+    let start = memrchr(b'\n', before).map_or(0, |n| n + 1);
+    is_time(before.get(start..)?).then_some(start)
+}
+
+/// `07/20/2022 06:51:37 AM`, with or without fraction digits.
+fn is_time(line: &[u8]) -> bool {
+    let line = line.trim_ascii_end();
+    (22..=30).contains(&line.len())
+        && line.get(2) == Some(&b'/')
+        && line.get(5) == Some(&b'/')
+        && (line.ends_with(b" AM") || line.ends_with(b" PM"))
+}
+
+/// A [`Split`] between records. `first_record` of a part is the position of its first record.
+struct Between {
+    part_size: usize,
+    max_record: usize,
+    rest: Vec<u8>,
+    offset: u64,
+    record: u64,
+}
+
+impl Between {
+    fn new(part_size: usize, max_record: usize) -> Between {
+        Between { part_size, max_record, rest: Vec::new(), offset: 0, record: 1 }
+    }
+}
+
+impl Split for Between {
+    fn next(
+        &mut self,
+        input: &mut dyn Read,
+        part: &mut Part,
+        trouble: &mut dyn FnMut(Trouble),
+    ) -> io::Result<bool> {
+        part.data.clear();
+        part.data.append(&mut self.rest);
+        loop {
+            let wanted = self.part_size.saturating_sub(part.data.len()).max(self.part_size / 2).max(1);
+            let ended = read_some(input, &mut part.data, wanted)? == 0;
+            let end = match last_record(&part.data) {
+                _ if ended => part.data.len(),
+                Some(start) => start,
+                None if part.data.len() > self.max_record => {
+                    trouble(Trouble {
+                        source: part.source.name.clone(),
+                        kind: TroubleKind::Limit,
+                        offset: Some(self.offset),
+                        record: Some(self.record),
+                        message: format!("a record longer than {} MiB was cut in two", self.max_record >> 20),
+                    });
+                    part.data.len()
+                }
+                None => continue,
+            };
+            if end == 0 {
+                return Ok(false);
+            }
+            self.rest.extend_from_slice(part.data.get(end..).unwrap_or(&[]));
+            part.data.truncate(end);
+            part.offset = self.offset;
+            part.first_record = self.record;
+            self.offset += end as u64;
+            self.record += memmem::find_iter(&part.data, FIRST_KEY).count() as u64;
+            return Ok(true);
+        }
+    }
+}
+
+/// The decoder.
+struct Records {
+    paths: Paths,
+    layouts: Layouts,
+}
+
+impl Records {
+    fn new() -> Records {
+        Records { paths: Paths::new(Kind::UTF8), layouts: Layouts::new(None) }
+    }
+
+    fn values<'a>(&mut self, text: &'a [u8], leaves: &mut Vec<Leaf<'a>>) {
+        let mut at = memchr(b'\n', text).unwrap_or(text.len());
+        self.leaf(&[TIME_KEY], text.get(..at).unwrap_or(&[]).trim_ascii(), leaves);
+        at += 1;
+        while let Some(rest) = text.get(at..).filter(|r| !r.is_empty()) {
+            if let Some(message) = rest.strip_prefix(b"Message=") {
+                let message = message.trim_ascii_end();
+                self.leaf(&[b"Message"], message, leaves);
+                return self.labels(message, leaves);
+            }
+            let end = memchr(b'\n', rest).unwrap_or(rest.len());
+            let line = rest.get(..end).unwrap_or(&[]);
+            if let Some(equals) = memchr(b'=', line) {
+                let (key, value) = line.split_at(equals);
+                self.leaf(&[key], value.get(1..).unwrap_or(&[]).trim_ascii(), leaves);
+            }
+            at += end + 1;
+        }
+    }
+
+    /// The labelled values of a message.
+    fn labels<'a>(&mut self, message: &'a [u8], leaves: &mut Vec<Leaf<'a>>) {
+        let mut section: &[u8] = b"";
+        for line in message.split(|b| *b == b'\n').skip(1) {
+            let indented = line.first() == Some(&b'\t');
+            let line = line.trim_ascii();
+            let Some(colon) = memchr(b':', line) else { continue };
+            let (label, value) = line.split_at(colon);
+            let label = label.trim_ascii_end();
+            let value = value.get(1..).unwrap_or(&[]);
+            if !is_label(label) {
+                continue;
+            }
+            if value.is_empty() && !indented {
+                section = label;
+                continue;
+            }
+            // Sentences have colons too: a value outside of a section is set off by a tab, or its label is one
+            // word.
+            let set_off = value.first().is_none_or(|b| *b == b'\t') || !label.contains(&b' ');
+            if indented || set_off {
+                self.leaf(&[b"Message", section, label], value.trim_ascii(), leaves);
+            }
+        }
+    }
+
+    fn leaf<'a>(&mut self, keys: &[&[u8]], value: &'a [u8], leaves: &mut Vec<Leaf<'a>>) {
+        if leaves.len() < MAX_LEAVES {
+            let path: PathId = keys.iter().fold(ROOT, |parent, key| self.paths.child(parent, key));
+            leaves.push(Leaf { path, slot: Slot { kind: Kind::UTF8, data: value } });
+        }
+    }
+}
+
+fn is_label(text: &[u8]) -> bool {
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b' ' | b'(' | b')' | b'/' | b'-' | b'_');
+    text.len() < 48 && text.first().is_some_and(u8::is_ascii_alphanumeric) && text.iter().all(plain)
+}
+
+impl Decode for Records {
+    fn decode(&mut self, part: &Part, sink: &mut dyn Sink) {
+        let text = part.data.as_slice();
+        let mut leaves = Vec::with_capacity(64);
+        let mut start = next_record(text, 0);
+        if start != Some(0)
+            && text.get(..start.unwrap_or(text.len())).is_some_and(|b| !b.trim_ascii().is_empty())
+        {
+            sink.trouble(Trouble {
+                source: part.source.name.clone(),
+                kind: TroubleKind::CorruptRecord,
+                offset: Some(part.offset),
+                record: Some(part.first_record),
+                message: "text before the first record".to_string(),
+            });
+        }
+        let mut record = part.first_record;
+        while let Some(at) = start {
+            // The next one cannot begin before the end of this one's first line.
+            let first_line = text.get(at..).and_then(|rest| memchr(b'\n', rest)).unwrap_or(0);
+            let next = next_record(text, at + first_line + 1);
+            if self.paths.is_full() {
+                self.paths = Paths::new(Kind::UTF8);
+                self.layouts.clear();
+            }
+            leaves.clear();
+            self.values(text.get(at..next.unwrap_or(text.len())).unwrap_or(&[]), &mut leaves);
+            self.layouts.event(&self.paths, &leaves, record, false, &mut |e: &Event<'_>| sink.event(e));
+            record += 1;
+            start = next;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shikra_event::Form;
+
+    use super::*;
+    use crate::test_support::{part, read};
+
+    const RECORD: &str = "07/20/2022 01:51:37 PM\nLogName=Security\nSourceName=Microsoft Windows security auditing.\n\
+        EventCode=4688\nComputerName=pc\nRecordNumber=12\nKeywords=Audit Success\n\
+        Message=A new process has been created.\r\n\r\nCreator Subject:\r\n\tSecurity ID:\t\tS-1-5-18\r\n\
+        \tAccount Name:\t\tme\r\n\r\nTarget Subject:\r\n\tAccount Name:\t\tyou\r\n\r\nProcess Information:\r\n\
+        \tNew Process Name:\tC:\\a b.exe\r\n\tProcess Command Line:\t\"C:\\a b.exe\" x: y\r\n\tOdd Thing:\t1\r\n\r\n\
+        Token Elevation Type indicates the type: a full token.\n";
+
+    #[test]
+    fn records_have_windows_names() {
+        let kept = read(&WINEVENTLOG, format!("{RECORD}{RECORD}"));
+        assert_eq!((kept.events.len(), kept.troubles.len()), (2, 0));
+        let provider = "Microsoft-Windows-Security-Auditing".to_string();
+        let identity = (Form::Windows, "WinEventLog text", provider, "Security".into(), Some(4688));
+        assert_eq!(kept.identity(1), identity);
+        let mut fields = kept.fields(1);
+        fields.retain(|f| !f.starts_with("Message="));
+        let expected = [
+            "Channel=Security",
+            "CommandLine=\"C:\\a b.exe\" x: y",
+            "Computer=pc",
+            "EventID=4688",
+            "EventRecordID=12",
+            "Keywords=0x8020000000000000",
+            "NewProcessName=C:\\a b.exe",
+            "Odd_Thing=1",
+            "Provider_Name=Microsoft-Windows-Security-Auditing",
+            "SubjectUserName=me",
+            "SubjectUserSid=S-1-5-18",
+            "TargetUserName=you",
+            "_time=07/20/2022 01:51:37 PM",
+        ];
+        assert_eq!(fields, expected);
+        assert_eq!(kept.events[1].time.unwrap().to_string(), "2022-07-20T13:51:37Z");
+    }
+
+    #[test]
+    fn parts_end_between_records_whatever_the_size() {
+        let text = RECORD.repeat(10);
+        for size in [1, 7, 100, 650, 2000] {
+            let (mut split, mut part) = (Between::new(size, 10_000), part(&WINEVENTLOG, ""));
+            let (mut input, mut whole) = (text.as_bytes(), Vec::new());
+            while split.next(&mut input, &mut part, &mut |t| panic!("{t:?}")).unwrap() {
+                assert!(part.data.starts_with(b"07/20"));
+                assert_eq!(part.first_record as usize, whole.len() / RECORD.len() + 1);
+                whole.extend_from_slice(&part.data);
+            }
+            assert_eq!(whole, text.as_bytes());
+        }
+    }
+}
