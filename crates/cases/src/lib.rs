@@ -60,8 +60,11 @@ pub fn cases(page: &str) -> Result<Vec<Case>, String> {
 impl Case {
     /// The rules, loaded.
     pub fn load(&self) -> RuleSet {
-        let page = format!("```{}\n{}```\n", self.language, self.rules);
-        load(&[Source::new("case.md", page)], &Options::default())
+        let source = match self.language.as_str() {
+            "sigma" => Source::new("case.yml", self.rules.as_str()),
+            other => Source::new("case.md", format!("```{other}\n{}```\n", self.rules)),
+        };
+        load(&[source], &Options::default())
     }
 }
 

@@ -19,11 +19,40 @@ struct Lane {
     entries: Vec<(u32, u32)>,
 }
 
+/// Literal texts, one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Texts {
+    bytes: String,
+    spans: Vec<(u32, u32)>,
+}
+
+impl Texts {
+    /// Appends a text; answers its number.
+    pub fn push(&mut self, text: &str) -> u32 {
+        let start = self.bytes.len() as u32;
+        self.bytes.push_str(text);
+        self.spans.push((start, self.bytes.len() as u32));
+        (self.spans.len() - 1) as u32
+    }
+
+    pub fn get(&self, id: u32) -> &str {
+        let (start, end) = self.spans[id as usize];
+        &self.bytes[start as usize..end as usize]
+    }
+
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &str)> {
+        (0..self.spans.len() as u32).map(|id| (id, self.get(id)))
+    }
+}
+
 /// Literals, filed.
 #[derive(Debug, Default)]
 pub(crate) struct Finder {
     lanes: Vec<Lane>,
-    texts: Vec<Box<[u8]>>,
 }
 
 const WIDEST: usize = 4;
@@ -31,25 +60,22 @@ const SPREAD: u32 = 0x9e37_79b1;
 
 impl Finder {
     /// For these texts, none of them empty.
-    pub fn new(texts: &[String]) -> Finder {
-        let all = || texts.iter().enumerate().map(|(i, t)| (i as u32, t.as_bytes()));
+    pub fn new(texts: &Texts) -> Finder {
         let lane = |width: usize| {
             let fits = |len: usize| if width == WIDEST { len >= width } else { len == width };
-            Lane::new(width, &all().filter(|(_, t)| fits(t.len())).collect::<Vec<_>>())
+            let own = texts.iter().map(|(i, t)| (i, t.as_bytes())).filter(|(_, t)| fits(t.len()));
+            Lane::new(width, &own.collect::<Vec<_>>())
         };
-        Finder {
-            lanes: (1..=WIDEST).filter_map(lane).collect(),
-            texts: texts.iter().map(|t| t.as_bytes().into()).collect(),
-        }
+        Finder { lanes: (1..=WIDEST).filter_map(lane).collect() }
     }
 
-    /// Tells every place where a literal begins, in no particular order.
-    pub fn find(&self, text: &[u8], mut found: impl FnMut(usize, usize)) {
+    /// Tells every place where one of the texts begins, in no particular order.
+    pub fn find(&self, texts: &Texts, text: &[u8], mut found: impl FnMut(u32, usize)) {
         for lane in &self.lanes {
             lane.search(text, |literal, start| {
-                let own = &*self.texts[literal as usize];
+                let own = texts.get(literal).as_bytes();
                 if text.get(start..start + own.len()) == Some(own) {
-                    found(literal as usize, start);
+                    found(literal, start);
                 }
             });
         }
@@ -129,23 +155,19 @@ mod tests {
 
     #[test]
     fn finds_all_and_only_what_is_there() {
-        let texts = ["a", "ab", "bca", "abca", "cabcab", "bcabcabcabca", "é", "xyz", "aaaa"];
-        let texts = texts.map(str::to_owned);
+        let all = ["a", "ab", "bca", "abca", "cabcab", "bcabcabcabca", "é", "xyz", "aaaa"];
+        let mut texts = Texts::default();
+        for t in all {
+            texts.push(t);
+        }
         let finder = Finder::new(&texts);
         for text in ["", "a", "abcabcabcabcabca", "aaaaaa", "ééxy", "xyzab"] {
             let mut got = Vec::new();
-            finder.find(text.as_bytes(), |l, s| got.push((l, s)));
+            finder.find(&texts, text.as_bytes(), |l, s| got.push((l, s)));
             got.sort_unstable();
-            let places = |t: &String| {
-                (0..text.len())
-                    .filter(|&s| text.as_bytes()[s..].starts_with(t.as_bytes()))
-                    .collect::<Vec<_>>()
-            };
-            let want: Vec<_> = texts
-                .iter()
-                .enumerate()
-                .flat_map(|(l, t)| places(t).into_iter().map(move |s| (l, s)))
-                .collect();
+            let begins = |s: usize, t: &str| text.as_bytes()[s..].starts_with(t.as_bytes());
+            let places = |(l, t)| (0..text.len()).filter(move |&s| begins(s, t)).map(move |s| (l, s));
+            let want: Vec<_> = texts.iter().flat_map(places).collect();
             assert_eq!(got, want, "{text}");
         }
     }

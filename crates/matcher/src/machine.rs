@@ -4,18 +4,19 @@
 //! The search runs over the folded text. What is found there is exact for folded patterns and a prefilter
 //! for cased ones and for regular expressions. The meaning of each comparison is [`shikra_ir::eval`]'s.
 
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use foldhash::quality::RandomState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashTable};
 use shikra_event::Value;
 use shikra_ir::func::fold;
 use shikra_ir::regex::{self, Compiled};
 use shikra_ir::{CmpOp, Coerce, Fold, Multi, Nulls, Op, Part, Pattern, Scalar, Test, Truth, eval};
 
 use crate::glob::Glob;
-use crate::grams::Finder;
-use crate::literals;
+use crate::grams::{Finder, Texts};
+use crate::literals::required;
 
 /// Number of a comparison within its machine.
 pub(crate) type Local = u32;
@@ -57,20 +58,23 @@ struct Exact {
 /// Literal texts and what each is good for.
 #[derive(Debug, Default)]
 struct Literals {
-    texts: Vec<String>,
-    by_text: HashMap<String, u32, RandomState>,
-    uses: Vec<Uses>,
+    texts: Texts,
     finder: Finder,
+    /// Uses, by literal.
+    uses: Vec<(u32, Use)>,
+    /// Where each literal's uses begin and end in `uses`, and whether one cares where the literal stands.
+    spans: Vec<(u32, u32, bool)>,
 }
 
-#[derive(Debug, Default)]
-struct Uses {
-    all: Vec<Use>,
-    /// Some use cares where the literal stands.
-    at_ends: bool,
+/// Literals while they are being collected.
+#[derive(Default)]
+struct Collected {
+    all: Literals,
+    hasher: RandomState,
+    known: HashTable<u32>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Use {
     /// That is all.
     Contains(Local),
@@ -131,11 +135,12 @@ impl Found {
 impl Machine {
     pub fn new(tests: Vec<Arc<Test>>) -> Machine {
         let mut m = Machine::default();
+        let mut literals = Collected::default();
         for (i, t) in tests.iter().enumerate() {
-            m.add(i as Local, t);
+            m.add(i as Local, t, &mut literals);
         }
         m.tests = tests;
-        m.literals.finish();
+        m.literals = literals.finish();
         m
     }
 
@@ -153,14 +158,17 @@ impl Machine {
         self.generic.is_empty()
     }
 
-    fn add(&mut self, local: Local, t: &Test) {
+    fn add(&mut self, local: Local, t: &Test, literals: &mut Collected) {
         if t.words.null == Nulls::Three {
             self.unknown_if_absent.push(local);
         }
         match &t.op {
-            Op::Like(patterns) => patterns.iter().for_each(|p| self.pattern(local, p, t.words.fold)),
+            Op::Like(patterns) => {
+                patterns.iter().for_each(|p| self.pattern(local, p, t.words.fold, literals));
+            }
             Op::Regex(all) => {
-                all.iter().filter_map(|r| regex::cached(r, &t.words).ok()).for_each(|r| self.regex(local, r));
+                let compiled = all.iter().filter_map(|r| regex::cached(r, &t.words).ok());
+                compiled.for_each(|r| self.regex(local, r, literals));
             }
             Op::Compare(CmpOp::Eq, Scalar::Lit(v)) if t.words.coerce != Coerce::NumericIfBoth => {
                 self.equal(local, std::slice::from_ref(v), t);
@@ -189,41 +197,39 @@ impl Machine {
         map.entry(fold(text, how).into()).or_default().push(Exact { local, text_only });
     }
 
-    fn pattern(&mut self, local: Local, p: &Pattern, how: Fold) {
+    fn pattern(&mut self, local: Local, p: &Pattern, how: Fold, literals: &mut Collected) {
         if let Some(text) = p.literal() {
             return self.exact(local, text, how, false);
         }
-        if p.parts() == [Part::Any] {
-            return self.always.push(local);
-        }
         let cased = how == Fold::None;
-        let asked = if cased { p.clone() } else { p.map(|s| fold(s, how)) };
-        let longest = asked.parts().iter().filter_map(|part| match part {
+        let texts = p.parts().iter().filter_map(|part| match part {
             Part::Lit(s) => Some(s.as_str()),
             _ => None,
         });
-        let Some(longest) = longest.max_by_key(|s| s.len()) else {
-            let glob = self.glob(&asked);
+        let Some(longest) = texts.max_by_key(|s| s.len()) else {
+            if p.parts() == [Part::Any] {
+                return self.always.push(local);
+            }
+            let glob = self.glob(p, how);
             return self.direct_globs.push((local, glob, cased));
         };
-        let literal = fold(longest, Fold::Unicode);
-        let how = match asked.parts() {
+        let found = match p.parts() {
             [Part::Any, Part::Lit(_), Part::Any] if !cased => Use::Contains(local),
             [Part::Lit(_), Part::Any] if !cased => Use::Prefix(local),
             [Part::Any, Part::Lit(_)] if !cased => Use::Suffix(local),
-            _ if cased => Use::Cased(local, self.glob(&asked)),
-            _ => Use::Glob(local, self.glob(&asked)),
+            _ if cased => Use::Cased(local, self.glob(p, how)),
+            _ => Use::Glob(local, self.glob(p, how)),
         };
-        self.literals.add(&literal, how);
+        literals.add(&fold(longest, Fold::Unicode), found);
     }
 
-    fn glob(&mut self, p: &Pattern) -> u32 {
-        self.globs.push(Glob::new(p));
+    fn glob(&mut self, p: &Pattern, how: Fold) -> u32 {
+        self.globs.push(Glob::new(&p.map(|s| fold(s, how))));
         (self.globs.len() - 1) as u32
     }
 
-    fn regex(&mut self, local: Local, r: Arc<Compiled>) {
-        let needed = r.linear().and_then(literals::required);
+    fn regex(&mut self, local: Local, r: Arc<Compiled>, literals: &mut Collected) {
+        let needed = r.linear().and_then(required);
         self.regexes.push(r);
         let id = (self.regexes.len() - 1) as u32;
         let Some(needed) = needed else {
@@ -233,7 +239,7 @@ impl Machine {
             self.beyond_ascii.push((local, id));
         }
         for text in &needed.any_of {
-            self.literals.add(text, Use::Regex(local, id));
+            literals.add(text, Use::Regex(local, id));
         }
     }
 
@@ -271,22 +277,23 @@ impl Machine {
             found.seen.fill(0);
             found.epoch = 1;
         }
-        self.literals.finder.find(folded.as_bytes(), |id, start| {
+        let Literals { finder, texts, .. } = &self.literals;
+        finder.find(texts, folded.as_bytes(), |id, start| {
             self.literal(id, start, text, folded, found);
         });
     }
 
     /// A literal was found.
-    fn literal(&self, id: usize, start: usize, text: &str, folded: &str, found: &mut Found) {
-        let uses = &self.literals.uses[id];
-        let again = std::mem::replace(&mut found.seen[id], found.epoch) == found.epoch;
-        if again && !uses.at_ends {
+    fn literal(&self, id: u32, start: usize, text: &str, folded: &str, found: &mut Found) {
+        let (from, to, at_ends) = self.literals.spans[id as usize];
+        let again = std::mem::replace(&mut found.seen[id as usize], found.epoch) == found.epoch;
+        if again && !at_ends {
             return;
         }
-        for &u in &uses.all {
+        for &(_, u) in &self.literals.uses[from as usize..to as usize] {
             match u {
                 Use::Prefix(local) if start == 0 => found.raise(local, Truth::True),
-                Use::Suffix(local) if start + self.literals.texts[id].len() == folded.len() => {
+                Use::Suffix(local) if start + self.literals.texts.get(id).len() == folded.len() => {
                     found.raise(local, Truth::True);
                 }
                 _ if again => {}
@@ -343,30 +350,40 @@ impl Machine {
             && self.generic.is_empty()
             && self.generic_typed.is_empty())
             || self.exact.keys().chain(self.exact_cased.keys()).any(|k| fits(&fold(k, Fold::Unicode)))
-            || self.literals.texts.iter().any(|l| fits(l))
+            || self.literals.texts.iter().any(|(_, l)| fits(l))
     }
 }
 
-impl Literals {
+impl Collected {
     fn add(&mut self, text: &str, how: Use) {
-        let id = match self.by_text.get(text) {
-            Some(&known) => known as usize,
+        let hash = self.hasher.hash_one(text);
+        let texts = &mut self.all.texts;
+        let id = match self.known.find(hash, |&id| texts.get(id) == text) {
+            Some(&known) => known,
             None => {
-                let id = self.texts.len();
-                self.by_text.insert(text.into(), id as u32);
-                self.texts.push(text.into());
-                self.uses.push(Uses::default());
+                let id = texts.push(text);
+                let hasher = &self.hasher;
+                self.known.insert_unique(hash, id, |&id| hasher.hash_one(texts.get(id)));
                 id
             }
         };
-        let uses = &mut self.uses[id];
-        uses.at_ends |= matches!(how, Use::Prefix(_) | Use::Suffix(_));
-        uses.all.push(how);
+        self.all.uses.push((id, how));
     }
 
-    fn finish(&mut self) {
-        self.by_text = HashMap::default();
-        self.finder = Finder::new(&self.texts);
+    fn finish(mut self) -> Literals {
+        self.all.uses.sort_unstable();
+        self.all.spans = vec![(0, 0, false); self.all.texts.len()];
+        for (n, (id, how)) in self.all.uses.iter().enumerate() {
+            let span = &mut self.all.spans[*id as usize];
+            if span.1 == 0 {
+                span.0 = n as u32;
+            }
+            span.1 = n as u32 + 1;
+            span.2 |= matches!(how, Use::Prefix(_) | Use::Suffix(_));
+        }
+        self.all.uses.shrink_to_fit();
+        self.all.finder = Finder::new(&self.all.texts);
+        self.all
     }
 }
 

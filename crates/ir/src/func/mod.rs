@@ -121,6 +121,7 @@ fn pairwise(left: &Value, right: &Value, f: impl Fn(&Value, &Value) -> Value) ->
 pub fn fold(text: &str, fold: Fold) -> String {
     match fold {
         Fold::None => text.to_owned(),
+        Fold::Unicode if text.is_ascii() => text.to_ascii_lowercase(),
         Fold::Unicode => text.chars().flat_map(char::to_lowercase).collect(),
     }
 }
