@@ -183,14 +183,15 @@ impl Group {
     fn render_facts(&self, style: &Style, out: &mut String) {
         let mut facts = Vec::new();
         match (self.first, self.last) {
-            (Some(a), Some(b)) if a != b => facts.push(format!("{} to {}", seconds(a), seconds(b))),
-            (Some(a), _) => facts.push(seconds(a)),
-            _ => {}
+            (Some(a), Some(b)) => facts.push(between(&seconds(a), &seconds(b))),
+            _ => facts.push("no time".to_owned()),
         }
         facts.push(self.host_list(if style.verbose { 20 } else { 4 }));
-        facts.push(for_terminal(&self.rule.meta.path));
+        let path = for_terminal(&self.rule.meta.path);
         if style.verbose {
-            facts.push(for_terminal(&self.rule.meta.id));
+            facts.extend([path, for_terminal(&self.rule.meta.id)]);
+        } else {
+            facts.push(path.rsplit(['/', '\\']).next().unwrap_or("").to_owned());
         }
         let line = style.clip(&facts.join(" · "), style.width.unwrap_or(0).saturating_sub(4));
         out.push_str(&format!("    {}\n", style.paint(Paint::Faint, &line)));
@@ -226,22 +227,25 @@ impl Example {
             head.push_str(&pad(&clip(&self.what, what_room), what_room));
         }
         let times = if self.count > 1 { format!("  ×{}", thousands(self.count)) } else { String::new() };
-        let indent = 4 + width(&head) + 2;
-        let room = style.width.unwrap_or(0).saturating_sub(indent + width(&times)).max(30);
-        let details =
-            if style.verbose { wrap(&self.details, style, indent) } else { style.clip(&self.details, room) };
-        out.push_str(&format!(
-            "    {}  {details}{}\n",
-            style.paint(Paint::Faint, &head),
-            style.paint(Paint::Strong, &times)
-        ));
+        let faint = style.paint(Paint::Faint, &head);
+        let times_painted = style.paint(Paint::Strong, &times);
+        let columns = style.width.unwrap_or(usize::MAX);
+        if 6 + width(&head) + width(&self.details) + width(&times) <= columns {
+            out.push_str(&format!("    {faint}  {}{times_painted}\n", self.details));
+            return;
+        }
+        let details = if style.verbose {
+            wrap(&self.details, columns, 8)
+        } else {
+            clip(&self.details, columns.saturating_sub(8).max(30))
+        };
+        out.push_str(&format!("    {faint}{times_painted}\n        {details}\n"));
     }
 }
 
 /// Breaks text at the width of the terminal, indented, wherever it comes to the end of a line.
-fn wrap(text: &str, style: &Style, indent: usize) -> String {
-    let Some(columns) = style.width else { return text.to_owned() };
-    let room = columns.saturating_sub(indent + 6).max(20);
+fn wrap(text: &str, columns: usize, indent: usize) -> String {
+    let room = columns.saturating_sub(indent).max(30);
     let mut out = String::new();
     let mut used = 0;
     for c in text.chars() {
@@ -255,6 +259,15 @@ fn wrap(text: &str, style: &Style, indent: usize) -> String {
         out.push(c);
     }
     out
+}
+
+/// From one [`seconds`] to another; what they share is said once.
+fn between(first: &str, last: &str) -> String {
+    match (first.split_once(' '), last.split_once(' ')) {
+        _ if first == last => first.to_owned(),
+        (Some((a, _)), Some((b, time))) if a == b => format!("{first} to {time}"),
+        _ => format!("{first} to {last}"),
+    }
 }
 
 /// `2020-10-22 01:54:25`.

@@ -65,9 +65,36 @@ const TELLING: &[&str] = &[
 ];
 
 /// Beginnings and ends of names that seldom tell anything: identifiers, plumbing of the event system.
-const DULL: &[&str] = &["Execution_", "Correlation_", "Provider_", "Security_", "EventID_", "agent.", "ecs."];
-const DULL_EXACT: &[&str] =
-    &["Version", "Level", "Task", "Opcode", "Keywords", "UtcTime", "RuleName", "@timestamp", "@version"];
+const DULL: &[&str] =
+    &["RenderingInfo_", "Execution_", "Correlation_", "Provider_", "Security_", "EventID_", "agent.", "ecs."];
+const DULL_EXACT: &[&str] = &[
+    "Version",
+    "Level",
+    "Task",
+    "Opcode",
+    "OpcodeValue",
+    "Keywords",
+    "UtcTime",
+    "EventTime",
+    "EventReceivedTime",
+    "EventType",
+    "RuleName",
+    "Severity",
+    "SeverityValue",
+    "SourceModuleName",
+    "SourceModuleType",
+    "SourceName",
+    "Hostname",
+    "RecordNumber",
+    "ThreadID",
+    "ProcessID",
+    "ActivityID",
+    "Category",
+    "port",
+    "tags",
+    "@timestamp",
+    "@version",
+];
 
 fn is_dull(name: &str) -> bool {
     DULL_EXACT.contains(&name)

@@ -1,9 +1,10 @@
 //! `shikra scan`: run rules over logs.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use clap::ArgMatches;
+use clap::{Arg, ArgMatches};
 use shikra_engine::finding::Totals;
 use shikra_engine::{Detector, ScanOptions, scan};
 use shikra_ir::LoadStatus;
@@ -35,7 +36,12 @@ pub static COMMAND: Command = Command {
         "placeholders",
         "pipeline",
     ],
-    args: |c| c.arg(paths_arg("Files and folders to scan")),
+    args: |c| {
+        let totals =
+            Arg::new("totals").long("totals").value_name("FILE").value_parser(clap::value_parser!(PathBuf));
+        c.arg(paths_arg("Files and folders to scan"))
+            .arg(totals.help("Write what was read, what was not and which rules ran to a file, as JSON"))
+    },
     run,
 };
 
@@ -47,6 +53,10 @@ fn run(matches: &ArgMatches, merged: &Merged) -> Outcome {
     }
     let detector = detector(&settings)?;
     let mut writer = writer(&settings, &inputs)?;
+    let totals_file = match matches.get_one::<PathBuf>("totals") {
+        Some(path) => Some(stream::open(Some(path), &inputs)?),
+        None => None,
+    };
     interrupt::listen();
     let start = Instant::now();
     let bar = Bar::new(settings.quiet);
@@ -54,6 +64,10 @@ fn run(matches: &ArgMatches, merged: &Merged) -> Outcome {
     drop(bar);
     let totals = result?;
     writer.finish(&totals)?;
+    if let Some(mut file) = totals_file {
+        writeln!(file, "{}", totals::to_json(&totals))?;
+        file.flush()?;
+    }
     if !settings.quiet {
         let style = Stream::Err.style(settings.colour, settings.verbose);
         stream::say(totals::render(&totals, &style, Some(start.elapsed().as_secs_f64())).trim_end());
@@ -96,7 +110,7 @@ fn scan_options(settings: &Settings) -> ScanOptions {
 fn exit(t: &Totals, settings: &Settings) -> Exit {
     if settings.fail_on.is_some_and(|level| totals::findings_from(t, level) > 0) {
         Exit::Found
-    } else if t.unreadable() {
+    } else if t.unreadable() || t.cancelled {
         Exit::Incomplete
     } else {
         Exit::Done

@@ -1,1 +1,8 @@
-//! Runs the built program.
+//! Runs the built program as a user would, on small logs and rules of our own.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // all of it is tests
+
+mod config;
+mod hostile;
+mod place;
+mod rules;
+mod scan;

@@ -1,0 +1,65 @@
+//! `shikra rules` and `shikra generate`.
+
+use crate::place::{Place, json_lines, rule};
+
+#[test]
+fn check_gives_a_line_per_rule() {
+    let p = Place::new();
+    p.write("rules/broken.yml", rule("Broken", "low", "CommandLine|conatins: x"));
+    p.write("rules/readme.md", "no rules here\n");
+    let a = p.run(&["rules", "check", "-f", "ndjson", "rules"]);
+    assert_eq!(a.code, 1);
+    let lines = json_lines(&a.out);
+    assert_eq!(lines.len(), 3);
+    assert!(lines.iter().all(|l| l["language"] == "sigma"));
+    let broken = lines.iter().find(|l| l["title"] == "Broken").unwrap();
+    assert_eq!(broken["status"], "rejected");
+    assert_eq!(broken["path"], "rules/broken.yml");
+    assert_eq!(broken["reasons"][0]["line"], 8);
+    assert!(broken["reasons"][0]["message"].as_str().unwrap().contains("conatins"), "{broken}");
+    let text = p.run(&["rules", "check", "rules"]);
+    assert!(text.out.contains("rules/broken.yml:8:"), "{}", text.out);
+    assert!(text.err.contains("2 ok, 1 rejected"), "{}", text.err);
+}
+
+#[test]
+fn list_and_show() {
+    let p = Place::new();
+    let a = p.run(&["rules", "list", "rules"]);
+    assert!(a.out.contains("high") && a.out.contains("rules/low.yml"), "{}", a.out);
+    let lines = json_lines(&p.run(&["rules", "list", "-f", "ndjson", "rules"]).out);
+    assert_eq!(lines[0]["techniques"], serde_json::json!(["T1218.003"]));
+    for wanted in ["High", "id-High", "rules/high.yml"] {
+        let a = p.run(&["rules", "show", wanted, "-r", "rules"]);
+        assert!(a.out.contains("CommandLine|contains: evil"), "{wanted}: {}{}", a.out, a.err);
+    }
+    let plan = p.run(&["rules", "show", "--plan", "High", "-r", "rules"]);
+    assert!(plan.out.contains("CommandLine") && !plan.out.contains("logsource:"), "{}", plan.out);
+    let missed = p.run(&["rules", "show", "Hihg", "-r", "rules"]);
+    assert!(missed.err.contains("did you mean `High`"), "{}", missed.err);
+}
+
+#[test]
+fn placeholders_come_from_files() {
+    let p = Place::new();
+    p.write("expand/x.yml", rule("Expand", "high", "Image|expand: '%tools%'"));
+    p.write("values/tools.txt", "# own\nC:\\low.exe\n");
+    assert_eq!(p.run(&["rules", "check", "expand"]).code, 1);
+    let a = p.run(&["scan", "-r", "expand", "--placeholders", "values", "-f", "ndjson", "log.ndjson"]);
+    assert_eq!(json_lines(&a.out).len(), 3, "{}", a.err);
+    assert_eq!(p.run(&["scan", "-r", "expand", "--placeholders", "gone", "log.ndjson"]).code, 2);
+}
+
+#[test]
+fn completions_and_manual_name_every_command() {
+    let p = Place::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let a = p.run(&["generate", "completions", shell]);
+        assert!(a.code == 0 && a.out.contains("fail-on"), "{shell}");
+    }
+    let man = p.run(&["generate", "man"]);
+    assert!(man.out.contains(".TH") && man.out.contains("scan"), "{}", man.out);
+    let man = p.run(&["generate", "man", "rules", "check"]);
+    assert!(man.out.contains("shikra\\-rules\\-check"), "{}", man.out);
+    assert_eq!(p.run(&["generate", "man", "nonsense"]).code, 2);
+}
