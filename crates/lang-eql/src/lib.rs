@@ -9,12 +9,15 @@ mod ast;
 mod check;
 mod lower;
 mod parse;
+mod print;
 mod signatures;
 mod token;
 
 use shikra_event::Value;
 use shikra_ir::{Expr, LoadStatus, Plan};
 use shikra_syntax::{Diagnostic, Severity};
+
+pub use print::{Unsayable, print};
 
 /// Whose EQL a text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]

@@ -39,9 +39,10 @@ impl Lower<'_> {
         let either_null = |s: &Scalar| matches!(s, Scalar::Lit(Value::Null));
         if either_null(&right) || either_null(&left) {
             let subject = if either_null(&right) { left } else { right };
-            return match equal {
-                true => self.test(subject, Op::IsNull, self.words(true), span),
-                false => Pred::Const(Truth::Unknown),
+            return match (equal, &subject) {
+                (true, Scalar::Lit(v)) => Pred::Const(Truth::of(v.is_null())),
+                (true, _) => self.test(subject, Op::IsNull, self.words(true), span),
+                (false, _) => Pred::Const(Truth::Unknown),
             };
         }
         match &right {

@@ -18,8 +18,14 @@ impl Lower<'_> {
             "head" => Plan::Limit(input, self.number(pipe)),
             "tail" => Plan::Tail(input, self.number(pipe)),
             "filter" => {
-                let parts = pipe.args.iter().map(|e| self.truth(e)).collect();
-                Plan::Filter(input, super::and(parts))
+                let mut parts: Vec<_> = pipe.args.iter().map(|e| self.truth(e)).collect();
+                match *input {
+                    Plan::Filter(input, before) => {
+                        parts.insert(0, before);
+                        Plan::Filter(input, super::and(parts))
+                    }
+                    input => Plan::Filter(Box::new(input), super::and(parts)),
+                }
             }
             "unique" => {
                 self.some_arguments(pipe);

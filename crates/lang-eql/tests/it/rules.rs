@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use shikra_ir::LoadStatus;
-use shikra_lang_eql::{Dialect, Options, load};
+use shikra_ir::text;
+use shikra_lang_eql::{Dialect, Options, load, print};
 
 use crate::{corpora, nothing_short};
 
@@ -78,6 +79,35 @@ fn check(what: &str, dialect: Dialect, queries: &[(String, String)]) {
         }
     }
     nothing_short(what, queries.len(), &short);
+    let unfaithful: Vec<String> = queries.iter().filter_map(|(n, q)| reprinted(n, q, &options)).collect();
+    nothing_short(&format!("{what}, printed and read again"), queries.len(), &unfaithful);
+}
+
+/// How a query differs from what it becomes when it is printed and read again.
+fn reprinted(name: &str, query: &str, options: &Options) -> Option<String> {
+    let plan = load(query, options).plan?;
+    let printed = match print(&plan, options.dialect) {
+        Ok(p) => p,
+        Err(e) => return Some(format!("{name}: {e}")),
+    };
+    let again = load(&printed, options);
+    let (was, is) = (text::plan(&plan), again.plan.as_ref().map(text::plan));
+    let said = || again.diagnostics.iter().map(|d| d.message.clone()).collect::<Vec<_>>().join("; ");
+    (is.as_ref() != Some(&was))
+        .then(|| format!("{name}: {printed}\n{}\n{was}{}", said(), is.unwrap_or_default()))
+}
+
+#[test]
+fn suites_print() {
+    for (suite, dialect) in [("elasticsearch", Dialect::Elastic), ("endgame", Dialect::Endgame)] {
+        let Some(path) = corpora(&format!("conformance/eql-{suite}/cases.jsonl")) else { return };
+        let options = Options { dialect, ..Options::default() };
+        let cases = crate::ndjson(&path);
+        let queries: Vec<(&str, &str)> =
+            cases.iter().filter_map(|c| Some((c["id"].as_str()?, c["query"].as_str()?))).collect();
+        let unfaithful: Vec<String> = queries.iter().filter_map(|(n, q)| reprinted(n, q, &options)).collect();
+        nothing_short(&format!("{suite}, printed and read again"), queries.len(), &unfaithful);
+    }
 }
 
 #[test]
