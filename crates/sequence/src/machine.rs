@@ -33,7 +33,7 @@ impl Default for Limits {
         Limits {
             max_keys: 200_000,
             max_events: 1_000_000,
-            max_window: 10_000,
+            max_window: 100_000,
             max_values: 100_000,
             max_keys_per_event: 256,
             max_steps: 100_000,

@@ -51,10 +51,15 @@ impl Near {
         }
     }
 
-    /// Judges every anchor, all of them for good where `closed` says so; the decided ones leave.
-    fn judge(&self, state: &mut State, closed: impl Fn(&Anchor) -> bool, cx: &mut Cx<'_>) {
-        let lost = state.lost;
-        state.anchors.retain(|a| match self.truth(&self.condition, a, closed(a)) {
+    /// Judges anchors, for good where `closed` says so; the decided ones leave.
+    fn judge(
+        &self,
+        anchors: &mut VecDeque<Anchor>,
+        lost: u64,
+        closed: impl Fn(&Anchor) -> bool,
+        cx: &mut Cx<'_>,
+    ) {
+        anchors.retain(|a| match self.truth(&self.condition, a, closed(a)) {
             Truth::Unknown => true,
             Truth::False => false,
             Truth::True => {
@@ -85,34 +90,44 @@ impl Kind for Near {
 
     fn tick(&self, state: &mut State, hits: &[(usize, Occ)], cx: &mut Cx<'_>) {
         state.latest.resize(self.polarity.wanted.len(), None);
+        let mut changed = false;
         for (member, occ) in hits {
             if let Some(latest) = state.latest.get_mut(*member) {
                 *latest = Some(occ.clone());
             }
-            for anchor in &mut state.anchors {
+            // Only other members bear on anchors that are waiting.
+            for anchor in state.anchors.iter_mut().filter(|_| *member != self.anchor) {
                 if let Some(seen @ None) = anchor.seen.get_mut(*member) {
                     *seen = Some(occ.clone());
+                    changed = true;
                 }
             }
         }
+        if changed {
+            self.judge(&mut state.anchors, state.lost, |_| false, cx);
+        }
         let begin = self.before(cx.at);
         let near = |o: &Option<Occ>| o.clone().filter(|o| o.at.time >= begin);
-        for (_, occ) in hits.iter().filter(|(m, _)| *m == self.anchor) {
-            state
-                .anchors
-                .push_back(Anchor { occ: occ.clone(), seen: state.latest.iter().map(near).collect() });
-        }
-        while state.anchors.len() > cx.limits.max_window {
+        let anchors = hits.iter().filter(|(m, _)| *m == self.anchor);
+        let fresh = |(_, occ): &(usize, Occ)| Anchor {
+            occ: occ.clone(),
+            seen: state.latest.iter().map(near).collect(),
+        };
+        let mut fresh: VecDeque<Anchor> = anchors.map(fresh).collect();
+        self.judge(&mut fresh, state.lost, |_| false, cx);
+        state.anchors.append(&mut fresh);
+        // Every other event may have to look at all that wait: fewer of them than a window holds.
+        while state.anchors.len() > cx.limits.max_window / 10 + 1 {
             state.anchors.pop_front();
             state.lost += 1;
             cx.stats.events_dropped += 1;
         }
-        self.judge(state, |_| false, cx);
     }
 
     fn fire(&self, state: &mut State, cx: &mut Cx<'_>) {
         let now = cx.at.time;
-        self.judge(state, |a| self.close(a.occ.at).is_some_and(|t| t <= now), cx);
+        let closed = |a: &Anchor| self.close(a.occ.at).is_some_and(|t| t <= now);
+        self.judge(&mut state.anchors, state.lost, closed, cx);
         for latest in &mut state.latest {
             if latest.as_ref().is_some_and(|o| self.close(o.at).is_some_and(|t| t <= now)) {
                 *latest = None;
@@ -122,7 +137,7 @@ impl Kind for Near {
 
     fn end(&self, state: &mut State, cx: &mut Cx<'_>) {
         if self.span.is_none() {
-            self.judge(state, |_| true, cx);
+            self.judge(&mut state.anchors, state.lost, |_| true, cx);
         }
     }
 
@@ -137,7 +152,7 @@ impl Kind for Near {
     }
 
     fn held(&self, state: &State) -> usize {
-        let seen = state.anchors.iter().map(|a| 1 + a.seen.iter().flatten().count()).sum::<usize>();
-        seen + state.latest.iter().flatten().count()
+        // An upper bound: what each anchor has seen is not counted out.
+        state.anchors.len() * state.latest.len().max(1) + state.latest.len()
     }
 }
