@@ -65,24 +65,27 @@ pub(super) fn header(chunk: &[u8]) -> Header {
 }
 
 /// Iterator over a chunk's records and its damaged places.
+///
+/// The header says where the records end. It may be wrong (damaged, or older than the last records of a log
+/// that was copied while in use): where a record with the next number follows, reading goes on.
 pub(super) struct Records<'a> {
     chunk: &'a [u8],
     at: Option<usize>,
     ids: (u64, u64),
-    /// The record with the id `ids.1` is known to be the last one.
-    bounded: bool,
+    /// The number of the record before.
+    before: Option<u64>,
     last: usize,
     live: usize,
 }
 
 impl<'a> Records<'a> {
     pub fn new(chunk: &'a [u8], header: Header) -> Self {
-        let (ids, last, free, bounded) = match header {
-            Header::Good { ids, last, free } => (ids, last, free, true),
-            _ => ((0, u64::MAX), CHUNK, CHUNK, false),
+        let (ids, last, free) = match header {
+            Header::Good { ids, last, free } => (ids, last, free),
+            _ => ((0, u64::MAX), CHUNK, CHUNK),
         };
         let at = (header != Header::Blank).then_some(CHUNK_HEADER);
-        Records { chunk, at, ids, bounded, last, live: free.min(chunk.len()) }
+        Records { chunk, at, ids, before: None, last, live: free.min(chunk.len()) }
     }
 
     fn record_at(&self, offset: usize) -> Result<Record, Damage> {
@@ -111,12 +114,25 @@ impl<'a> Records<'a> {
             if let Ok(record) = self.record_at(at)
                 && record.end + RECORD_TRAILER <= self.live
                 && (self.ids.0..=self.ids.1).contains(&record.id)
-                && read_u32(self.chunk, record.end) == Some((record.end + RECORD_TRAILER - at) as u32)
+                && self.has_trailer(&record)
             {
                 return Some(at);
             }
             from = at + 1;
         }
+    }
+
+    /// The record ends with its size, as it began.
+    fn has_trailer(&self, record: &Record) -> bool {
+        let size = record.end + RECORD_TRAILER - record.offset;
+        read_u32(self.chunk, record.end) == Some(size as u32)
+    }
+
+    /// A record with the next number stands beyond where the header has records end.
+    fn goes_on(&self, at: usize) -> bool {
+        let next = self.before.and_then(|id| id.checked_add(1));
+        next.is_some()
+            && self.record_at(at).is_ok_and(|record| Some(record.id) == next && self.has_trailer(&record))
     }
 
     /// Nothing but zeros where a record should begin: the records ended earlier than the header says.
@@ -130,12 +146,16 @@ impl Iterator for Records<'_> {
     type Item = Result<Record, Damage>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let at = self.at.filter(|at| *at < self.live)?;
+        let at = self.at.filter(|at| *at < self.live || self.goes_on(*at))?;
         let read = self.record_at(at);
         match read {
             Ok(record) => {
-                let is_last = self.bounded && record.id == self.ids.1;
-                self.at = (!is_last).then_some(record.end + RECORD_TRAILER);
+                let end = record.end + RECORD_TRAILER;
+                if record.id == self.ids.1 {
+                    self.live = self.live.min(end);
+                }
+                self.before = Some(record.id);
+                self.at = Some(end);
             }
             Err(_) => {
                 self.at = self.resync(at + 1);

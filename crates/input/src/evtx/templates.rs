@@ -29,6 +29,8 @@ pub(super) struct Templates {
     programs: Vec<Program>,
     by_guid: HashMap<([u8; 16], Place), Vec<ProgramId>>,
     here: HashMap<(u32, Place), Result<ProgramId, Damage>>,
+    /// The same for the last ones asked for, by offset.
+    front: Front,
     size: usize,
     compiled: usize,
 }
@@ -37,6 +39,7 @@ impl Templates {
     /// Forgets what belongs to the chunk before.
     pub fn begin_chunk(&mut self) {
         self.here.clear();
+        self.front = Front::default();
         self.compiled = 0;
     }
 
@@ -47,15 +50,22 @@ impl Templates {
 
     /// The program for the definition at `offset`, where it has been resolved.
     pub fn get(&self, offset: u32, place: Place) -> Option<Result<(ProgramId, &Program), Damage>> {
-        match self.here.get(&(offset, place))? {
-            Ok(id) => self.programs.get(*id as usize).map(|p| Ok((*id, p))),
-            Err(damage) => Some(Err(*damage)),
-        }
+        let id = match self.front.get(offset, place) {
+            Some(id) => id,
+            None => match self.here.get(&(offset, place))? {
+                Ok(id) => *id,
+                Err(damage) => return Some(Err(*damage)),
+            },
+        };
+        self.programs.get(id as usize).map(|program| Ok((id, program)))
     }
 
     /// Finds or compiles the definition at `offset`.
     pub fn resolve(&mut self, chunk: &[u8], offset: u32, place: Place, names: &mut Names) {
         let found = self.find(chunk, offset as usize, place, names);
+        if let Ok(id) = found {
+            self.front.put(offset, place, id);
+        }
         self.here.insert((offset, place), found);
     }
 
@@ -92,5 +102,33 @@ impl Templates {
         twins.push(id);
         self.programs.push(program);
         Ok(id)
+    }
+}
+
+/// A small table in front of the map.
+struct Front([Option<(u32, Place, ProgramId)>; Front::SIZE]);
+
+impl Default for Front {
+    fn default() -> Front {
+        Front([None; Front::SIZE])
+    }
+}
+
+impl Front {
+    const SIZE: usize = 32;
+
+    fn slot(offset: u32) -> usize {
+        (offset.wrapping_mul(0x9e37_79b1) >> 27) as usize % Front::SIZE
+    }
+
+    fn get(&self, offset: u32, place: Place) -> Option<ProgramId> {
+        let (at, of, id) = (*self.0.get(Front::slot(offset))?)?;
+        (at == offset && of == place).then_some(id)
+    }
+
+    fn put(&mut self, offset: u32, place: Place, id: ProgramId) {
+        if let Some(slot) = self.0.get_mut(Front::slot(offset)) {
+            *slot = Some((offset, place, id));
+        }
     }
 }

@@ -101,6 +101,19 @@ fn a_chunk_without_its_header_is_told_of_and_read() {
 }
 
 #[test]
+fn a_chunk_header_that_is_behind_its_records_hides_none() {
+    let mut file = log(400);
+    // Number and offset of the last record, end of the records: as they were some records ago.
+    let offsets: Vec<usize> =
+        file.windows(4).enumerate().filter(|(_, w)| w == b"**\0\0").map(|(at, _)| at).collect();
+    file[HEADER + 32..][..8].copy_from_slice(&90u64.to_le_bytes());
+    for (at, offset) in [(44, offsets[89]), (48, offsets[90])] {
+        file[HEADER + at..][..4].copy_from_slice(&((offset - HEADER) as u32).to_le_bytes());
+    }
+    assert_eq!(events(&items(&file).1).len(), 400);
+}
+
+#[test]
 fn a_damaged_record_costs_no_other() {
     let mut file = log(400);
     let third: Vec<usize> =
