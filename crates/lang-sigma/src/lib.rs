@@ -29,7 +29,7 @@ use std::collections::BTreeMap;
 pub use pipeline::Pipeline;
 
 use shikra_ir::Rule;
-use shikra_syntax::{Source, Span};
+use shikra_syntax::{Diagnostic, Severity, Source, Span};
 
 /// How rules are read.
 #[derive(Clone, Debug, Default)]
@@ -85,6 +85,35 @@ pub fn parse(source: &Source, region: Span, options: &Options) -> Parsed {
         collection.add(doc, documents.peek().is_some());
     }
     Parsed { entries: collection.finish() }
+}
+
+/// Reads a file of placeholder values: a YAML map from names to a value or a list of values. Values may have
+/// wildcards.
+///
+/// # Errors
+/// Where it is not such a map.
+pub fn placeholders(source: &Source) -> Result<BTreeMap<String, Vec<String>>, Vec<Diagnostic>> {
+    let mut out: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for doc in yaml::documents(&source.text, Span::new(0, source.text.len())) {
+        let mut errors = doc.diagnostics;
+        let root = doc.root.as_ref().filter(|r| r.is_map());
+        for (name, values) in root.map_or(&[] as &[_], yaml::Node::entries) {
+            let texts: Vec<&str> = values.items().iter().filter_map(yaml::Node::text).collect();
+            if texts.len() != values.items().len() || texts.is_empty() {
+                errors.push(Diagnostic::error("placeholders", "a placeholder takes texts", values.span));
+            }
+            let name = name.text().unwrap_or_default().trim_matches('%');
+            out.entry(name.to_owned()).or_default().extend(texts.into_iter().map(str::to_owned));
+        }
+        if root.is_none() && errors.is_empty() {
+            let message = "placeholder values must be a map from names to values";
+            errors.push(Diagnostic::error("placeholders", message, doc.span));
+        }
+        if errors.iter().any(|d| d.severity == Severity::Error) {
+            return Err(errors);
+        }
+    }
+    Ok(out)
 }
 
 /// Links the rules of all texts, in order. A filter stays among them as a rule that reports nothing.

@@ -199,7 +199,7 @@ fn document(text: &str, span: Span) -> Document<'_> {
             Ok((event, at)) => build.event(event, at),
             Err(e) => {
                 let at = build.place.offset(e.marker());
-                Err(build.error("yaml", format!("not YAML: {}", e.info()), Span::new(at, at + 1)))
+                Err(build.error("yaml", format!("not YAML: {}", e.info()), build.place.char_at(at)))
             }
         };
         if let Err(d) = done {
@@ -235,6 +235,11 @@ impl<'a> Places<'a> {
             self.text[start..].chars().take(m.col()).map(char::len_utf8).sum()
         };
         self.base + (start + within).min(self.text.len())
+    }
+    /// The character at an offset; nothing at the end.
+    fn char_at(&self, at: usize) -> Span {
+        let rest = self.text.get(at - self.base..).unwrap_or("");
+        Span::new(at, at + rest.chars().next().map_or(0, char::len_utf8))
     }
     /// Whether a bracket opens here.
     fn is_flow(&self, at: usize) -> bool {
@@ -325,7 +330,7 @@ impl<'a> Builder<'a> {
 
     fn open(&mut self, frame: Frame<'a>, start: usize) -> Step {
         if self.stack.len() >= MAX_DEPTH {
-            let span = Span::new(start, start + 1);
+            let span = self.place.char_at(start);
             return Err(self.error("yaml-depth", format!("nested more than {MAX_DEPTH} deep"), span));
         }
         self.stack.push(frame);
@@ -336,12 +341,12 @@ impl<'a> Builder<'a> {
     fn close(&mut self, closed: usize) -> Step {
         let (node, anchor) = match self.stack.pop() {
             Some(Frame::Seq { items, anchor, start }) => {
-                let end = items.last().map_or(start + 1, |n| n.span.end);
+                let end = items.last().map_or(start, |n| n.span.end);
                 let end = if self.place.is_flow(start) { end.max(closed) } else { end };
                 (Node { value: Yaml::Seq(items), span: Span::new(start, end) }, anchor)
             }
             Some(Frame::Map { entries, anchor, start, .. }) => {
-                let end = entries.last().map_or(start + 1, |(k, v)| v.span.end.max(k.span.end));
+                let end = entries.last().map_or(start, |(k, v)| v.span.end.max(k.span.end));
                 let end = if self.place.is_flow(start) { end.max(closed) } else { end };
                 let entries = self.clean(entries)?;
                 (Node { value: Yaml::Map(entries), span: Span::new(start, end) }, anchor)

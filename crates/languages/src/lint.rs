@@ -46,10 +46,13 @@ pub fn lint_set(rules: &[Rule]) -> Vec<(usize, Diagnostic)> {
 
 /// The first line of a rule.
 fn head(rule: &Rule) -> Span {
-    let start = rule.meta.span.start;
-    let text = rule.meta.text.trim_start();
-    let width = text.lines().next().map_or(0, |l| l.trim_end().len());
-    Span::new(start, (start + width).min(rule.meta.span.end))
+    let span = rule.meta.span;
+    // A rule's text ends with its own document, whatever comes before it.
+    let own = rule.meta.text.len().saturating_sub(span.end - span.start);
+    let own = rule.meta.text.get(own..).unwrap_or("");
+    let start = span.start + (own.len() - own.trim_start().len());
+    let width = own.trim_start().lines().next().map_or(0, |l| l.trim_end().len());
+    Span::new(start, (start + width).min(span.end))
 }
 
 /// Looks at every part of a plan that is decided event by event.
