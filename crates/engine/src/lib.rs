@@ -16,7 +16,7 @@ mod survivors;
 mod view;
 
 pub use explain::{EventRef, explain};
-pub use load::{Unreadable, embedded_rules, load_rules};
+pub use load::{Unreadable, add_pipelines, embedded_rules, load_rules};
 pub use placeholders::load_placeholders;
 pub use plan::{Detector, NotRun};
 pub use scan::{ScanOptions, scan};

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use shikra_languages::{Options, ParsedFile, RuleSet, assemble, parse_file};
-use shikra_syntax::Source;
+use shikra_syntax::{Diagnostic, Source};
 
 use crate::ordered;
 
@@ -57,6 +57,19 @@ pub fn load_rules(paths: &[PathBuf], options: &Options, threads: usize) -> (Rule
         },
     );
     (assemble(parsed, options), failed)
+}
+
+/// Reads Sigma processing pipelines into `options`.
+///
+/// # Errors
+/// Where one cannot be read or used; the message names the file and the places.
+pub fn add_pipelines(options: &mut Options, paths: &[PathBuf]) -> Result<(), String> {
+    for path in paths {
+        let source = read(path).map_err(|e| format!("{}: {}", e.path, e.reason))?;
+        let told = |d: Vec<Diagnostic>| d.iter().map(|d| d.render(&source)).collect::<Vec<_>>().join("\n");
+        options.add_pipeline(&source).map_err(told)?;
+    }
+    Ok(())
 }
 
 /// The rules that ship with the program.

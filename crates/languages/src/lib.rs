@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use shikra_ir::Rule;
 use shikra_lang_sigma as sigma;
-use shikra_syntax::{Source, Span};
+use shikra_syntax::{Diagnostic, Source, Span};
 
 pub use lint::{lint, lint_set};
 
@@ -21,6 +21,17 @@ pub use lint::{lint, lint_set};
 pub struct Options {
     /// Sigma's.
     pub sigma: sigma::Options,
+}
+
+impl Options {
+    /// Adds a Sigma processing pipeline.
+    ///
+    /// # Errors
+    /// Where it is not one, or has what is not supported.
+    pub fn add_pipeline(&mut self, source: &Source) -> Result<(), Vec<Diagnostic>> {
+        self.sigma.pipelines.push(sigma::Pipeline::parse(source)?);
+        Ok(())
+    }
 }
 
 /// A frontend.

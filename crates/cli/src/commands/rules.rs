@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, ArgMatches};
 use shikra_engine::Detector;
 use shikra_ir::{LoadStatus, Rule, text};
-use shikra_languages::{RuleSet, lint};
+use shikra_languages::{RuleSet, lint, lint_set};
 use shikra_output::{RuleCheck, RuleSummary, rule_line, rule_page};
 use shikra_syntax::{Diagnostic, Source};
 
@@ -98,6 +98,11 @@ fn checks(set: &mut RuleSet) -> Vec<RuleCheck> {
     for rule in rules.iter_mut().filter(|r| r.status != LoadStatus::Rejected) {
         let more = lint(rule, &taxonomy);
         rule.diagnostics.extend(more);
+    }
+    for (at, diagnostic) in lint_set(&rules) {
+        if let Some(rule) = rules.get_mut(at) {
+            rule.diagnostics.push(diagnostic);
+        }
     }
     let detector = Detector::new(rules, taxonomy);
     let mut not_run: HashMap<u32, Vec<&str>> = HashMap::new();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use shikra_engine::{Unreadable, embedded_rules, load_placeholders, load_rules};
+use shikra_engine::{Unreadable, add_pipelines, embedded_rules, load_placeholders, load_rules};
 use shikra_ir::Rule;
 use shikra_languages::{Options, RuleSet};
 use shikra_taxonomy::Taxonomy;
@@ -23,9 +23,7 @@ const NAMED: usize = 5;
 pub fn rule_options(settings: &Settings) -> Result<Options, Failure> {
     let mut options = Options::default();
     options.sigma.placeholders = load_placeholders(&settings.placeholders).map_err(Failure::new)?;
-    if let Some(path) = settings.pipelines.first() {
-        return Err(Failure::new(format!("{}: pipelines cannot be read yet", path.display())));
-    }
+    add_pipelines(&mut options, &settings.pipelines).map_err(Failure::new)?;
     Ok(options)
 }
 

@@ -51,6 +51,19 @@ fn placeholders_come_from_files() {
 }
 
 #[test]
+fn pipelines_change_rules() {
+    let p = Place::new();
+    p.write("other/x.yml", rule("Mapped", "high", "cmd|contains: evil"));
+    p.write("names.yml", "name: names\npriority: 10\ntransformations:\n  - id: m\n    type: field_name_mapping\n    mapping: {cmd: CommandLine}\n");
+    let args = ["scan", "-r", "other", "-f", "ndjson", "log.ndjson"];
+    assert_eq!(json_lines(&p.run(&args).out).len(), 0);
+    assert_eq!(json_lines(&p.run(&[&args[..], &["-p", "names.yml"]].concat()).out).len(), 2);
+    p.write("bad.yml", "name: bad\ntransformations:\n  - type: no_such_thing\n");
+    let bad = p.run(&[&args[..], &["-p", "bad.yml"]].concat());
+    assert!(bad.code == 2 && bad.err.contains("bad.yml:3"), "{}", bad.err);
+}
+
+#[test]
 fn completions_and_manual_name_every_command() {
     let p = Place::new();
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
