@@ -12,7 +12,7 @@ pub(crate) enum Convert {
     NullIsMissing,
     /// The name of a level (`Information`) to its number.
     Level,
-    /// A GUID without braces gets them.
+    /// A GUID without braces gets them, in lower case as in the XML of Windows.
     Braces,
     /// Keywords written as a signed number to hexadecimal.
     Keywords,
@@ -37,7 +37,7 @@ impl Convert {
             }
             Convert::Braces => {
                 if is_bare_guid(slot.data) {
-                    own(slot.kind, [b"{", slot.data, b"}"].concat());
+                    own(slot.kind, [b"{", slot.data.to_ascii_lowercase().as_slice(), b"}"].concat());
                 }
             }
             Convert::Keywords => {
@@ -173,7 +173,7 @@ mod tests {
         check(
             Convert::Braces,
             "0197231E-005A-6928-A50B-000000000D00",
-            "{0197231E-005A-6928-A50B-000000000D00}",
+            "{0197231e-005a-6928-a50b-000000000d00}",
         );
         check(Convert::Braces, "{x}", "{x}");
         check(Convert::Level, "Information", "4");
