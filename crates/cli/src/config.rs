@@ -70,6 +70,12 @@ impl Merged {
         Ok(merged)
     }
 
+    /// Keys whose value comes from the working folder: the user should know, since a stranger may have set them.
+    pub fn set_here(&self) -> Vec<&'static str> {
+        let here = |o: &Origin| matches!(o, Origin::File(p) if p == Path::new(HERE));
+        self.values.iter().filter(|(_, (_, origin))| here(origin)).map(|(key, _)| *key).collect()
+    }
+
     /// Puts a layer over those before it.
     pub fn add(&mut self, layer: Layer) {
         self.values.extend(layer);

@@ -100,7 +100,11 @@ impl RuleCheck {
         let path = for_terminal(&self.path);
         let status = style.paint(status_paint(self.status), self.status.as_str());
         let title = style.paint(Paint::Strong, &for_terminal(&self.title));
-        let mut out = format!("{status} {title} {}\n", style.paint(Paint::Faint, &path));
+        let mut out = format!("{status} {title}");
+        if self.reasons.is_empty() {
+            out.push_str(&format!("  {}", style.paint(Paint::Faint, &path)));
+        }
+        out.push('\n');
         for r in &self.reasons {
             let paint = match r.severity {
                 Severity::Error => Paint::Bad,

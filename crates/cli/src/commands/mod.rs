@@ -123,7 +123,14 @@ pub fn run(matches: &ArgMatches) -> Outcome {
         at = below;
     }
     match COMMANDS.iter().find(|c| c.words == words) {
-        Some(command) => (command.run)(at, &Merged::load(at)?),
+        Some(command) => {
+            let merged = Merged::load(at)?;
+            let here = merged.set_here();
+            if !here.is_empty() && merged.text("quiet").is_none_or(|q| q != "true") {
+                crate::stream::say(&format!("shikra.toml of this folder sets {}", here.join(", ")));
+            }
+            (command.run)(at, &merged)
+        }
         None => Err(Failure::new("there is no such command")),
     }
 }

@@ -26,6 +26,7 @@ fn layers_and_their_origins() {
         (1, 2),
         "format and fail-on of the user's file are heeded"
     );
+    assert!(a.err.contains("shikra.toml of this folder sets level, rules, threads"), "{}", a.err);
     let a = p.run(&["scan", "-f", "csv", "-r", "rules", "log.ndjson"]);
     assert_eq!(a.out.lines().count(), 6, "flags win");
 }
