@@ -94,11 +94,13 @@ pub(crate) struct Values {
     bytes: Vec<u8>,
 }
 
-struct Known {
+/// A value and its class. Only as good as the table it came from: void once that is cleared.
+#[derive(Clone, Copy)]
+pub(crate) struct Known {
     hash: u64,
     start: u32,
     len: u32,
-    class: ClassId,
+    pub class: ClassId,
     kind: Kind,
 }
 
@@ -107,14 +109,15 @@ impl Values {
         hasher.bytes(slot.kind, slot.data)
     }
 
-    pub fn get(&self, hash: u64, slot: Slot<'_>) -> Option<ClassId> {
-        let same = |k: &Known| {
-            k.hash == hash
-                && k.kind == slot.kind
-                && k.len as usize == slot.data.len()
-                && self.bytes.get(k.start as usize..k.start as usize + k.len as usize) == Some(slot.data)
-        };
-        self.table.find(hash, same).map(|k| k.class)
+    pub fn get(&self, hash: u64, slot: Slot<'_>) -> Option<Known> {
+        self.table.find(hash, |k| k.hash == hash && self.is(k, slot)).copied()
+    }
+
+    /// Whether a value that was known before is this one.
+    pub fn is(&self, k: &Known, slot: Slot<'_>) -> bool {
+        k.kind == slot.kind
+            && k.len as usize == slot.data.len()
+            && self.bytes.get(k.start as usize..k.start as usize + k.len as usize) == Some(slot.data)
     }
 
     /// Remembers a value that is not known; answers the memory it takes.

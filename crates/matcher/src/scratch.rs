@@ -4,6 +4,7 @@
 //! one look-up of its raw bytes. The classes that are not empty, together, are looked up once more and give the
 //! filters that hold. Only what has not been seen before is evaluated.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use shikra_ir::{FieldRef, Truth, eval};
 use shikra_taxonomy::Binding;
 
 use crate::compile::{Bounds, Leaf, OPEN, PredId};
-use crate::memo::{ClassId, Classes, EMPTY, Hasher, Outcomes, Values};
+use crate::memo::{ClassId, Classes, EMPTY, Hasher, Known, Outcomes, Values};
 use crate::program::{Buffers, Entry, Program};
 use crate::row::BoundRow;
 use crate::rules::{Active, Group, RuleSet, ShapePlan, union};
@@ -71,6 +72,8 @@ pub struct Work {
     pub plans: u64,
     /// Values looked up.
     pub values: u64,
+    /// Of these, values that were the last one too.
+    pub repeats: u64,
     /// Values evaluated.
     pub value_misses: u64,
     /// Events whose combination of outcomes was evaluated.
@@ -113,6 +116,8 @@ struct ReadyGroup {
     several: Box<[SlotIndex]>,
     /// Outcome where the slot has nothing.
     absent: ClassId,
+    /// The last value and the age of the memo it was found in: logs repeat themselves.
+    last: Cell<Option<(Known, u32)>>,
 }
 
 struct ReadySpread {
@@ -130,6 +135,8 @@ struct Memo {
     /// Program, and whether for a spread variable → place in `values`.
     places: HashMap<(u32, bool), usize>,
     bytes: usize,
+    /// How often the values have been forgotten.
+    age: u32,
     /// Rule set → class → what of it the rule set asks for. A program knows the predicates of all rule sets.
     projections: Vec<Vec<ClassId>>,
     rule_sets: HashMap<u32, usize>,
@@ -165,6 +172,7 @@ impl Scratch {
                 values: Vec::new(),
                 places: HashMap::new(),
                 bytes: 0,
+                age: 0,
                 projections: Vec::new(),
                 rule_sets: HashMap::new(),
                 projected: 0,
@@ -264,6 +272,7 @@ impl Memo {
         self.classes = Classes::new(self.hasher.clone());
         self.values.clear();
         self.places.clear();
+        self.age = self.age.wrapping_add(1);
         self.bytes = 0;
         self.projections.clear();
         self.rule_sets.clear();
@@ -325,6 +334,7 @@ impl Memo {
             program: g.program,
             values,
             absent,
+            last: Cell::new(None),
         }
     }
 
@@ -387,10 +397,18 @@ impl Memo {
         limits: &Limits,
     ) -> ClassId {
         self.work.values += 1;
+        if let Some((known, age)) = g.last.get()
+            && age == self.age
+            && self.values[g.values].is(&known, key)
+        {
+            self.work.repeats += 1;
+            return known.class;
+        }
         let short = key.data.len() <= limits.longest_value;
         let hash = if short { Values::hash(&self.hasher, key) } else { 0 };
-        if short && let Some(class) = self.values[g.values].get(hash, key) {
-            return class;
+        if short && let Some(known) = self.values[g.values].get(hash, key) {
+            g.last.set(Some((known, self.age)));
+            return known.class;
         }
         self.work.value_misses += 1;
         let class =
@@ -400,6 +418,7 @@ impl Memo {
                 self.work.resets += 1;
                 self.values.iter_mut().for_each(Values::clear);
                 self.bytes = 0;
+                self.age = self.age.wrapping_add(1);
             }
             self.bytes += self.values[g.values].insert(hash, key, class);
         }
