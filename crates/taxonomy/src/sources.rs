@@ -73,7 +73,7 @@ impl Sources {
         let keys: Keys = source
             .keys
             .iter()
-            .filter(|(k, _)| scheme.known_keys.contains(*k))
+            .filter(|(k, v)| scheme.known_keys.contains(*k) && !v.trim().is_empty())
             .map(|(k, v)| (k.clone(), v.trim().to_lowercase()))
             .collect();
         let by_keys = scheme.by_keys(&keys, logs)?;
