@@ -8,6 +8,8 @@ use crate::lines::Lines;
 use scan::{Leaf, MAX_LEAVES, Malformed, Scanner, skip_space};
 use split::Between;
 
+#[cfg(test)]
+mod oracle;
 pub(crate) mod scan;
 mod split;
 
@@ -128,7 +130,7 @@ impl Decode for Positioned {
     fn decode(&mut self, part: &Part, sink: &mut dyn Sink) {
         let text = part.data.as_slice();
         let mut leaves = Vec::with_capacity(64);
-        let (mut at, mut record) = (0, part.first_record);
+        let (mut at, mut record, mut last_start) = (0, part.first_record, None);
         // Damaged text may be looked at several times, once from each place where it might go on.
         let mut patience = text.len().saturating_mul(8);
         loop {
@@ -136,7 +138,10 @@ impl Decode for Positioned {
             match text.get(at) {
                 None => return,
                 Some(b',' | b'[' | b']') => at += 1,
-                Some(_) => {
+                Some(first) => {
+                    if *first == b'{' {
+                        last_start = Some(at);
+                    }
                     at = match self.documents.one(part, text, at, record, &mut leaves, sink) {
                         Ok(end) => end,
                         Err(malformed) => {
@@ -145,7 +150,8 @@ impl Decode for Positioned {
                                 Some(left) => patience = left,
                                 None => return sink.trouble(given_up(part, at)),
                             }
-                            split::resume(text, at).unwrap_or(text.len())
+                            let column = last_start.map(|start| split::column(text, start));
+                            split::resume(text, at, column).unwrap_or(text.len())
                         }
                     };
                     record += 1;

@@ -187,17 +187,22 @@ pub(super) fn next_document(text: &[u8], from: usize) -> Option<usize> {
     }
 }
 
-/// Offset of the next line behind `from` that begins an object at the same column as the one at `from`, or
-/// that has one at its very beginning.
-pub(super) fn resume(text: &[u8], from: usize) -> Option<usize> {
-    let line = text.get(..from)?.iter().rposition(|b| *b == b'\n').map_or(0, |n| n + 1);
-    let column = from - line;
+/// Column of the byte at `at`.
+pub(super) fn column(text: &[u8], at: usize) -> usize {
+    let line = text.get(..at).and_then(|before| memchr::memrchr(b'\n', before)).map_or(0, |n| n + 1);
+    at - line
+}
+
+/// Offset of the next line behind `from` that begins an object at `column` (anywhere where that is not known),
+/// or that has one at its very beginning.
+pub(super) fn resume(text: &[u8], from: usize, column: Option<usize>) -> Option<usize> {
     let mut at = from;
     loop {
         at += memchr(b'\n', text.get(at..)?)? + 1;
         let indent = memchr2(b'{', b'\n', text.get(at..)?)?;
         let blank = text.get(at..at + indent)?.iter().all(|b| matches!(b, b' ' | b'\t' | b'\r'));
-        if text.get(at + indent) == Some(&b'{') && blank && (indent == column || indent == 0) {
+        let fits = indent == 0 || column.is_none_or(|c| c == indent);
+        if text.get(at + indent) == Some(&b'{') && blank && fits {
             return Some(at + indent);
         }
     }

@@ -8,4 +8,5 @@ mod evtx_damage;
 mod evtx_files;
 mod evtx_support;
 mod forms;
+mod hostile;
 mod support;
