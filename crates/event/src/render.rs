@@ -148,6 +148,16 @@ fn push_utf16(d: &[u8], out: &mut String) {
         units = rest;
     }
     out.reserve(units.len() / 2);
+    let mut run = [0u8; 64];
+    loop {
+        let ascii = units.chunks_exact(2).take(run.len()).take_while(|p| p[1] == 0 && p[0] < 0x80);
+        let count = ascii.zip(&mut run).map(|(p, b)| *b = p[0]).count();
+        out.push_str(std::str::from_utf8(&run[..count]).unwrap_or(""));
+        units = &units[2 * count..];
+        if count < run.len() {
+            break;
+        }
+    }
     let wide = units.chunks_exact(2).map(|p| u16::from_le_bytes([p[0], p[1]]));
     out.extend(char::decode_utf16(wide).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)));
 }
@@ -221,6 +231,20 @@ fn push_time((y, mo, d, h, mi, s, n): (i64, u32, u32, u32, u32, u32, u32), out: 
 
 /// Resolves JSON escapes; what is not a valid escape stays as written, lone surrogates become U+FFFD.
 fn unescape_json(d: &[u8], out: &mut String) {
+    let Ok(mut rest) = std::str::from_utf8(d) else {
+        return unescape_damaged_json(d, out);
+    };
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        out.push_str(&rest[..at]);
+        // An escape is ASCII: what is left begins at a character.
+        let left = unescape_one(&rest.as_bytes()[at + 1..], out).len();
+        rest = rest.get(rest.len() - left..).unwrap_or("");
+    }
+    out.push_str(rest);
+}
+
+/// The same for bytes that are not all UTF-8.
+fn unescape_damaged_json(d: &[u8], out: &mut String) {
     let mut rest = d;
     while let Some(at) = memchr::memchr(b'\\', rest) {
         out.push_str(&String::from_utf8_lossy(&rest[..at]));

@@ -6,6 +6,7 @@
 //! with tens of thousands of rules that is what loading would consist of.
 
 use hashbrown::HashMap;
+use memchr::memmem;
 
 /// Pieces of one width. Width 4 serves all longer literals.
 #[derive(Debug)]
@@ -53,7 +54,12 @@ impl Texts {
 #[derive(Debug, Default)]
 pub(crate) struct Finder {
     lanes: Vec<Lane>,
+    /// Short literals, where there are so few that each is better looked for by itself.
+    few: Vec<(u32, memmem::Finder<'static>)>,
 }
+
+/// So many short literals are few.
+const FEW: usize = 6;
 
 const WIDEST: usize = 4;
 const SPREAD: u32 = 0x9e37_79b1;
@@ -61,16 +67,29 @@ const SPREAD: u32 = 0x9e37_79b1;
 impl Finder {
     /// For these texts, none of them empty.
     pub fn new(texts: &Texts) -> Finder {
-        let lane = |width: usize| {
+        let mut finder = Finder::default();
+        for width in 1..=WIDEST {
             let fits = |len: usize| if width == WIDEST { len >= width } else { len == width };
             let own = texts.iter().map(|(i, t)| (i, t.as_bytes())).filter(|(_, t)| fits(t.len()));
-            Lane::new(width, &own.collect::<Vec<_>>())
-        };
-        Finder { lanes: (1..=WIDEST).filter_map(lane).collect() }
+            let own: Vec<_> = own.collect();
+            if width < WIDEST && own.len() + finder.few.len() <= FEW {
+                finder.few.extend(own.iter().map(|(i, t)| (*i, memmem::Finder::new(t).into_owned())));
+            } else {
+                finder.lanes.extend(Lane::new(width, &own));
+            }
+        }
+        finder
     }
 
     /// Tells every place where one of the texts begins, in no particular order.
     pub fn find(&self, texts: &Texts, text: &[u8], mut found: impl FnMut(u32, usize)) {
+        for (literal, finder) in &self.few {
+            let mut at = 0;
+            while let Some(n) = text.get(at..).and_then(|rest| finder.find(rest)) {
+                found(*literal, at + n);
+                at += n + 1;
+            }
+        }
         for lane in &self.lanes {
             lane.search(text, |literal, start| {
                 let own = texts.get(literal).as_bytes();

@@ -390,12 +390,38 @@ impl Collected {
 /// The folded text into `out`, as [`fold`] makes it; answers whether the text is ASCII.
 fn fold_into(text: &str, out: &mut String) -> bool {
     out.clear();
-    let ascii = text.is_ascii();
-    if ascii {
-        out.push_str(text);
-        out.make_ascii_lowercase();
-    } else {
-        out.extend(text.chars().flat_map(char::to_lowercase));
+    out.reserve(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|b| !b.is_ascii()) {
+        push_ascii(&rest[..at], out);
+        let end = rest[at..].bytes().position(|b| b.is_ascii()).map_or(rest.len(), |n| at + n);
+        out.extend(rest[at..end].chars().flat_map(char::to_lowercase));
+        rest = &rest[end..];
     }
-    ascii
+    push_ascii(rest, out);
+    rest.len() == text.len()
+}
+
+fn push_ascii(text: &str, out: &mut String) {
+    let start = out.len();
+    out.push_str(text);
+    out[start..].make_ascii_lowercase();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folds_as_the_reference_does() {
+        let mut out = String::new();
+        for c in (0..=0x10_ffff).filter_map(char::from_u32) {
+            for text in [format!("{c}"), format!("A{c}Z")] {
+                assert_eq!(fold_into(&text, &mut out), text.is_ascii());
+                assert_eq!(out, fold(&text, Fold::Unicode));
+            }
+        }
+        fold_into("ÀBCéÉ xΣ Y", &mut out);
+        assert_eq!(out, fold("ÀBCéÉ xΣ Y", Fold::Unicode));
+    }
 }

@@ -135,6 +135,16 @@ fn is_text(kind: Kind) -> bool {
     )
 }
 
+/// The text of a slot, where it stands in the file as it is.
+fn as_it_is<'a>(slot: Slot<'a>) -> Option<&'a str> {
+    let plain = match slot.kind {
+        Kind::UTF8 => true,
+        Kind::JSON_STRING => memchr::memchr(b'\\', slot.data).is_none(),
+        _ => false,
+    };
+    if plain { std::str::from_utf8(slot.data).ok() } else { None }
+}
+
 impl Input {
     fn new(binding: Binding, preds: &[PredId], all: &[Pred]) -> Input {
         let known = preds.iter().filter_map(|&p| Some((p, all.get(p as usize)?)));
@@ -153,11 +163,15 @@ impl Input {
         if !(self.plain && is_text(slot.kind) && self.whole.is_empty() && self.machine.text_suffices()) {
             return self.value(&self.binding.value(group), buffers, out);
         }
-        let mut text = std::mem::take(&mut buffers.text);
-        text.clear();
-        slot.render(&mut text);
-        self.machine.text(&text, false, &mut buffers.found);
-        buffers.text = text;
+        if let Some(text) = as_it_is(slot) {
+            self.machine.text(text, false, &mut buffers.found);
+        } else {
+            let mut text = std::mem::take(&mut buffers.text);
+            text.clear();
+            slot.render(&mut text);
+            self.machine.text(&text, false, &mut buffers.found);
+            buffers.text = text;
+        }
         self.tell(&mut buffers.found, out);
     }
 

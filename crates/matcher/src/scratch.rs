@@ -118,6 +118,45 @@ struct ReadyGroup {
     absent: ClassId,
     /// The last value and the age of the memo it was found in: logs repeat themselves.
     last: Cell<Option<(Known, u32)>>,
+    habit: Habit,
+}
+
+/// Whether the values of a slot come again. Those of some never do (record numbers, times, messages): to
+/// remember them costs more than it saves, and crowds out what does come again.
+#[derive(Default)]
+struct Habit {
+    looked_up: Cell<u32>,
+    known: Cell<u32>,
+    /// Look-ups to leave out.
+    rest: Cell<u32>,
+}
+
+impl Habit {
+    /// Look-ups after which it is judged.
+    const TRIAL: u32 = 256;
+    /// Look-ups left out where fewer than one in eight was known.
+    const REST: u32 = 4096;
+
+    /// Whether to look up and remember the next value.
+    fn remembers(&self) -> bool {
+        if self.rest.get() > 0 {
+            self.rest.set(self.rest.get() - 1);
+            return false;
+        }
+        self.looked_up.set(self.looked_up.get() + 1);
+        if self.looked_up.get() > Habit::TRIAL {
+            if self.known.get() < Habit::TRIAL / 8 {
+                self.rest.set(Habit::REST);
+            }
+            self.looked_up.set(0);
+            self.known.set(0);
+        }
+        true
+    }
+
+    fn known(&self) {
+        self.known.set(self.known.get() + 1);
+    }
 }
 
 struct ReadySpread {
@@ -335,6 +374,7 @@ impl Memo {
             values,
             absent,
             last: Cell::new(None),
+            habit: Habit::default(),
         }
     }
 
@@ -404,10 +444,11 @@ impl Memo {
             self.work.repeats += 1;
             return known.class;
         }
-        let short = key.data.len() <= limits.longest_value;
+        let short = key.data.len() <= limits.longest_value && g.habit.remembers();
         let hash = if short { Values::hash(&self.hasher, key) } else { 0 };
         if short && let Some(known) = self.values[g.values].get(hash, key) {
             g.last.set(Some((known, self.age)));
+            g.habit.known();
             return known.class;
         }
         self.work.value_misses += 1;
