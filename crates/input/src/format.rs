@@ -91,6 +91,9 @@ pub trait Split: Send {
     /// `first_record` and `context` are to be set), or false at the end. Damage is told to `trouble` and
     /// passed over.
     ///
+    /// [`crate::Parts`] lets a source that fails to read end there, and tells the failure itself afterwards, so
+    /// that nothing read before is lost.
+    ///
     /// # Errors
     /// Only where the source itself cannot be read any further.
     fn next(
