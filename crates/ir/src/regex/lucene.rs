@@ -1,7 +1,7 @@
 //! Lucene's regular expressions in the syntax of the `regex` crate.
 //!
-//! They match the whole value, `.` matches anything, `^ $` and `\d \w \s` mean the characters themselves, and
-//! there are operators of their own: `~` complement, `&` intersection, `<n-m>` numeric interval, `@` anything,
+//! They match the whole value, `.` matches anything, `^` and `$` mean the characters themselves, `\d \w \s` and
+//! their opposites are classes of ASCII (as of Lucene 9), and there are operators of their own: `~` complement, `&` intersection, `<n-m>` numeric interval, `@` anything,
 //! `#` nothing, `"…"` literal text. Complement and intersection are supported where their operands are whole
 //! values, which is how rules use them.
 
@@ -143,7 +143,10 @@ impl<'s> Parser<'s> {
                 self.rest = &self.rest[end + 1..];
                 text
             }
-            '\\' => escape(self.next().ok_or("expression ends in a backslash")?),
+            '\\' => {
+                let c = self.next().ok_or("expression ends in a backslash")?;
+                named_class(c).map_or_else(|| escape(c), str::to_owned)
+            }
             '?' | '*' | '+' | '{' => return Err(format!("nothing to repeat before {c:?}")),
             c => escape(c),
         };
@@ -178,7 +181,10 @@ impl<'s> Parser<'s> {
             match self.next().ok_or("unclosed class")? {
                 ']' if !first => break,
                 '-' if !first && !self.rest.starts_with(']') => out.push('-'),
-                '\\' => out.push_str(&escape(self.next().ok_or("unclosed class")?)),
+                '\\' => {
+                    let c = self.next().ok_or("unclosed class")?;
+                    out.push_str(&named_class(c).map_or_else(|| escape(c), str::to_owned));
+                }
                 c => out.push_str(&escape(c)),
             }
             first = false;
@@ -211,6 +217,19 @@ impl Lang {
             _ => None,
         }
     }
+}
+
+/// What a letter after a backslash stands for, within and without a class.
+fn named_class(c: char) -> Option<&'static str> {
+    Some(match c {
+        'd' => "[0-9]",
+        'D' => "[^0-9]",
+        's' => "[ \\t\\n\\r]",
+        'S' => "[^ \\t\\n\\r]",
+        'w' => "[A-Za-z0-9_]",
+        'W' => "[^A-Za-z0-9_]",
+        _ => return None,
+    })
 }
 
 fn escape(c: char) -> String {
