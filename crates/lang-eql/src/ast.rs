@@ -65,6 +65,8 @@ pub(crate) struct Pipe {
 pub(crate) struct Expr {
     pub kind: Kind,
     pub span: Span,
+    /// Levels beneath, this one included: what recursion over the tree costs.
+    pub height: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,17 +167,25 @@ impl Field {
 
 impl Expr {
     pub fn new(kind: Kind, span: Span) -> Expr {
-        Expr { kind, span }
+        let beneath = match &kind {
+            Kind::Lineage(_, q) => q.condition.height,
+            kind => children(kind).into_iter().map(|e| e.height).max().unwrap_or(0),
+        };
+        Expr { kind, span, height: beneath + 1 }
     }
     /// The expressions directly beneath this one; queries of lineage are not looked into.
     pub fn children(&self) -> Vec<&Expr> {
-        match &self.kind {
-            Kind::Not(e) | Kind::Neg(e) => vec![e],
-            Kind::And(v) | Kind::Or(v) => v.iter().collect(),
-            Kind::Cmp(_, a, b) | Kind::Arith(_, a, b) => vec![a, b],
-            Kind::Match(m) => std::iter::once(&*m.subject).chain(&m.list).collect(),
-            Kind::Call(c) => c.args.iter().collect(),
-            _ => vec![],
-        }
+        children(&self.kind)
+    }
+}
+
+fn children(kind: &Kind) -> Vec<&Expr> {
+    match kind {
+        Kind::Not(e) | Kind::Neg(e) => vec![e],
+        Kind::And(v) | Kind::Or(v) => v.iter().collect(),
+        Kind::Cmp(_, a, b) | Kind::Arith(_, a, b) => vec![a, b],
+        Kind::Match(m) => std::iter::once(&*m.subject).chain(&m.list).collect(),
+        Kind::Call(c) => c.args.iter().collect(),
+        _ => vec![],
     }
 }

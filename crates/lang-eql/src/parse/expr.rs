@@ -113,18 +113,25 @@ impl Parser<'_> {
         let Some(ops) = ARITH.get(level) else { return self.unary() };
         let start = self.span();
         let mut left = self.arith(level + 1);
-        let mut links = 0;
         while let Some((text, op)) = ops.iter().find(|(text, _)| self.is(text)).copied() {
-            links += 1;
-            if links > MAX_DEPTH {
-                self.error("too-deep", format!("more than {MAX_DEPTH} terms"), start);
-                return left;
+            if self.too_high(&left) {
+                break;
             }
             self.eat(text);
             let right = self.arith(level + 1);
             left = Expr::new(Kind::Arith(op, Box::new(left), Box::new(right)), self.from(start));
         }
         left
+    }
+
+    /// Whether a tree is as high as it may be; then it is reported.
+    fn too_high(&mut self, e: &Expr) -> bool {
+        let high = e.height > MAX_DEPTH;
+        if high {
+            self.error("too-deep", format!("expressions nest deeper than {MAX_DEPTH}"), e.span);
+            self.at = self.tokens.len();
+        }
+        high
     }
 
     fn unary(&mut self) -> Expr {
@@ -142,14 +149,11 @@ impl Parser<'_> {
             return self.deeper(Expr::new(Kind::Broken, start), Self::unary);
         }
         let mut e = self.primary();
-        let mut links = 0;
-        while let Some(next) = self.postfix(&e, start) {
-            links += 1;
-            if links > MAX_DEPTH {
-                self.error("too-deep", format!("more than {MAX_DEPTH} operators in a row"), start);
-                break;
+        while !self.too_high(&e) {
+            match self.postfix(&e, start) {
+                Some(next) => e = next,
+                None => break,
             }
-            e = next;
         }
         e
     }
@@ -194,7 +198,7 @@ impl Parser<'_> {
             if op == MatchOp::In {
                 self.expected("`(`");
             }
-            return vec![self.arith(0)];
+            return vec![self.primary()];
         }
         self.arguments()
     }

@@ -11,7 +11,10 @@ mod expr;
 mod time;
 
 /// Nesting of brackets, `not` and signs that is followed.
-const MAX_DEPTH: usize = 128;
+const MAX_DEPTH: usize = 100;
+
+/// Pipes of one query.
+const MAX_PIPES: usize = 50;
 
 /// The tree of a query; errors among the diagnostics mean that it is not complete.
 pub(crate) fn query(text: &str, dialect: Dialect, diagnostics: &mut Vec<Diagnostic>) -> Query {
@@ -329,6 +332,11 @@ impl Parser<'_> {
         let mut out = Vec::new();
         while self.eat("|") {
             let span = self.span();
+            if out.len() >= MAX_PIPES {
+                self.error("too-deep", format!("more than {MAX_PIPES} pipes"), span);
+                self.at = self.tokens.len();
+                break;
+            }
             let name = match self.peek().clone() {
                 Tok::Word { text, .. } => text,
                 _ => {
@@ -343,8 +351,8 @@ impl Parser<'_> {
             while !matches!(self.peek(), Tok::End | Tok::Punct("|" | ";")) {
                 args.push(self.boolean());
                 self.eat(",");
-                if self.panicking {
-                    self.skip_to_boundary();
+                while self.panicking && !matches!(self.peek(), Tok::End | Tok::Punct("|" | ";")) {
+                    self.bump();
                 }
             }
             self.juxtapose = false;
