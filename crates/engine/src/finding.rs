@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use shikra_event::{Name, Timestamp, Value};
+use shikra_event::{Event, Name, Timestamp, Value};
 use shikra_input::Trouble;
 use shikra_ir::{Level, RuleMeta};
 
@@ -50,6 +50,28 @@ pub trait FindingSink {
     /// # Errors
     /// Where the output cannot be written: the scan ends.
     fn finding(&mut self, finding: &Finding) -> std::io::Result<()>;
+
+    /// Makes the bytes of findings on the worker threads, where the format can; one encoder a thread.
+    fn encoder(&self) -> Option<Box<dyn Encoder>> {
+        None
+    }
+
+    /// What an encoder of this sink has made, in its place among the findings.
+    ///
+    /// # Errors
+    /// As [`FindingSink::finding`].
+    fn encoded(&mut self, _bytes: &[u8]) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes findings of single events straight from the event: nothing is copied but what is written. The bytes
+/// are those that the sink would write for the same [`Finding`].
+pub trait Encoder: Send {
+    /// The event that the findings told next are of.
+    fn event(&mut self, event: &Event<'_>, source: &Arc<str>);
+    /// Appends a finding of this rule on the present event.
+    fn finding(&mut self, rule: &Arc<RuleMeta>, out: &mut Vec<u8>);
 }
 
 /// Called now and then with what has been done so far.

@@ -13,7 +13,7 @@ mod placeholders;
 mod plan;
 mod scan;
 mod survivors;
-mod view;
+pub mod view;
 
 pub use explain::{EventRef, explain};
 pub use load::{Unreadable, add_pipelines, embedded_rules, load_rules};

@@ -4,22 +4,22 @@
 //! and makes findings; the caller's thread takes the results in the order of the input, so that output is the
 //! same whatever the number of threads. Keyed rules run at the end, on the survivors in order of event time.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use shikra_event::{Event, Timestamp};
+use shikra_event::{Event, Timestamp, Value};
 use shikra_input::{Decode, Item, Options, Part, Parts, Sink, Trouble};
 use shikra_ir::{Level, LoadStatus};
 use shikra_matcher::{EventRow, FilterId, Scratch, Seen};
 
-use crate::finding::{EventView, Finding, FindingSink, Progress, Totals};
+use crate::finding::{Encoder, EventView, Finding, FindingSink, Progress, Totals};
 use crate::keyed;
 use crate::ordered;
 use crate::plan::{Detector, Target};
-use crate::survivors::{Passed, Survivors};
+use crate::survivors::{Hit, Passed, Survivors};
 use crate::view::event_view;
 
 /// Troubles that are named one by one; the rest are counted.
@@ -72,12 +72,17 @@ pub fn scan(
     let mut reader = Reader::new(paths, options);
     let spare = reader.spare.clone();
     let bytes = reader.parts.progress();
+    let threads = options.threads.max(1);
+    let encoders: Mutex<Vec<_>> = Mutex::new((0..threads).map(|_| sink.encoder()).collect());
     let mut run = Run::new(detector, options, sink);
     let seen: Mutex<Option<Seen>> = Mutex::new(None);
     ordered::run(
-        options.threads.max(1),
+        threads,
         || reader.next(),
-        || Worker::new(detector, options, &seen),
+        || {
+            let encoder = encoders.lock().unwrap_or_else(PoisonError::into_inner).pop().flatten();
+            Worker::new(detector, options, &seen, encoder)
+        },
         |worker, job| worker.work(job, &spare),
         |result| {
             run.take(result);
@@ -140,6 +145,9 @@ struct Done {
     outside: u64,
     span: Option<(Timestamp, Timestamp)>,
     findings: Vec<Finding>,
+    /// Findings as the sink's encoder has written them, with their number by level.
+    encoded: Vec<u8>,
+    levels: BTreeMap<Level, u64>,
     passed: Vec<Passed>,
     troubles: Vec<Trouble>,
 }
@@ -150,6 +158,7 @@ struct Worker<'a> {
     scratch: Scratch,
     decoders: HashMap<&'static str, Box<dyn Decode>>,
     hits: Vec<FilterId>,
+    encoder: Option<Box<dyn Encoder>>,
     /// Where the tallies go when the worker ends.
     seen: &'a Mutex<Option<Seen>>,
 }
@@ -165,9 +174,15 @@ impl Drop for Worker<'_> {
 }
 
 impl<'a> Worker<'a> {
-    fn new(detector: &'a Detector, options: &'a ScanOptions, seen: &'a Mutex<Option<Seen>>) -> Worker<'a> {
+    fn new(
+        detector: &'a Detector,
+        options: &'a ScanOptions,
+        seen: &'a Mutex<Option<Seen>>,
+        encoder: Option<Box<dyn Encoder>>,
+    ) -> Worker<'a> {
         Worker {
             seen,
+            encoder,
             detector,
             options,
             scratch: detector.matcher.scratch(),
@@ -238,37 +253,22 @@ impl PartSink<'_, '_> {
     }
 
     fn matched(&mut self, event: &Event<'_>) {
-        let detector = self.worker.detector;
-        let mut view: Option<Arc<EventView>> = None;
-        let mut programs: Vec<(u32, Vec<(usize, Vec<_>)>)> = Vec::new();
-        for hit in &self.worker.hits {
-            match detector.targets[*hit as usize] {
-                Target::Finding(rule) => {
-                    let meta = &detector.rules[rule as usize].meta;
-                    if meta.level < self.worker.options.level {
-                        continue;
-                    }
-                    let view =
-                        view.get_or_insert_with(|| Arc::new(event_view(event, &self.part.source.name)));
-                    self.done.findings.push(Finding {
-                        rule: meta.clone(),
-                        time: event.time,
-                        host: view.computer.clone(),
-                        events: vec![view.clone()],
-                        row: Vec::new(),
-                    });
-                }
+        let hits = std::mem::take(&mut self.worker.hits);
+        let mut shown = Shown::NotYet;
+        let mut programs: Vec<(u32, Vec<Hit>)> = Vec::new();
+        for hit in &hits {
+            match self.worker.detector.targets[*hit as usize] {
+                Target::Finding(rule) => self.report(event, rule, &mut shown),
                 Target::Leaf { program, leaf } => {
-                    let wanted = &detector.keyed[program as usize].program.leaves()[leaf as usize].values;
-                    let row = EventRow { event, taxonomy: &detector.taxonomy };
-                    let values = wanted.iter().map(|s| shikra_ir::eval::scalar(s, &row)).collect();
+                    let hit = (leaf as usize, self.read(event, program, leaf));
                     match programs.last_mut().filter(|(p, _)| *p == program) {
-                        Some((_, hits)) => hits.push((leaf as usize, values)),
-                        None => programs.push((program, vec![(leaf as usize, values)])),
+                        Some((_, hits)) => hits.push(hit),
+                        None => programs.push((program, vec![hit])),
                     }
                 }
             }
         }
+        self.worker.hits = hits;
         if !programs.is_empty() {
             self.done.passed.push(Passed {
                 source: self.part.source.name.clone(),
@@ -279,6 +279,50 @@ impl PartSink<'_, '_> {
             });
         }
     }
+
+    /// A finding of one event: bytes where the format makes them here, otherwise data for the sink.
+    fn report(&mut self, event: &Event<'_>, rule: u32, shown: &mut Shown) {
+        let meta = &self.worker.detector.rules[rule as usize].meta;
+        if meta.level < self.worker.options.level {
+            return;
+        }
+        let source = &self.part.source.name;
+        if let Some(encoder) = &mut self.worker.encoder {
+            if !matches!(shown, Shown::Told) {
+                encoder.event(event, source);
+                *shown = Shown::Told;
+            }
+            encoder.finding(meta, &mut self.done.encoded);
+            *self.done.levels.entry(meta.level).or_default() += 1;
+            return;
+        }
+        if !matches!(shown, Shown::View(_)) {
+            *shown = Shown::View(Arc::new(event_view(event, source)));
+        }
+        let Shown::View(view) = shown else { return };
+        self.done.findings.push(Finding {
+            rule: meta.clone(),
+            time: event.time,
+            host: view.computer.clone(),
+            events: vec![view.clone()],
+            row: Vec::new(),
+        });
+    }
+
+    /// The values that a leaf of a keyed program asks for.
+    fn read(&self, event: &Event<'_>, program: u32, leaf: u32) -> Vec<Value> {
+        let detector = self.worker.detector;
+        let wanted = &detector.keyed[program as usize].program.leaves()[leaf as usize].values;
+        let row = EventRow { event, taxonomy: &detector.taxonomy };
+        wanted.iter().map(|s| shikra_ir::eval::scalar(s, &row)).collect()
+    }
+}
+
+/// How far the present event has been made ready for its findings.
+enum Shown {
+    NotYet,
+    Told,
+    View(Arc<EventView>),
 }
 
 /// The state of a scan on the caller's thread.
@@ -325,10 +369,12 @@ impl<'a> Run<'a> {
                 totals.troubles.push(trouble);
             }
         }
-        let result = done
-            .findings
-            .iter()
-            .try_for_each(|f| self.report(f))
+        for (level, n) in done.levels {
+            *totals.findings.entry(level).or_default() += n;
+        }
+        let written = if done.encoded.is_empty() { Ok(()) } else { self.sink.encoded(&done.encoded) };
+        let result = written
+            .and_then(|()| done.findings.iter().try_for_each(|f| self.report(f)))
             .and_then(|()| done.passed.into_iter().try_for_each(|p| self.survivors.add(p)));
         self.error = result.err();
     }

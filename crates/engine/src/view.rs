@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use shikra_event::{Event, Form, Name, Value, system};
+use shikra_event::{Event, Form, Name, Shape, SlotIndex, Value, system};
 
 use crate::finding::EventView;
 
@@ -11,13 +11,12 @@ const SHIPPER: &[&str] =
     &["agent.", "ecs.", "elastic_agent.", "data_stream.", "beat.", "metadata.", "@metadata."];
 
 /// The view of an event: identity, and every field of its own (the `System` part is in the identity).
-pub(crate) fn event_view(event: &Event<'_>, source: &Arc<str>) -> EventView {
+pub fn event_view(event: &Event<'_>, source: &Arc<str>) -> EventView {
     let shape = event.shape;
-    let text = |name| Arc::from(event.text_of(name).unwrap_or_default());
-    let computer = match event.text_of(system::COMPUTER) {
-        None if shape.form() != Form::Windows => text("host.name"),
-        c => Arc::from(c.unwrap_or_default()),
-    };
+    let fields = shown(shape).into_iter().filter_map(|(name, positions)| {
+        let value = value_of(event, &positions);
+        (value != Value::Missing).then_some((name, value))
+    });
     EventView {
         source: source.clone(),
         record: event.record,
@@ -25,33 +24,35 @@ pub(crate) fn event_view(event: &Event<'_>, source: &Arc<str>) -> EventView {
         provider: shape.provider().into(),
         channel: shape.channel().into(),
         event_id: shape.event_id(),
-        computer,
-        fields: fields(event),
+        computer: computer(event).unwrap_or_default().into(),
+        fields: fields.collect(),
     }
 }
 
-fn fields(event: &Event<'_>) -> Vec<(Name, Value)> {
-    let shape = event.shape;
-    let mut out: Vec<(Name, Value)> = Vec::with_capacity(event.slots.len());
-    for (i, name) in shape.fields().iter().enumerate() {
-        let positions = shape.positions(name);
-        if positions.first() != Some(&(i as u32)) || hidden(name) {
-            continue;
-        }
-        let value = match positions {
-            [one] => event.slot(*one).value(),
-            several => list(several.iter().map(|p| event.slot(*p).value())),
-        };
-        if value != Value::Missing {
-            out.push((name.clone(), value));
-        }
+/// The computer that wrote an event.
+pub fn computer(event: &Event<'_>) -> Option<String> {
+    match event.text_of(system::COMPUTER) {
+        None if event.shape.form() != Form::Windows => event.text_of("host.name"),
+        c => c,
     }
-    out
 }
 
-/// The values that are there: none is missing, one is itself, several are a list.
-fn list(values: impl Iterator<Item = Value>) -> Value {
-    let mut there: Vec<Value> = values.flat_map(|v| v.elements().to_vec()).collect();
+/// The fields of a shape that findings show, each name once, with their slots.
+pub fn shown(shape: &Shape) -> Vec<(Name, Vec<SlotIndex>)> {
+    let names = shape.fields().iter().enumerate();
+    let first = |(i, name): &(usize, &Name)| {
+        shape.positions(name).first() == Some(&(*i as SlotIndex)) && !hidden(name)
+    };
+    names.filter(first).map(|(_, name)| (name.clone(), shape.positions(name).to_vec())).collect()
+}
+
+/// The value of a field with these slots: several slots are a list of the values that are there.
+pub fn value_of(event: &Event<'_>, positions: &[SlotIndex]) -> Value {
+    if let [one] = positions {
+        return event.slot(*one).value();
+    }
+    let mut there: Vec<Value> =
+        positions.iter().flat_map(|p| event.slot(*p).value().elements().to_vec()).collect();
     match there.len() {
         0 => Value::Missing,
         1 => there.remove(0),

