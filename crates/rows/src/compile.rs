@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use shikra_ir::{
-    Agg, Dedup, Expr, FieldRef, LogSource, Member, Names, Pattern, Plan, RuleRef, Scalar, Seq, Set, Sort,
-    Stage, Window,
+    Agg, Dedup, Expr, FieldRef, Join, LogSource, Member, Names, Pattern, Plan, RuleRef, Scalar, Seq, Set,
+    Sort, Stage, Window,
 };
 use shikra_sequence::{Leaf, Unsupported};
 
 use crate::gate::{Gate, Port, TreeSpec, identity, process_events};
+use crate::merge::{self, Kind, Merge, Spec};
 use crate::reads;
 
 /// Nesting of operators that is followed.
@@ -29,8 +30,10 @@ pub struct Program {
     pub(crate) core: Core,
     /// In order of work.
     pub(crate) operators: Vec<Operator>,
-    /// What the operators read.
+    /// What the operators read, and those of a program that this one feeds.
     pub(crate) reads: Vec<Scalar>,
+    /// Rows go to another program, so they wait for the end even where no operator needs them to.
+    pub(crate) feeds_another: bool,
 }
 
 /// Where rows come from.
@@ -40,6 +43,8 @@ pub(crate) enum Core {
     Events(usize),
     /// Matches of a keyed program.
     Keyed(Box<Keyed>),
+    /// Rows of several programs.
+    Merged(Box<Merge>),
 }
 
 #[derive(Clone, Debug)]
@@ -60,6 +65,7 @@ pub(crate) enum Operator {
     Eval(Vec<(Arc<str>, Scalar)>),
     Project(Vec<(Arc<str>, Scalar)>),
     Drop(Vec<Pattern>),
+    Unnest(FieldRef),
     Limit(u64),
     Tail(u64),
     Sort(Vec<shikra_ir::SortKey>),
@@ -83,36 +89,59 @@ pub type Resolve<'r> = &'r dyn Fn(&RuleRef) -> Option<&'r Plan>;
 /// # Errors
 /// Where the plan needs more than this crate and `sequence` have.
 pub fn compile(plan: &Plan, resolve: Resolve<'_>) -> Result<Program, Unsupported> {
-    let (operators, base) = peel(plan)?;
+    alone(plan, resolve).or_else(|e| relation(plan, resolve, &[], 0).map_err(|other| first_named(e, other)))
+}
+
+/// Of two reasons, that of the relational form, unless it is only that the operator is not its own.
+fn first_named(keyed: Unsupported, relational: Unsupported) -> Unsupported {
+    if relational.operator == NOT_RELATIONAL { keyed } else { relational }
+}
+
+/// A program whose base is events or one keyed operator.
+fn alone(plan: &Plan, resolve: Resolve<'_>) -> Result<Program, Unsupported> {
+    let (operators, base) = peel(plan, false)?;
     let mut wanted = Vec::new();
     operators.iter().for_each(|o| operator_reads(o, &mut wanted));
-    let mut c = Compiler {
-        leaves: vec![],
-        ports: vec![],
-        trees: vec![],
-        process_leaves: vec![],
-        slots: vec![],
-        names: Names::Raw,
-    };
+    let mut c = Compiler::default();
     let core = match base {
         Plan::Seq(_) | Plan::Set(_) => c.keyed(base, &wanted, resolve)?,
-        _ if gated(base) => {
-            let port = c.port(base, 0)?;
-            c.read(port, &wanted);
-            Core::Events(port)
-        }
+        _ if gated(base) => c.events(base, &wanted)?,
         _ => c.keyed(base, &wanted, resolve)?,
     };
-    Ok(Program {
-        leaves: c.leaves,
-        ports: c.ports,
-        trees: c.trees,
-        process_leaves: c.process_leaves,
-        core,
-        operators,
-        reads: wanted,
-    })
+    Ok(c.program(core, operators, wanted))
 }
+
+/// A program that may merge others; groups are computed when the input ends. `above`: what the program that it
+/// feeds reads.
+pub(crate) fn relation(
+    plan: &Plan,
+    resolve: Resolve<'_>,
+    above: &[Scalar],
+    depth: usize,
+) -> Result<Program, Unsupported> {
+    if depth > MAX_DEPTH {
+        return unsupported("plan", "nested too deeply");
+    }
+    let (operators, base) = peel(plan, true)?;
+    let mut wanted = Vec::new();
+    operators.iter().for_each(|o| operator_reads(o, &mut wanted));
+    let hides = |o: &Operator| matches!(o, Operator::Project(_) | Operator::Agg(_));
+    if !operators.iter().any(hides) {
+        above.iter().for_each(|s| reads::of_scalar(s, &mut wanted));
+    }
+    if let Plan::Join(Join { on: Some(on), .. }) = base {
+        reads::of_expr(on, &mut wanted);
+    }
+    let mut c = Compiler::default();
+    let core = match base {
+        Plan::Seq(_) | Plan::Set(_) => c.keyed(base, &wanted, resolve)?,
+        _ if gated(base) => c.events(base, &wanted)?,
+        _ => c.merged(base, &wanted, resolve, depth)?,
+    };
+    Ok(c.program(core, operators, wanted))
+}
+
+const NOT_RELATIONAL: &str = "plan";
 
 fn unsupported<T>(operator: &str, reason: &str) -> Result<T, Unsupported> {
     Err(Unsupported { operator: operator.into(), reason: reason.into() })
@@ -129,7 +158,7 @@ fn gated(plan: &Plan) -> bool {
 }
 
 /// The operators above the base, in order of work, and the base.
-fn peel(plan: &Plan) -> Result<(Vec<Operator>, &Plan), Unsupported> {
+fn peel(plan: &Plan, relational: bool) -> Result<(Vec<Operator>, &Plan), Unsupported> {
     let mut operators = Vec::new();
     let mut at = plan;
     while !gated(at) {
@@ -138,12 +167,13 @@ fn peel(plan: &Plan) -> Result<(Vec<Operator>, &Plan), Unsupported> {
             Plan::Eval(input, c) => (Operator::Eval(c.clone()), &**input),
             Plan::Project(input, c) => (Operator::Project(c.clone()), &**input),
             Plan::Drop(input, p) => (Operator::Drop(p.clone()), &**input),
+            Plan::Unnest(input, f) => (Operator::Unnest(f.clone()), &**input),
             Plan::Limit(input, n) => (Operator::Limit(*n), &**input),
             Plan::Tail(input, n) => (Operator::Tail(*n), &**input),
             Plan::Sort(Sort { input, keys }) => (Operator::Sort(keys.clone()), &**input),
             Plan::Dedup(Dedup { input, keys, keep }) => (Operator::Dedup(keys.clone(), *keep), &**input),
             Plan::WindowAgg(a) if a.window == Window::None => (Operator::WindowAgg(a.clone()), &*a.input),
-            Plan::Agg(a) if a.window == Window::None && !keyed_alone(&operators) => {
+            Plan::Agg(a) if a.window == Window::None && (relational || !keyed_alone(&operators)) => {
                 (Operator::Agg(a.clone()), &*a.input)
             }
             _ => break,
@@ -155,7 +185,7 @@ fn peel(plan: &Plan) -> Result<(Vec<Operator>, &Plan), Unsupported> {
         at = input;
     }
     // A filter over aggregates of a keyed rule is the keyed operator's own.
-    if keyed_alone(&operators) && !matches!(at, Plan::Seq(_) | Plan::Set(_)) && !gated(at) {
+    if !relational && keyed_alone(&operators) && !matches!(at, Plan::Seq(_) | Plan::Set(_)) && !gated(at) {
         return Ok((vec![], plan));
     }
     operators.reverse();
@@ -171,6 +201,7 @@ fn operator_reads(o: &Operator, out: &mut Vec<Scalar>) {
     match o {
         Operator::Filter(e) => reads::of_expr(e, out),
         Operator::Eval(c) | Operator::Project(c) => c.iter().for_each(|(_, s)| reads::of_scalar(s, out)),
+        Operator::Unnest(f) => reads::of_scalar(&Scalar::Field(f.clone()), out),
         Operator::Drop(_) | Operator::Limit(_) | Operator::Tail(_) => {}
         Operator::Sort(keys) => keys.iter().for_each(|k| reads::of_scalar(&k.value, out)),
         Operator::Dedup(keys, _) => keys.iter().for_each(|k| reads::of_scalar(k, out)),
@@ -192,7 +223,74 @@ struct Compiler {
     names: Names,
 }
 
+impl Default for Compiler {
+    fn default() -> Compiler {
+        Compiler {
+            leaves: vec![],
+            ports: vec![],
+            trees: vec![],
+            process_leaves: vec![],
+            slots: vec![],
+            names: Names::Raw,
+        }
+    }
+}
+
 impl Compiler {
+    fn program(self, core: Core, operators: Vec<Operator>, reads: Vec<Scalar>) -> Program {
+        let Compiler { leaves, ports, trees, process_leaves, .. } = self;
+        Program { leaves, ports, trees, process_leaves, core, operators, reads, feeds_another: false }
+    }
+
+    fn events(&mut self, base: &Plan, wanted: &[Scalar]) -> Result<Core, Unsupported> {
+        let port = self.port(base, 0)?;
+        let of_events = |s: &&Scalar| !matches!(s, Scalar::Field(f) if f.names == Names::Column);
+        self.read(port, &wanted.iter().filter(of_events).cloned().collect::<Vec<_>>());
+        Ok(Core::Events(port))
+    }
+
+    /// An operator over the rows of several programs.
+    fn merged(
+        &mut self,
+        base: &Plan,
+        wanted: &[Scalar],
+        resolve: Resolve<'_>,
+        depth: usize,
+    ) -> Result<Core, Unsupported> {
+        let unnamed = |p| (Arc::from(""), p);
+        let (kind, inputs): (Kind, Vec<(Arc<str>, &Plan)>) = match base {
+            Plan::Union(v) => (Kind::Union, v.iter().map(unnamed).collect()),
+            Plan::Except(l, r, keys) => (Kind::Join(Spec::except(keys)), vec![unnamed(l), unnamed(r)]),
+            Plan::Join(j) => {
+                let sides = [&j.left, &j.right].map(|(name, p)| (name.clone(), &**p));
+                (Kind::Join(Spec::of(j)), sides.to_vec())
+            }
+            Plan::Rule(r) => match resolve(r) {
+                Some(plan) => (Kind::Union, vec![unnamed(plan)]),
+                None => return unsupported("rule", &format!("{} is not there", r.0)),
+            },
+            Plan::Opaque(_, o) => return unsupported("query", &o.reason),
+            _ => return unsupported(NOT_RELATIONAL, "needs an operator that is not there"),
+        };
+        let mut merge = Merge { kind, inputs: vec![] };
+        for (side, (name, plan)) in inputs.iter().enumerate() {
+            let others: Vec<&str> =
+                inputs.iter().enumerate().filter(|(i, _)| *i != side).map(|(_, (n, _))| &**n).collect();
+            let above: Vec<Option<Scalar>> =
+                wanted.iter().map(|s| merge::of_side(name, &others, s)).collect();
+            let mut reads: Vec<Scalar> = above.iter().flatten().cloned().collect();
+            merge.kind.reads(side, &mut reads);
+            let mut program = relation(plan, resolve, &reads, depth + 1)?;
+            program.feeds_another = true;
+            let place = |s: &Option<Scalar>| program.reads.iter().position(|r| Some(r) == s.as_ref());
+            let cells = above.iter().map(place).collect();
+            let first_leaf = self.leaves.len();
+            self.leaves.extend(program.leaves.iter().cloned());
+            merge.inputs.push(merge::Input { program, first_leaf, name: name.clone(), cells });
+        }
+        Ok(Core::Merged(Box::new(merge)))
+    }
+
     /// A port for filters and lineage over a scan.
     fn port(&mut self, plan: &Plan, depth: usize) -> Result<usize, Unsupported> {
         if depth > MAX_DEPTH || self.ports.len() >= MAX_PORTS {

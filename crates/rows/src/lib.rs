@@ -1,5 +1,5 @@
 //! Plans over survivors that need no relational engine: lineage before a filter or a sequence stage, and sort,
-//! limit, tail, dedup, groups, columns after one. EQL's pipes are made of these.
+//! limit, tail, dedup, groups, columns after one; joins, unions and differences of such plans.
 //!
 //! It works as `sequence` does, and runs sequences with it: [`compile()`] turns a plan into a [`Program`]
 //! whose [`Leaf`]s the engine decides per event with the shared matcher; a [`Machine`] takes the survivors in
@@ -13,6 +13,7 @@ mod aggregate;
 mod compile;
 mod gate;
 mod machine;
+mod merge;
 mod operate;
 mod reads;
 mod row;

@@ -9,6 +9,7 @@ use shikra_sequence::{Input, Limits, Machine as Inner, Match, MatchedEvent, Stat
 
 use crate::compile::{Core, Keyed, Program};
 use crate::gate::{Port, Trees};
+use crate::merge::Merge;
 use crate::operate;
 use crate::row::Row;
 
@@ -17,6 +18,8 @@ pub struct Machine {
     program: Arc<Program>,
     trees: Trees,
     inner: Option<Inner>,
+    /// The programs that are merged.
+    parts: Vec<Machine>,
     /// Rows that wait for the operators.
     rows: Vec<Row>,
     /// What the operators read of events that may yet take part in a match, oldest first.
@@ -30,12 +33,17 @@ impl Machine {
     /// A machine that has seen nothing.
     pub fn new(program: &Program, limits: Limits) -> Machine {
         let inner = match &program.core {
-            Core::Events(_) => None,
             Core::Keyed(k) => Some(Inner::new(&k.program, limits.clone())),
+            Core::Events(_) | Core::Merged(_) => None,
+        };
+        let parts = match &program.core {
+            Core::Merged(m) => m.inputs.iter().map(|i| Machine::new(&i.program, limits.clone())).collect(),
+            Core::Events(_) | Core::Keyed(_) => Vec::new(),
         };
         Machine {
             trees: Trees::new(&program.trees, &limits),
             inner,
+            parts,
             rows: Vec::new(),
             kept: Kept { most: limits.max_events, ..Kept::default() },
             most: limits.max_events,
@@ -71,6 +79,7 @@ impl Machine {
                 }
             }
             Core::Keyed(keyed) => self.feed(&program, keyed, input, passed, out),
+            Core::Merged(merge) => self.share(merge, &input),
         }
     }
 
@@ -81,6 +90,8 @@ impl Machine {
             inner.advance(watermark, &mut matches);
         }
         self.matched(matches, out);
+        // What is merged waits for the end.
+        self.parts.iter_mut().for_each(|p| p.advance(watermark, &mut Vec::new()));
     }
 
     /// Says that no more events will come.
@@ -90,10 +101,53 @@ impl Machine {
             inner.finish(&mut matches);
         }
         self.matched(matches, out);
-        let rows = operate::all(&self.program, std::mem::take(&mut self.rows));
+        let rows = self.rows_at_end();
         out.extend(
             rows.into_iter().map(|r| Match { columns: merged(r.found.columns, r.columns), ..r.found }),
         );
+    }
+
+    /// The rows that waited, through the operators.
+    fn rows_at_end(&mut self) -> Vec<Row> {
+        let program = self.program.clone();
+        if let Core::Merged(merge) = &program.core {
+            let parts = self.parts.iter_mut().map(Machine::part_rows).collect();
+            let found = merge.rows(&program.reads, parts, self.most);
+            self.stats.events_dropped += found.lost;
+            self.rows = found.rows;
+        }
+        operate::all(&program, std::mem::take(&mut self.rows))
+    }
+
+    /// The rows of a program that feeds another.
+    fn part_rows(&mut self) -> Vec<Row> {
+        let mut matches = Vec::new();
+        if let Some(inner) = &mut self.inner {
+            inner.finish(&mut matches);
+        }
+        self.matched(matches, &mut Vec::new());
+        let named = |mut r: Row| {
+            let own = std::mem::take(&mut r.found.columns);
+            r.columns = merged(own, std::mem::take(&mut r.columns));
+            r.found.keys.clear();
+            r
+        };
+        self.rows_at_end().into_iter().map(named).collect()
+    }
+
+    /// Hands an event to the programs that are merged.
+    fn share(&mut self, merge: &Merge, input: &Input) {
+        self.stats.events += 1;
+        for (part, into) in self.parts.iter_mut().zip(&merge.inputs) {
+            let own = |(leaf, values): &(usize, Vec<Value>)| {
+                let leaf = leaf.checked_sub(into.first_leaf).filter(|l| *l < into.program.leaves.len())?;
+                Some((leaf, values.clone()))
+            };
+            let hits: Vec<_> = input.hits.iter().filter_map(own).collect();
+            if !hits.is_empty() {
+                part.push(Input { hits, ..*input }, &mut Vec::new());
+            }
+        }
     }
 
     /// What was seen and lost so far.
@@ -103,6 +157,10 @@ impl Machine {
         all.matches += self.stats.matches;
         all.events_dropped += self.stats.events_dropped + self.kept.lost;
         all.keys_evicted += self.trees.lost;
+        for part in self.parts.iter().map(Machine::stats) {
+            all.events_dropped += part.events_dropped;
+            all.keys_evicted += part.keys_evicted;
+        }
         all
     }
 
@@ -184,7 +242,7 @@ impl Machine {
     }
 
     fn found(&mut self, program: &Program, found: Match, cells: Arc<[Value]>, out: &mut Vec<Match>) {
-        if program.operators.is_empty() {
+        if program.operators.is_empty() && !program.feeds_another {
             if self.inner.is_none() {
                 self.stats.matches += 1;
             }

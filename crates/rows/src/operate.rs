@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 use shikra_event::Value;
-use shikra_ir::{Agg, Pattern, Scalar, SortKey, eval};
+use shikra_ir::{Agg, FieldRef, Pattern, Scalar, SortKey, eval};
 use shikra_sequence::Match;
 
 use crate::aggregate;
@@ -29,6 +29,7 @@ fn one(reads: &[Scalar], operator: &Operator, mut rows: Vec<Row>) -> Vec<Row> {
             }
         }
         Operator::Drop(patterns) => rows.iter_mut().for_each(|r| without(patterns, r)),
+        Operator::Unnest(field) => rows = rows.into_iter().flat_map(|r| unnested(reads, field, r)).collect(),
         Operator::Limit(n) => rows.truncate(usize::try_from(*n).unwrap_or(usize::MAX)),
         Operator::Tail(n) => {
             let from = rows.len().saturating_sub(usize::try_from(*n).unwrap_or(usize::MAX));
@@ -61,6 +62,27 @@ fn without(patterns: &[Pattern], row: &mut Row) {
     let stays = |name: &str| !patterns.iter().any(|p| p.matches(name));
     row.columns.retain(|(n, _)| stays(n));
     row.found.columns.retain(|(n, _)| stays(n));
+}
+
+/// A row for each value; a row without any stays.
+fn unnested(reads: &[Scalar], field: &FieldRef, row: Row) -> Vec<Row> {
+    let name: Arc<str> = field.name.clone();
+    match eval::Row::field(&view(reads, &row), field) {
+        Value::List(values) if !values.is_empty() => {
+            let with = |v| {
+                let mut one = row.clone();
+                one.set(&name, v);
+                one
+            };
+            values.into_iter().map(with).collect()
+        }
+        Value::List(_) => {
+            let mut row = row;
+            row.set(&name, Value::Null);
+            vec![row]
+        }
+        _ => vec![row],
+    }
 }
 
 /// Keeps the order of rows that compare equal.
