@@ -11,7 +11,11 @@ use shikra_taxonomy::Taxonomy;
 
 /// What is wrong with a case; none where it needs more than the matcher.
 fn run(case: &Case, log: &Path, taxonomy: &Arc<Taxonomy>) -> Option<Vec<String>> {
-    let rules = case.load().rules;
+    let set = case.load();
+    if set.files.iter().all(|f| f.languages.is_empty()) {
+        return None;
+    }
+    let rules = set.rules;
     let mut filters = Vec::new();
     for r in rules.iter().filter(|r| r.reports && r.status != LoadStatus::Rejected) {
         let (source, expr) = r.plan.single_event()?;
