@@ -13,7 +13,7 @@ use crate::condition::{Aggregation, Cond, Condition};
 use crate::item::field_name;
 use crate::rule::Sink;
 use crate::selections::Selections;
-use crate::yaml::Node;
+use shikra_syntax::yaml::Node;
 
 /// The plan of a rule: any of its conditions.
 pub(crate) fn plan(

@@ -11,8 +11,8 @@ use crate::meta::{self, Place};
 use crate::near_name::nearest;
 use crate::rule::{self, Sink};
 
-use crate::yaml::{Document, Node};
 use crate::{Entry, Options};
+use shikra_syntax::yaml::{Document, Node};
 
 const ACTIONS: &[&str] = &["global", "reset", "repeat", "rule"];
 

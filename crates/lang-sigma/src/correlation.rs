@@ -16,7 +16,7 @@ use crate::meta::{self, Place};
 use crate::near_name::nearest;
 use crate::pipeline::{self, Draft};
 use crate::rule::Sink;
-use crate::yaml::{Core, Node};
+use shikra_syntax::yaml::{Core, Node};
 
 /// Most combinations that a number of rules may stand for.
 const MAX_COMBINATIONS: usize = 2_000;
@@ -94,7 +94,7 @@ const OPERATORS: &[(&str, CmpOp)] = &[
 pub(crate) fn read(root: &Node, place: &Place, mut sink: Sink) -> Correlation {
     let meta = meta::read(root, place, &mut sink.diagnostics);
     let head = meta::head(place);
-    let empty = Node { value: crate::yaml::Yaml::Map(Vec::new()), span: head };
+    let empty = Node { value: shikra_syntax::yaml::Yaml::Map(Vec::new()), span: head };
     let section = root.get("correlation").unwrap_or(&empty);
     if !section.is_map() {
         sink.reject("correlation", "a correlation must be a map", section.span, None);

@@ -8,7 +8,7 @@ use crate::meta::{self, Place};
 use crate::pipeline::{self, Draft};
 use crate::rule::{self, Sink};
 use crate::selections::Selections;
-use crate::yaml::Node;
+use shikra_syntax::yaml::Node;
 
 /// A filter as written.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use shikra_syntax::Span;
 
 use crate::rule::Sink;
-use crate::yaml::{Core, Node, Yaml};
+use shikra_syntax::yaml::{Core, Node, Yaml};
 
 /// What is wrong: code, message and place.
 pub(crate) type Fault = (&'static str, String, Span);

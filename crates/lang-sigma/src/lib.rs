@@ -22,14 +22,13 @@ mod pipeline;
 mod rule;
 mod selections;
 mod text;
-mod yaml;
 
 use std::collections::BTreeMap;
 
 pub use pipeline::Pipeline;
 
 use shikra_ir::Rule;
-use shikra_syntax::{Diagnostic, Severity, Source, Span};
+use shikra_syntax::{Diagnostic, Severity, Source, Span, yaml};
 
 /// How rules are read.
 #[derive(Clone, Debug, Default)]

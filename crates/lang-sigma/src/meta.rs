@@ -5,7 +5,7 @@ use std::sync::Arc;
 use shikra_ir::{Level, RuleMeta};
 use shikra_syntax::{Diagnostic, Source, Span};
 
-use crate::yaml::Node;
+use shikra_syntax::yaml::Node;
 
 /// Where a document stands and under which number it is known there.
 pub(crate) struct Place<'s> {

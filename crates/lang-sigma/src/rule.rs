@@ -11,8 +11,8 @@ use crate::item::{self, Selection};
 use crate::meta::{self, Place};
 use crate::pipeline::{self, Draft};
 use crate::selections::Selections;
-use crate::yaml::Node;
 use crate::{Options, Quantifiers};
+use shikra_syntax::yaml::Node;
 
 /// Where lowering reports to, and what it needs to know.
 pub(crate) struct Sink<'o> {

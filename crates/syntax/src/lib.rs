@@ -1,10 +1,11 @@
-//! Source text, spans, diagnostics and the cursor that all parsers share.
+//! Source text, spans, diagnostics, and the cursor and YAML tree that parsers share.
 //!
 //! A parser takes a [`Source`], answers a tree plus [`Diagnostic`]s, and never fails as a whole. This crate
 //! knows no language and prints nothing: [`Diagnostic::render`] makes text, the caller decides where it goes.
 
 mod cursor;
 mod diagnostic;
+pub mod yaml;
 
 pub use cursor::Cursor;
 pub use diagnostic::{Diagnostic, Severity};

@@ -11,7 +11,7 @@ use super::{
 use crate::condition;
 use crate::item::{self, field_name};
 use crate::near_name::nearest;
-use crate::yaml::{self, Core, Node};
+use shikra_syntax::yaml::{self, Core, Node};
 
 type Read<T> = fn(&Node) -> Result<T, String>;
 

@@ -7,8 +7,8 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
+use crate::{Diagnostic, Span};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
-use shikra_syntax::{Diagnostic, Span};
 
 /// Deepest nesting of a document.
 const MAX_DEPTH: usize = 48;
@@ -17,23 +17,28 @@ const MAX_NODES: usize = 200_000;
 
 /// A node with its place in the file.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Node<'a> {
+pub struct Node<'a> {
+    /// What it is.
     pub value: Yaml<'a>,
+    /// Where it stands.
     pub span: Span,
 }
 
 /// What a node is.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Yaml<'a> {
+pub enum Yaml<'a> {
     /// Text, and whether it stood unquoted (only then can it be a number, a truth or null).
     Scalar(Cow<'a, str>, bool),
+    /// Items.
     Seq(Vec<Node<'a>>),
+    /// Keys and values, in order of writing.
     Map(Vec<(Node<'a>, Node<'a>)>),
 }
 
 /// The YAML 1.2 core type of a scalar.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Core {
+#[allow(missing_docs)]
+pub enum Core {
     Null,
     Bool(bool),
     Int(i64),
@@ -143,7 +148,7 @@ fn core(text: &str) -> Core {
 
 /// One document of a stream.
 #[derive(Debug)]
-pub(crate) struct Document<'a> {
+pub struct Document<'a> {
     /// What could be read; none where it is not YAML or empty.
     pub root: Option<Node<'a>>,
     /// Its text in the file, separators left out.
@@ -160,7 +165,7 @@ impl Document<'_> {
 }
 
 /// Reads the documents within `region` of a text.
-pub(crate) fn documents(text: &str, region: Span) -> Vec<Document<'_>> {
+pub fn documents(text: &str, region: Span) -> Vec<Document<'_>> {
     split(text, region).into_iter().map(|span| document(text, span)).filter(|d| !d.is_empty()).collect()
 }
 
