@@ -15,6 +15,7 @@ pub mod text;
 
 mod expr;
 mod pattern;
+mod places;
 mod plan;
 mod rule;
 mod words;

@@ -31,10 +31,10 @@ pub(crate) fn sigma(source: &Source) -> Vec<Span> {
     }
     let blocks: Vec<Span> = fences(text)
         .into_iter()
-        .filter(|(kind, at)| {
-            matches!(kind.as_str(), "" | "yaml" | "yml" | "sigma") && is_sigma(source.slice(*at))
+        .filter(|f| {
+            matches!(f.info.as_str(), "" | "yaml" | "yml" | "sigma") && is_sigma(source.slice(f.inner))
         })
-        .map(|(_, at)| at)
+        .map(|f| f.inner)
         .collect();
     if blocks.is_empty() && is_sigma(text) { vec![all] } else { blocks }
 }
@@ -63,35 +63,46 @@ fn keys(text: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// The fenced blocks of a Markdown page: the first word after the fence, and where the text within stands. A
-/// fence that is not closed reaches to the end.
-fn fences(text: &str) -> Vec<(String, Span)> {
+/// A fenced block of a Markdown page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fence {
+    /// The first word after the fence, lower-case.
+    pub info: String,
+    /// The text within.
+    pub inner: Span,
+    /// With its fences.
+    pub outer: Span,
+}
+
+/// The fenced blocks of a Markdown page. A fence that is not closed reaches to the end.
+pub(crate) fn fences(text: &str) -> Vec<Fence> {
     let mut out = Vec::new();
-    let mut open: Option<(&str, String, usize)> = None;
+    let mut open: Option<(&str, String, usize, usize)> = None;
     let mut at = 0;
     for line in text.split_inclusive('\n') {
         let bare = line.trim();
         let ticks = bare.bytes().take_while(|b| *b == b'`').count();
         let tildes = bare.bytes().take_while(|b| *b == b'~').count();
         let width = ticks.max(tildes);
-        let (fence, info) = bare.split_at(width);
+        let (fence, rest) = bare.split_at(width);
+        let after = at + line.len();
         match &open {
-            Some((opened, ..)) if fence.starts_with(*opened) && info.is_empty() => {
-                if let Some((_, kind, start)) = open.take() {
-                    out.push((kind, Span::new(start, at)));
+            Some((opened, ..)) if fence.starts_with(*opened) && rest.is_empty() => {
+                if let Some((_, info, outer, inner)) = open.take() {
+                    out.push(Fence { info, inner: Span::new(inner, at), outer: Span::new(outer, after) });
                 }
             }
-            None if width >= 3 && !info.contains('`') => {
-                let kind = info.split_whitespace().next().unwrap_or("");
-                let kind = kind.trim_matches(|c: char| !c.is_alphanumeric()).to_ascii_lowercase();
-                open = Some((fence, kind, at + line.len()));
+            None if width >= 3 && !rest.contains('`') => {
+                let info = rest.split_whitespace().next().unwrap_or("");
+                let info = info.trim_matches(|c: char| !c.is_alphanumeric()).to_ascii_lowercase();
+                open = Some((fence, info, at, after));
             }
             _ => {}
         }
-        at += line.len();
+        at = after;
     }
-    if let Some((_, kind, start)) = open {
-        out.push((kind, Span::new(start, at.max(start))));
+    if let Some((_, info, outer, inner)) = open {
+        out.push(Fence { info, inner: Span::new(inner, at.max(inner)), outer: Span::new(outer, at) });
     }
     out
 }
@@ -104,7 +115,7 @@ mod tests {
     fn fenced_blocks() {
         let text = "a\n```yaml\nx: 1\n```\n````md\n```\nin\n```\n````\n~~~ {.yml}\ny\n~~~\n```\nopen\n";
         let found: Vec<(String, &str)> =
-            fences(text).into_iter().map(|(k, s)| (k, &text[s.start..s.end])).collect();
+            fences(text).into_iter().map(|f| (f.info, &text[f.inner.start..f.inner.end])).collect();
         let want = [("yaml", "x: 1\n"), ("md", "```\nin\n```\n"), ("yml", "y\n"), ("", "open\n")];
         assert_eq!(found, want.map(|(k, t)| (k.to_owned(), t)));
     }

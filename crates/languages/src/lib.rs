@@ -3,18 +3,23 @@
 //! [`parse_file`] looks at one text: which languages stand in it, as a whole or in the fenced blocks of a page,
 //! and what their frontends make of it. Calls are independent, so a caller may run them in parallel.
 //! [`assemble`] links the rules of all files; [`load`] is both. Files are read by the caller: nothing here
-//! touches the disk. A new language is a line in [`LANGUAGES`].
+//! touches the disk. A new language is a line in [`LANGUAGES`], a new kind of file that holds queries one in
+//! [`CONTAINERS`].
 
 mod detect;
 mod lint;
+mod page;
+mod query;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use shikra_ir::Rule;
+use shikra_lang_eql as eql;
 use shikra_lang_sigma as sigma;
 use shikra_syntax::{Diagnostic, Source, Span};
 
 pub use lint::{lint, lint_set};
+use query::{Answer, Query};
 
 /// How rules are read, for all languages.
 #[derive(Clone, Debug, Default)]
@@ -40,20 +45,46 @@ pub struct Language {
     pub name: &'static str,
     /// Name for people.
     pub title: &'static str,
-    /// The parts of a text that are in this language.
-    find: fn(&Source) -> Vec<Span>,
-    /// Reads one of them.
-    parse: fn(&Source, Span, &Options) -> Parsed,
+    reader: Reader,
+}
+
+/// How a language is read.
+enum Reader {
+    /// Documents with their own metadata.
+    Documents {
+        /// The parts of a text that are in this language.
+        find: fn(&Source) -> Vec<Span>,
+        /// Reads one of them.
+        parse: fn(&Source, Span, &Options) -> Parsed,
+    },
+    /// Bare queries, which stand in files of one of the [`CONTAINERS`].
+    Queries(fn(&Query, &Options) -> Answer),
 }
 
 /// All frontends.
-pub static LANGUAGES: &[&Language] = &[&SIGMA];
+pub static LANGUAGES: &[&Language] = &[&SIGMA, &EQL];
+
+/// Kinds of file that hold queries: each answers the rules of a text, none where it is of another kind. The
+/// first that answers any counts.
+static CONTAINERS: &[fn(&Source, &Options) -> Vec<Rule>] = &[page::rules];
 
 static SIGMA: Language = Language {
     name: "sigma",
     title: "Sigma",
-    find: detect::sigma,
-    parse: |source, region, options| Parsed::Sigma(sigma::parse(source, region, &options.sigma)),
+    reader: Reader::Documents {
+        find: detect::sigma,
+        parse: |source, region, options| Parsed::Sigma(sigma::parse(source, region, &options.sigma)),
+    },
+};
+
+static EQL: Language = Language {
+    name: "eql",
+    title: "EQL",
+    reader: Reader::Queries(|query, _| {
+        let dialect = query.dialect.and_then(eql::Dialect::named).unwrap_or_default();
+        let loaded = eql::load(&query.text.text, &eql::Options { dialect, ..eql::Options::default() });
+        Answer { plan: loaded.plan, status: loaded.status, diagnostics: loaded.diagnostics }
+    }),
 };
 
 /// What a frontend made of a part of a text.
@@ -61,6 +92,8 @@ static SIGMA: Language = Language {
 enum Parsed {
     /// To be linked with the rules of other files.
     Sigma(sigma::Parsed),
+    /// Rules that stand alone.
+    Rules(Vec<Rule>),
 }
 
 /// What was found in one file.
@@ -109,10 +142,16 @@ pub fn parse_file(source: &Source, options: &Options) -> ParsedFile {
     }
     let mut languages = BTreeSet::new();
     for language in LANGUAGES {
-        for region in (language.find)(source) {
+        let Reader::Documents { find, parse } = &language.reader else { continue };
+        for region in find(source) {
             languages.insert(language.name);
-            file.parts.push((language.parse)(source, region, options));
+            file.parts.push(parse(source, region, options));
         }
+    }
+    let found = CONTAINERS.iter().map(|rules| rules(source, options)).find(|rules| !rules.is_empty());
+    if let Some(rules) = found {
+        languages.extend(rules.iter().map(|r| r.meta.language));
+        file.parts.push(Parsed::Rules(rules));
     }
     file.languages = languages.into_iter().collect();
     if file.parts.is_empty() {
@@ -124,14 +163,31 @@ pub fn parse_file(source: &Source, options: &Options) -> ParsedFile {
 /// Links the rules of all files, in their order.
 pub fn assemble(files: Vec<ParsedFile>, _options: &Options) -> RuleSet {
     let mut set = RuleSet::default();
-    let mut parts = Vec::new();
+    let (mut parts, mut others) = (Vec::new(), Vec::new());
     for file in files {
         let ParsedFile { source, languages, parts: found, skipped } = file;
-        parts.extend(found.into_iter().map(|Parsed::Sigma(p)| p));
+        for part in found {
+            match part {
+                Parsed::Sigma(p) => parts.push(p),
+                Parsed::Rules(rules) => others.extend(rules),
+            }
+        }
         set.files.push(LoadedFile { source, languages, skipped });
     }
     set.rules = sigma::assemble(parts);
+    if !others.is_empty() {
+        set.rules.extend(others);
+        in_order_of_files(&mut set);
+    }
     set
+}
+
+fn in_order_of_files(set: &mut RuleSet) {
+    let mut place: HashMap<&str, usize> = HashMap::new();
+    for (i, file) in set.files.iter().enumerate() {
+        place.entry(&file.source.name).or_insert(i);
+    }
+    set.rules.sort_by_key(|r| place.get(r.meta.path.as_str()).copied());
 }
 
 /// Reads and links the rules of all texts.
