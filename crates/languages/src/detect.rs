@@ -48,7 +48,7 @@ fn is_sigma(text: &str) -> bool {
         || ["global", "repeat", "reset"].iter().any(|a| keys(text).any(|(k, v)| k == "action" && v == *a))
 }
 
-fn has_key(text: &str, key: &str) -> bool {
+pub(crate) fn has_key(text: &str, key: &str) -> bool {
     keys(text).any(|(k, _)| k == key)
 }
 

@@ -6,6 +6,7 @@
 //! touches the disk. A new language is a line in [`LANGUAGES`], a new kind of file that holds queries one in
 //! [`CONTAINERS`].
 
+mod analytics;
 mod detect;
 mod lint;
 mod page;
@@ -66,7 +67,7 @@ pub static LANGUAGES: &[&Language] = &[&SIGMA, &EQL];
 
 /// Kinds of file that hold queries: each answers the rules of a text, none where it is of another kind. The
 /// first that answers any counts.
-static CONTAINERS: &[fn(&Source, &Options) -> Vec<Rule>] = &[page::rules];
+static CONTAINERS: &[fn(&Source, &Options) -> Vec<Rule>] = &[analytics::rules, page::rules];
 
 static SIGMA: Language = Language {
     name: "sigma",

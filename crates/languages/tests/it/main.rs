@@ -74,8 +74,8 @@ fn files_of_other_kinds_are_no_sigma() {
     for folder in ["rules/car", "rules/splunk", "rules/elastic", "rules/eql"] {
         let Some(sources) = corpus(folder) else { return };
         let set = load(&sources, &Options::default());
-        let taken: Vec<String> =
-            set.rules.iter().filter(|r| r.status != LoadStatus::Ok).map(|r| r.meta.path.clone()).collect();
+        let sigma = set.rules.iter().filter(|r| r.meta.language == "sigma" && r.status != LoadStatus::Ok);
+        let taken: Vec<String> = sigma.map(|r| r.meta.path.clone()).collect();
         println!("{folder}: {} files, {} rules", sources.len(), set.rules.len());
         assert_eq!(taken, Vec::<String>::new(), "{folder}");
     }
