@@ -28,12 +28,17 @@ pub(crate) fn run(detector: &Detector, survivors: &mut Survivors) -> io::Result<
             let title = &detector.rules[detector.keyed[number].rule as usize].meta.title;
             limits.push(format!("rule {title:?}: {:?}", machine.stats()));
         }
-        all.extend(matches.into_iter().map(|m| (number, m)));
+        // A rule's own order stays (it may have sorted): a match stands no earlier than the one before it.
+        let mut latest = None;
+        for m in matches {
+            latest = latest.max(Some(m.time));
+            all.push((latest, number, m));
+        }
     }
-    all.sort_by_key(|(number, m)| (m.time, *number));
+    all.sort_by_key(|(time, number, _)| (*time, *number));
     let findings = all
         .into_iter()
-        .map(|(number, m)| finding(detector, number, m, survivors))
+        .map(|(_, number, m)| finding(detector, number, m, survivors))
         .collect::<io::Result<_>>()?;
     Ok((findings, limits))
 }
