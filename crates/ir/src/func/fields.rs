@@ -10,6 +10,7 @@ pub(super) const TABLE: &[FuncDef] = &[
     FuncDef { name: "starts-with", arity: (2, 2), takes_null: false, eval: starts_with },
     FuncDef { name: "ends-with", arity: (2, 2), takes_null: false, eval: ends_with },
     FuncDef { name: "contains-text", arity: (2, 2), takes_null: false, eval: contains_text },
+    FuncDef { name: "time", arity: (1, 1), takes_null: false, eval: time },
     FuncDef { name: "time-part", arity: (2, 2), takes_null: false, eval: time_part },
 ];
 
@@ -42,6 +43,15 @@ fn related(args: &[Value], words: &Words, holds: fn(&str, &str) -> bool) -> Valu
     let text = |v: &Value| v.to_text().map(|t| fold(&t, words.fold));
     pairwise(&args[0], &args[1], |a, b| match (text(a), text(b)) {
         (Some(a), Some(b)) => Value::Bool(holds(&a, &b)),
+        _ => Value::Null,
+    })
+}
+
+/// Text that reads as a point in time, as one; other text is null.
+fn time(args: &[Value], _: &Words) -> Value {
+    each(&args[0], |v| match v {
+        Value::Time(_) => v.clone(),
+        Value::Str(s) => Timestamp::parse(s).map_or(Value::Null, Value::Time),
         _ => Value::Null,
     })
 }
