@@ -74,7 +74,7 @@ pub fn scan(
     let bytes = reader.parts.progress();
     let threads = options.threads.max(1);
     let encoders: Mutex<Vec<_>> = Mutex::new((0..threads).map(|_| sink.encoder()).collect());
-    let mut run = Run::new(detector, options, sink);
+    let mut run = Run::new(detector, options, sink, spare.clone());
     let seen: Mutex<Option<Seen>> = Mutex::new(None);
     ordered::run(
         threads,
@@ -100,7 +100,22 @@ pub fn scan(
     run.finish(seen.unwrap_or_default())
 }
 
+/// Buffers to be used again, of parts and of encoded findings alike.
 type Spare = Arc<Mutex<Vec<Vec<u8>>>>;
+
+/// Larger buffers are not kept.
+const LARGEST_SPARE: usize = 8 << 20;
+
+fn take_spare(spare: &Spare) -> Option<Vec<u8>> {
+    spare.lock().unwrap_or_else(PoisonError::into_inner).pop()
+}
+
+fn give_back(spare: &Spare, mut buffer: Vec<u8>) {
+    if (1..=LARGEST_SPARE).contains(&buffer.capacity()) {
+        buffer.clear();
+        spare.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+    }
+}
 
 /// Draws the input part by part, with buffers used again.
 struct Reader {
@@ -123,7 +138,7 @@ impl Reader {
 
     fn next(&mut self) -> Option<Job> {
         loop {
-            let buffer = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let buffer = take_spare(&self.spare);
             match self.parts.next(buffer)? {
                 Item::Part(part) => {
                     self.drawn += 1;
@@ -200,12 +215,13 @@ impl<'a> Worker<'a> {
         let mut decoder = self.decoders.remove(part.format.name).unwrap_or_else(part.format.decode);
         let mut sink =
             PartSink { worker: self, part: &part, number, position: 0, last: None, done: Done::default() };
+        if sink.worker.encoder.is_some() {
+            sink.done.encoded = take_spare(spare).unwrap_or_default();
+        }
         decoder.decode(&part, &mut sink);
         let done = sink.done;
         self.decoders.insert(part.format.name, decoder);
-        let mut data = part.data;
-        data.clear();
-        spare.lock().unwrap_or_else(PoisonError::into_inner).push(data);
+        give_back(spare, part.data);
         done
     }
 }
@@ -331,12 +347,18 @@ struct Run<'a> {
     options: &'a ScanOptions,
     sink: &'a mut dyn FindingSink,
     survivors: Survivors,
+    spare: Spare,
     totals: Totals,
     error: Option<io::Error>,
 }
 
 impl<'a> Run<'a> {
-    fn new(detector: &'a Detector, options: &'a ScanOptions, sink: &'a mut dyn FindingSink) -> Run<'a> {
+    fn new(
+        detector: &'a Detector,
+        options: &'a ScanOptions,
+        sink: &'a mut dyn FindingSink,
+        spare: Spare,
+    ) -> Run<'a> {
         let mut totals = Totals::default();
         for rule in &detector.rules {
             match rule.status {
@@ -350,6 +372,7 @@ impl<'a> Run<'a> {
             options,
             sink,
             survivors: Survivors::new(options.survivor_budget),
+            spare,
             totals,
             error: None,
         }
@@ -373,6 +396,7 @@ impl<'a> Run<'a> {
             *totals.findings.entry(level).or_default() += n;
         }
         let written = if done.encoded.is_empty() { Ok(()) } else { self.sink.encoded(&done.encoded) };
+        give_back(&self.spare, done.encoded);
         let result = written
             .and_then(|()| done.findings.iter().try_for_each(|f| self.report(f)))
             .and_then(|()| done.passed.into_iter().try_for_each(|p| self.survivors.add(p)));

@@ -76,16 +76,47 @@ impl Timestamp {
 /// RFC 3339 in UTC with the fewest of 3, 6, 7 or 9 fraction digits that lose nothing (none for whole seconds).
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (y, mo, d, h, mi, s, n) = self.civil();
-        write!(f, "{y:04}-{mo:02}-{d:02}T{h:02}:{mi:02}:{s:02}")?;
-        match n {
-            0 => {}
-            _ if n % 1_000_000 == 0 => write!(f, ".{:03}", n / 1_000_000)?,
-            _ if n % 1_000 == 0 => write!(f, ".{:06}", n / 1_000)?,
-            _ if n % 100 == 0 => write!(f, ".{:07}", n / 100)?,
-            _ => write!(f, ".{n:09}")?,
+        let mut text = [0; TEXT];
+        let used = self.write_text(&mut text);
+        f.write_str(std::str::from_utf8(&text[..used]).unwrap_or_default())
+    }
+}
+
+/// Longest text of a time: `-1677-09-21T00:12:43.145224192Z`, with room to spare.
+const TEXT: usize = 40;
+
+impl Timestamp {
+    /// Writes the text form; answers its length. By hand: findings are full of times, and formatting machinery
+    /// took longer than everything else about them.
+    fn write_text(self, out: &mut [u8; TEXT]) -> usize {
+        let (y, mo, d, h, mi, s, nanos) = self.civil();
+        let mut at = 0;
+        let mut digits = |mut n: u32, count: usize, then: u8| {
+            for place in (at..at + count).rev() {
+                out[place] = b'0' + (n % 10) as u8;
+                n /= 10;
+            }
+            out[at + count] = then;
+            at += count + 1;
+        };
+        digits(y.unsigned_abs() as u32, 4, b'-');
+        digits(mo, 2, b'-');
+        digits(d, 2, b'T');
+        digits(h, 2, b':');
+        digits(mi, 2, b':');
+        match nanos {
+            0 => digits(s, 2, b'Z'),
+            n => {
+                digits(s, 2, b'.');
+                match n {
+                    _ if n % 1_000_000 == 0 => digits(n / 1_000_000, 3, b'Z'),
+                    _ if n % 1_000 == 0 => digits(n / 1_000, 6, b'Z'),
+                    _ if n % 100 == 0 => digits(n / 100, 7, b'Z'),
+                    _ => digits(n, 9, b'Z'),
+                }
+            }
         }
-        f.write_str("Z")
+        at
     }
 }
 

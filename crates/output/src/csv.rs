@@ -80,7 +80,7 @@ impl Csv {
         t.cell(meta.language);
         t.cell(&meta.id);
         t.cell(&meta.path);
-        t.cell(&f.id.to_string());
+        t.cell(&f.id().to_string());
         t.cell(&format!("{position}/{}", f.events.len()));
         t.cell(&event.map(|e| row_json(&e.fields)).unwrap_or_default());
         t.cell(&if f.row.is_empty() { String::new() } else { row_json(&f.row) });

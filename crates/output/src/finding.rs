@@ -104,8 +104,6 @@ impl fmt::Display for FindingId {
 /// A finding with what writers need beside it.
 #[derive(Clone, Copy, Debug)]
 pub struct Item<'a> {
-    /// Stable identity.
-    pub id: FindingId,
     /// The rule, one view for all its findings.
     pub rule: &'a Arc<RuleView>,
     /// The finding.
@@ -122,7 +120,12 @@ impl std::ops::Deref for Item<'_> {
 impl<'a> Item<'a> {
     /// A finding of `rule`.
     pub fn new(rule: &'a Arc<RuleView>, finding: &'a Finding) -> Item<'a> {
-        Item { id: identity(rule, finding), rule, finding }
+        Item { rule, finding }
+    }
+
+    /// Stable identity. Computed anew: a format that shows none pays nothing.
+    pub fn id(&self) -> FindingId {
+        identity(self.rule, self.finding)
     }
 
     /// Severity.
@@ -270,7 +273,7 @@ pub(crate) mod tests {
 
     fn id(f: &Finding) -> String {
         let rule = Arc::new(RuleView::new(f.rule.clone()));
-        Item::new(&rule, f).id.to_string()
+        Item::new(&rule, f).id().to_string()
     }
 
     #[test]

@@ -60,7 +60,7 @@ impl Sink for Ndjson {
 
 /// Appends a finding as one JSON object.
 pub(crate) fn write_finding(f: Item<'_>, out: &mut Vec<u8>) {
-    write_head(f.id, f.time, &f.host, f.rule, out);
+    write_head(f.id(), f.time, &f.host, f.rule, out);
     for (i, e) in f.events.iter().enumerate() {
         if i > 0 {
             out.push(b',');

@@ -197,7 +197,7 @@ impl Sink for Table {
             t.cell(&e.event.and_then(|v| v.event_id).map(|n| n.to_string()).unwrap_or_default());
             t.cell(&e.event.map(|v| v.record.to_string()).unwrap_or_default());
             t.cell(e.event.map_or("", |v| &v.source));
-            t.cell(&f.id.to_string());
+            t.cell(&f.id().to_string());
             t.cell(&cut(&row_json(e.values())));
             t.end_row()?;
         }
