@@ -73,7 +73,7 @@ impl RuleCheck {
 
     fn write(&self, o: &mut Members<'_>) {
         o.key("path").string(&self.path);
-        o.key("id").string(&self.id());
+        o.key("id").string(&self.id);
         o.key("title").string(&self.title);
         o.key("language").string(self.language);
         o.key("status").string(self.status.as_str());

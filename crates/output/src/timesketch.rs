@@ -149,7 +149,7 @@ fn write_entry(e: &Entry<'_>, o: &mut Members<'_>) {
         o.key("record").number(event.record);
         o.key("source").string(&event.source);
     }
-    o.key("finding_id").string(&e.finding.id.to_string());
+    o.key("finding_id").string(&e.finding.id().to_string());
     write_fields(e, o);
 }
 
