@@ -16,6 +16,8 @@ mod survivors;
 pub mod view;
 
 pub use explain::{EventRef, explain};
+pub use shikra_languages as languages;
+
 pub use load::{Unreadable, add_pipelines, embedded_rules, load_rules};
 pub use placeholders::load_placeholders;
 pub use plan::{Detector, NotRun};

@@ -27,6 +27,19 @@ use query::{Answer, Query};
 pub struct Options {
     /// Sigma's.
     pub sigma: sigma::Options,
+    /// What an ad hoc query asks for beside its text.
+    pub query: QueryOptions,
+}
+
+/// What may be asked for beside the text of a query. A language takes what it has a use for.
+#[derive(Clone, Debug, Default)]
+pub struct QueryOptions {
+    /// Comparisons do not ignore case, where the dialect leaves that open (endgame EQL).
+    pub case_sensitive: bool,
+    /// Greatest number of results.
+    pub size: Option<u64>,
+    /// Greatest number of samples per key (EQL `sample`).
+    pub max_samples_per_key: Option<u32>,
 }
 
 impl Options {
@@ -81,9 +94,15 @@ static SIGMA: Language = Language {
 static EQL: Language = Language {
     name: "eql",
     title: "EQL",
-    reader: Reader::Queries(|query, _| {
-        let dialect = query.dialect.and_then(eql::Dialect::named).unwrap_or_default();
-        let loaded = eql::load(&query.text.text, &eql::Options { dialect, ..eql::Options::default() });
+    reader: Reader::Queries(|query, options| {
+        let asked = &options.query;
+        let options = eql::Options {
+            dialect: query.dialect.and_then(eql::Dialect::named).unwrap_or_default(),
+            case_sensitive: asked.case_sensitive,
+            size: asked.size,
+            max_samples_per_key: asked.max_samples_per_key,
+        };
+        let loaded = eql::load(&query.text.text, &options);
         Answer { plan: loaded.plan, status: loaded.status, diagnostics: loaded.diagnostics }
     }),
 };
@@ -131,6 +150,26 @@ impl RuleSet {
     pub fn source_of(&self, rule: &Rule) -> Option<&Source> {
         self.files.iter().map(|f| &f.source).find(|s| *s.name == *rule.meta.path)
     }
+}
+
+/// Names of the languages that queries can be asked in.
+pub fn query_languages() -> impl Iterator<Item = &'static str> {
+    LANGUAGES.iter().filter(|l| matches!(l.reader, Reader::Queries(_))).map(|l| l.name)
+}
+
+/// The rule of a query that stands alone, e.g. one typed by the user; none where `language` is none of
+/// [`query_languages`].
+pub fn query(
+    language: &str,
+    dialect: Option<&'static str>,
+    source: &Source,
+    options: &Options,
+) -> Option<Rule> {
+    let language = query_languages().find(|l| *l == language)?;
+    let all = Span::new(0, source.text.len());
+    let meta =
+        shikra_ir::RuleMeta { id: "x-query".into(), title: source.text.trim().into(), ..Default::default() };
+    Some(query::rule(Query { language, dialect, text: query::Text::at(source, all), meta }, source, options))
 }
 
 /// Reads one text.

@@ -13,6 +13,7 @@ mod config;
 mod explain;
 mod generate;
 mod info;
+mod query;
 mod rules;
 mod scan;
 mod shared;
@@ -36,6 +37,7 @@ pub struct Command {
 /// All commands, in the order of help.
 pub static COMMANDS: &[&Command] = &[
     &scan::COMMAND,
+    &query::COMMAND,
     &info::COMMAND,
     &rules::CHECK,
     &rules::LIST,

@@ -86,7 +86,8 @@ fn detector(settings: &Settings) -> Result<Detector, Failure> {
     Ok(Detector::new(set.rules, shared::taxonomy()))
 }
 
-fn writer(settings: &Settings, inputs: &[PathBuf]) -> Result<Writer, Failure> {
+/// The writer of the format that was asked for.
+pub fn writer(settings: &Settings, inputs: &[PathBuf]) -> Result<Writer, Failure> {
     let out = stream::open(settings.output.as_deref(), inputs)?;
     let mut style = Stream::Out.style(settings.colour, settings.verbose);
     if settings.output.is_some() {
@@ -96,7 +97,8 @@ fn writer(settings: &Settings, inputs: &[PathBuf]) -> Result<Writer, Failure> {
     Ok(Writer::new(settings.format, out, OutputSettings { style, examples: 0 }))
 }
 
-fn scan_options(settings: &Settings) -> ScanOptions {
+/// The engine's options.
+pub fn scan_options(settings: &Settings) -> ScanOptions {
     ScanOptions {
         threads: settings.threads,
         since: settings.since,
@@ -107,7 +109,7 @@ fn scan_options(settings: &Settings) -> ScanOptions {
 }
 
 /// Findings that the user asked about come before input that could not be read.
-fn exit(t: &Totals, settings: &Settings) -> Exit {
+pub fn exit(t: &Totals, settings: &Settings) -> Exit {
     if settings.fail_on.is_some_and(|level| totals::findings_from(t, level) > 0) {
         Exit::Found
     } else if t.unreadable() || t.cancelled {
