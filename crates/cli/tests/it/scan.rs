@@ -228,3 +228,21 @@ fn a_rule_of_the_same_name_in_two_files_counts_twice() {
         json_lines(&a.out).iter().map(|f| f["id"].as_str().unwrap().to_owned()).collect();
     assert_eq!(ids.len(), 7, "every finding has an id of its own");
 }
+
+#[test]
+fn the_example_of_the_readme_finds_the_attack_and_spares_the_roll_out() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let run = std::process::Command::new(env!("CARGO_BIN_EXE_shikra"))
+        .args(["scan", "--format", "ndjson", "examples/cmstp"])
+        .current_dir(root)
+        .output()
+        .unwrap();
+    let found: Vec<serde_json::Value> =
+        String::from_utf8(run.stdout).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let of_level = |level: &str| found.iter().filter(|f| f["rule"]["level"] == level).count();
+    assert_eq!(["critical", "high", "medium", "low"].map(of_level), [2, 8, 8, 0]);
+    let hosts = |host: &str| found.iter().filter(|f| f["host"] == host).count();
+    assert_eq!((hosts("WS7.contoso.example"), hosts("WS9.contoso.example")), (9, 9));
+    // The administrator's own profile is installed in the first minutes.
+    assert!(found.iter().all(|f| f["time"].as_str().unwrap() > "2026-03-02T08:20"));
+}
