@@ -16,6 +16,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use shikra_ir::Rule;
 use shikra_lang_eql as eql;
+use shikra_lang_logpoint as logpoint;
 use shikra_lang_sigma as sigma;
 use shikra_syntax::{Diagnostic, Source, Span};
 
@@ -27,6 +28,8 @@ use query::{Answer, Query};
 pub struct Options {
     /// Sigma's.
     pub sigma: sigma::Options,
+    /// LogPoint's.
+    pub logpoint: logpoint::Options,
     /// What an ad hoc query asks for beside its text.
     pub query: QueryOptions,
 }
@@ -76,7 +79,7 @@ enum Reader {
 }
 
 /// All frontends.
-pub static LANGUAGES: &[&Language] = &[&SIGMA, &EQL];
+pub static LANGUAGES: &[&Language] = &[&SIGMA, &EQL, &LOGPOINT];
 
 /// Kinds of file that hold queries: each answers the rules of a text, none where it is of another kind. The
 /// first that answers any counts.
@@ -103,6 +106,15 @@ static EQL: Language = Language {
             max_samples_per_key: asked.max_samples_per_key,
         };
         let loaded = eql::load(&query.text.text, &options);
+        Answer { plan: loaded.plan, status: loaded.status, diagnostics: loaded.diagnostics }
+    }),
+};
+
+static LOGPOINT: Language = Language {
+    name: "logpoint",
+    title: "LogPoint",
+    reader: Reader::Queries(|query, options| {
+        let loaded = logpoint::load(&query.text.text, &options.logpoint);
         Answer { plan: loaded.plan, status: loaded.status, diagnostics: loaded.diagnostics }
     }),
 };
