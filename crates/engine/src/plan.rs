@@ -148,8 +148,11 @@ impl Build<'_> {
         if rule.status == LoadStatus::Rejected || !rule.reports {
             return;
         }
-        if let Some((source, expr)) = rule.plan.single_event() {
-            return self.filter(number, source, expr, Target::Finding(number));
+        if let Some(all) = rule.plan.single_events() {
+            for (source, expr) in all {
+                self.filter(number, source, expr, Target::Finding(number));
+            }
+            return;
         }
         match shikra_rows::compile(&rule.plan, &|r| index.resolve(rules, r)) {
             Ok(program) => {

@@ -272,9 +272,15 @@ impl PartSink<'_, '_> {
         let hits = std::mem::take(&mut self.worker.hits);
         let mut shown = Shown::NotYet;
         let mut programs: Vec<(u32, Vec<Hit>)> = Vec::new();
+        // Filters of a rule stand side by side: one that hits twice is reported once.
+        let mut reported = None;
         for hit in &hits {
             match self.worker.detector.targets[*hit as usize] {
-                Target::Finding(rule) => self.report(event, rule, &mut shown),
+                Target::Finding(rule) if reported == Some(rule) => {}
+                Target::Finding(rule) => {
+                    reported = Some(rule);
+                    self.report(event, rule, &mut shown);
+                }
                 Target::Leaf { program, leaf } => {
                     let hit = (leaf as usize, self.read(event, program, leaf));
                     match programs.last_mut().filter(|(p, _)| *p == program) {

@@ -392,6 +392,31 @@ impl Plan {
         }
     }
 
+    /// The alternatives of a plan that is nothing but filters and unions over scans: an event that satisfies any
+    /// of them is a row. At most 64 of them.
+    pub fn single_events(&self) -> Option<Vec<(&LogSource, Expr)>> {
+        let mut out = Vec::new();
+        let mut open = vec![(self, Vec::new())];
+        while let Some((plan, mut above)) = open.pop() {
+            match plan {
+                Plan::Scan(source) => {
+                    above.reverse();
+                    out.push((source, Expr::and(above)));
+                }
+                Plan::Filter(input, e) => {
+                    above.push(e.clone());
+                    open.push((input, above));
+                }
+                Plan::Union(all) => open.extend(all.iter().rev().map(|p| (p, above.clone()))),
+                _ => return None,
+            }
+            if out.len() + open.len() > 64 {
+                return None;
+            }
+        }
+        Some(out)
+    }
+
     /// The plans directly beneath this one.
     pub fn children(&self) -> Vec<&Plan> {
         match self {

@@ -32,6 +32,9 @@ const WORDS: &[(&str, &str)] = &[
     ("dnif", "dnif"),
 ];
 
+/// Dialects that an info string may name after its language: `eql-endgame`.
+const DIALECTS: &[&str] = &["elastic", "endpoint", "endgame", "playbook"];
+
 /// The rules of a page; none where it is none or holds no query.
 pub(crate) fn rules(source: &Source, options: &Options) -> Vec<Rule> {
     let found = find(source);
@@ -109,13 +112,15 @@ fn fenced(source: &Source, fences: &[Fence]) -> Vec<Query> {
     for f in fences {
         let last = headings.partition_point(|(at, _)| *at < f.inner.start).checked_sub(1);
         let heading = last.and_then(|i| headings.get(i)).map_or("", |(_, l)| *l);
-        let named = match f.info.as_str() {
+        let (word, dialect) = f.info.split_once('-').unwrap_or((&f.info, ""));
+        let named = match word {
             "" | "text" | "txt" | "plain" => of_heading(heading),
             word => language(word).filter(|l| LANGUAGES.iter().any(|known| known.name == *l)),
         };
         let Some(language) = named else { continue };
+        let dialect = DIALECTS.iter().find(|d| **d == dialect).copied();
         if !source.slice(f.inner).trim().is_empty() {
-            out.push(Query { language, text: Text::at(source, f.inner), ..Query::default() });
+            out.push(Query { language, dialect, text: Text::at(source, f.inner), ..Query::default() });
         }
     }
     out

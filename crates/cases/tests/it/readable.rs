@@ -18,8 +18,9 @@ fn run(case: &Case, log: &Path, taxonomy: &Arc<Taxonomy>) -> Option<Vec<String>>
     let rules = set.rules;
     let mut filters = Vec::new();
     for r in rules.iter().filter(|r| r.reports && r.status != LoadStatus::Rejected) {
-        let (source, expr) = r.plan.single_event()?;
-        filters.push(Filter { selector: taxonomy.select(source).ok()?, expr });
+        for (source, expr) in r.plan.single_events()? {
+            filters.push(Filter { selector: taxonomy.select(source).ok()?, expr });
+        }
     }
     fs::write(log, &case.events).unwrap();
     let matcher = Matcher::new(filters, taxonomy.clone());
