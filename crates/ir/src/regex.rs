@@ -10,8 +10,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{Flavor, Fold, Regex, Words};
 
+mod capture;
 mod lucene;
 mod pcre;
+
+pub use capture::Groups;
 
 /// Bytes that one compiled expression may take.
 const SIZE_LIMIT: usize = 10 << 20;

@@ -11,6 +11,7 @@ use crate::{Fold, Scalar, Words};
 mod arith;
 mod fields;
 mod lists;
+mod sql;
 mod strings;
 
 /// An entry of [`FUNCS`].
@@ -74,7 +75,8 @@ impl Call {
 }
 
 /// All functions, in tables by theme.
-pub static FUNCS: &[&[FuncDef]] = &[CORE, arith::TABLE, strings::TABLE, lists::TABLE, fields::TABLE];
+pub static FUNCS: &[&[FuncDef]] =
+    &[CORE, arith::TABLE, strings::TABLE, lists::TABLE, fields::TABLE, sql::TABLE];
 
 const CORE: &[FuncDef] = &[
     FuncDef { name: "length", arity: (1, 1), takes_null: false, eval: length },

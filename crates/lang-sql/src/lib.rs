@@ -1,0 +1,67 @@
+//! Playbook queries: Spark SQL as the notebooks of the ThreatHunter-Playbook have it, and the older
+//! `object WHERE …` form of its pages, from text to IR and back.
+//!
+//! [`load`] reads a query and answers its plan with what there is to say of it. `dataTable` names all events, each
+//! a row whose columns are its fields; a field that an event does not have is null. The parser is the crate
+//! `sqlparser`; what its tree means is decided here, as Spark means it with case-sensitive names: three-valued
+//! logic, LIKE that tells case apart, RLIKE that finds itself anywhere. Execution is left to others.
+
+mod call;
+mod expr;
+mod from;
+mod lower;
+mod parse;
+mod scope;
+mod text;
+
+use shikra_ir::{LoadStatus, Plan};
+use shikra_syntax::{Diagnostic, Severity, Span};
+
+/// A query as far as it could be read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loaded {
+    /// What it does; none where it cannot be used.
+    pub plan: Option<Plan>,
+    /// Places are bytes of the query's text.
+    pub diagnostics: Vec<Diagnostic>,
+    /// [`LoadStatus::Partial`] where some part is unsupported.
+    pub status: LoadStatus,
+}
+
+/// Reads a Spark SQL query.
+pub fn load(text: &str) -> Loaded {
+    match read(text) {
+        Ok(loaded) => loaded,
+        Err(d) => {
+            mended(text).unwrap_or(Loaded { plan: None, diagnostics: vec![d], status: LoadStatus::Rejected })
+        }
+    }
+}
+
+fn read(text: &str) -> Result<Loaded, Diagnostic> {
+    let at = parse::Positions::new(text);
+    let tree = parse::query(text, &at)?;
+    let mut lower = lower::Lower::new(&at);
+    let made = lower.query(&tree);
+    let failed = lower.diagnostics.iter().any(|d| d.severity == Severity::Error);
+    let status = match (failed, lower.unsupported) {
+        (true, _) => LoadStatus::Rejected,
+        (_, true) => LoadStatus::Partial,
+        _ => LoadStatus::Ok,
+    };
+    let plan = (status != LoadStatus::Rejected).then_some(made.plan);
+    Ok(Loaded { plan, diagnostics: lower.diagnostics, status })
+}
+
+/// A query in which `'\'` is meant as a text of one backslash. Places of what is said of it are those of the line.
+fn mended(text: &str) -> Option<Loaded> {
+    let place = text.find(r"'\'")?;
+    let mut loaded = read(&text.replace(r"'\'", r"'\\\\'")).ok()?;
+    let line = Span::new(place, place + 3);
+    loaded.diagnostics.iter_mut().filter(|d| d.span.end > place).for_each(|d| d.span = line);
+    let message = r"'\' does not end; read as a text of one backslash";
+    loaded
+        .diagnostics
+        .insert(0, Diagnostic::warning("mended-text", message, line).with_help(r"write '\\\\'"));
+    Some(loaded)
+}
