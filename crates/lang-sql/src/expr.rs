@@ -678,11 +678,11 @@ mod tests {
     #[test]
     fn stray_backslashes() {
         for (source, want) in [
-            (r"a\microphone", r"a\microphone"),
-            (r"a\microphone", r"a\microphone"),
-            (r"a\\microphone", r"a\microphone"),
-            (r"\d\.\", r"\d\.\"),
-            (r"x", r"x\"),
+            (r"a\\microphone", r"a\\microphone"),
+            (r"a\microphone", r"a\\microphone"),
+            (r"a\\\microphone", r"a\\microphone"),
+            (r"\d\.\\", r"\d\.\\"),
+            (r"x\", r"x\\"),
         ] {
             assert_eq!(literal_backslashes(source), want, "{source}");
         }

@@ -11,11 +11,33 @@ mod expr;
 mod from;
 mod lower;
 mod parse;
+mod playbook;
 mod scope;
 mod text;
 
 use shikra_ir::{LoadStatus, Plan};
 use shikra_syntax::{Diagnostic, Severity, Span};
+
+/// Which form a text is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Dialect {
+    /// Spark SQL over `dataTable`, fields by their own names.
+    #[default]
+    Spark,
+    /// `process WHERE process_name == "x"`, fields by OSSEM's names.
+    Playbook,
+}
+
+impl Dialect {
+    /// `spark` and `playbook`.
+    pub fn named(name: &str) -> Option<Dialect> {
+        match name {
+            "spark" => Some(Dialect::Spark),
+            "playbook" => Some(Dialect::Playbook),
+            _ => None,
+        }
+    }
+}
 
 /// A query as far as it could be read.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,8 +50,25 @@ pub struct Loaded {
     pub status: LoadStatus,
 }
 
-/// Reads a Spark SQL query.
-pub fn load(text: &str) -> Loaded {
+/// Reads a query.
+pub fn load(text: &str, dialect: Dialect) -> Loaded {
+    match dialect {
+        Dialect::Spark => spark(text),
+        Dialect::Playbook => older(text),
+    }
+}
+
+fn older(text: &str) -> Loaded {
+    let (plan, mut diagnostics) = playbook::read(text);
+    let status = if plan.is_some() { LoadStatus::Ok } else { LoadStatus::Rejected };
+    if plan.is_none() {
+        let all = Span::new(0, text.len());
+        diagnostics.insert(0, Diagnostic::error("not-a-query", "no query of the form `entity WHERE …`", all));
+    }
+    Loaded { plan, diagnostics, status }
+}
+
+fn spark(text: &str) -> Loaded {
     match read(text) {
         Ok(loaded) => loaded,
         Err(d) => {

@@ -18,6 +18,7 @@ use shikra_ir::Rule;
 use shikra_lang_eql as eql;
 use shikra_lang_logpoint as logpoint;
 use shikra_lang_sigma as sigma;
+use shikra_lang_sql as sql;
 use shikra_syntax::{Diagnostic, Source, Span};
 
 pub use lint::{lint, lint_set};
@@ -79,7 +80,7 @@ enum Reader {
 }
 
 /// All frontends.
-pub static LANGUAGES: &[&Language] = &[&SIGMA, &EQL, &LOGPOINT];
+pub static LANGUAGES: &[&Language] = &[&SIGMA, &EQL, &LOGPOINT, &SQL];
 
 /// Kinds of file that hold queries: each answers the rules of a text, none where it is of another kind. The
 /// first that answers any counts.
@@ -115,6 +116,16 @@ static LOGPOINT: Language = Language {
     title: "LogPoint",
     reader: Reader::Queries(|query, options| {
         let loaded = logpoint::load(&query.text.text, &options.logpoint);
+        Answer { plan: loaded.plan, status: loaded.status, diagnostics: loaded.diagnostics }
+    }),
+};
+
+static SQL: Language = Language {
+    name: "sql",
+    title: "Playbook SQL",
+    reader: Reader::Queries(|query, _| {
+        let dialect = query.dialect.and_then(sql::Dialect::named).unwrap_or_default();
+        let loaded = sql::load(&query.text.text, dialect);
         Answer { plan: loaded.plan, status: loaded.status, diagnostics: loaded.diagnostics }
     }),
 };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 use shikra_event::Value;
-use shikra_lang_sql::load;
+use shikra_lang_sql::{Dialect, load};
 
 use crate::document::{Document, run};
 
@@ -41,7 +41,7 @@ fn text(v: &Value) -> String {
 
 /// What is wrong with the answer to a query.
 fn check(query: &str, case: &Json, documents: &[Document]) -> Result<(), String> {
-    let loaded = load(query);
+    let loaded = load(query, Dialect::Spark);
     let plan = loaded.plan.ok_or_else(|| format!("{:?}", loaded.diagnostics))?;
     let mut got: Vec<Vec<String>> =
         run(&plan, documents)?.iter().map(|m| m.columns.iter().map(|(_, v)| text(v)).collect()).collect();
