@@ -97,8 +97,11 @@ const FUNCTIONS: &[(&str, usize, usize, Make)] = &[
     ("year", 1, 1, With(|a, _| part(a, "year"))),
 ];
 
+/// An aggregate of one argument.
+type Aggregate = (&'static str, fn(Scalar) -> AggFn);
+
 /// Aggregates of one argument.
-const AGGREGATES: &[(&str, fn(Scalar) -> AggFn)] = &[
+const AGGREGATES: &[Aggregate] = &[
     ("any_value", AggFn::First),
     ("approx_count_distinct", AggFn::CountDistinct),
     ("array_agg", AggFn::List),

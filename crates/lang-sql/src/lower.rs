@@ -50,8 +50,8 @@ impl Groups {
     /// The column that an expression is after grouping.
     pub fn column_of(&self, e: &Expr) -> Option<Scalar> {
         let at = |list: &[Expr]| list.iter().position(|k| k == e);
-        let key = at(&self.keys).map(|i| key_name(i));
-        key.or_else(|| at(&self.aggregates).map(|i| aggregate_name(i))).map(|n| column(&n))
+        let key = at(&self.keys).map(key_name);
+        key.or_else(|| at(&self.aggregates).map(aggregate_name)).map(|n| column(&n))
     }
 }
 
@@ -504,7 +504,13 @@ fn find_aggregates(s: &Select, order: &[ast::OrderByExpr]) -> Vec<Expr> {
     }
     s.having.iter().for_each(|h| aggregates_in(h, &mut out, 0));
     order.iter().for_each(|o| aggregates_in(&o.expr, &mut out, 0));
-    out
+    let mut once: Vec<Expr> = Vec::new();
+    for e in out {
+        if !once.contains(&e) {
+            once.push(e);
+        }
+    }
+    once
 }
 
 fn aggregates_in(e: &Expr, out: &mut Vec<Expr>, depth: usize) {
@@ -513,11 +519,7 @@ fn aggregates_in(e: &Expr, out: &mut Vec<Expr>, depth: usize) {
     }
     let mut each = |e: &Expr| aggregates_in(e, out, depth + 1);
     match e {
-        Expr::Function(f) if call::aggregates(f) => {
-            if !out.contains(e) {
-                out.push(e.clone());
-            }
-        }
+        Expr::Function(f) if call::aggregates(f) => out.push(e.clone()),
         Expr::Function(f) => call::arguments(f).into_iter().flatten().for_each(each),
         Expr::BinaryOp { left, right, .. } => {
             each(left);
