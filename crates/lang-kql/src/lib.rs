@@ -18,6 +18,7 @@ mod types;
 use shikra_ir::{Expr, LoadStatus, Names};
 use shikra_syntax::{Diagnostic, Severity};
 
+pub use lower::before_now;
 pub use print::{Unsayable, print};
 pub use types::{FieldType, Types};
 

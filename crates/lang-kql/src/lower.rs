@@ -47,7 +47,7 @@ fn lookback(part: &Query) -> Option<i64> {
 
 /// The distance in nanoseconds of a point in the past from the present: `now-30d/d` (the rounding adds up to one
 /// unit, which is left out of account).
-fn before_now(text: &str) -> Option<i64> {
+pub fn before_now(text: &str) -> Option<i64> {
     let rest = text.strip_prefix("now-")?;
     let rest = rest.split('/').next()?;
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();

@@ -18,7 +18,7 @@ const TYPES: &[(&str, &str, Option<&str>)] = &[
     ("splunk", "spl", None),
     ("logpoint", "logpoint", None),
     ("eql", "eql", Some("endgame")),
-    ("elastic", "lucene", None),
+    ("elastic", "kql", Some("lucene")),
     ("dnif", "dnif", None),
 ];
 

@@ -8,14 +8,16 @@
 
 mod analytics;
 mod detect;
+mod elastic;
 mod lint;
 mod page;
 mod query;
 
 use std::collections::{BTreeSet, HashMap};
 
-use shikra_ir::Rule;
+use shikra_ir::{LogSource, Names, Plan, Rule};
 use shikra_lang_eql as eql;
+use shikra_lang_kql as kql;
 use shikra_lang_logpoint as logpoint;
 use shikra_lang_sigma as sigma;
 use shikra_lang_sql as sql;
@@ -80,11 +82,11 @@ enum Reader {
 }
 
 /// All frontends.
-pub static LANGUAGES: &[&Language] = &[&SIGMA, &EQL, &LOGPOINT, &SQL];
+pub static LANGUAGES: &[&Language] = &[&SIGMA, &EQL, &KQL, &LOGPOINT, &SQL];
 
 /// Kinds of file that hold queries: each answers the rules of a text, none where it is of another kind. The
 /// first that answers any counts.
-static CONTAINERS: &[fn(&Source, &Options) -> Vec<Rule>] = &[analytics::rules, page::rules];
+static CONTAINERS: &[fn(&Source, &Options) -> Vec<Rule>] = &[elastic::rules, analytics::rules, page::rules];
 
 static SIGMA: Language = Language {
     name: "sigma",
@@ -108,6 +110,25 @@ static EQL: Language = Language {
         };
         let loaded = eql::load(&query.text.text, &options);
         Answer { plan: loaded.plan, status: loaded.status, diagnostics: loaded.diagnostics }
+    }),
+};
+
+static KQL: Language = Language {
+    name: "kql",
+    title: "KQL and Lucene query strings",
+    reader: Reader::Queries(|query, _| {
+        let mut options = kql::Options::default();
+        if matches!(query.dialect, Some("lucene")) {
+            options.syntax = kql::Syntax::Lucene;
+        }
+        // A query asked of any documents knows no mapping of theirs.
+        if query.dialect.is_some() {
+            options.types = kql::Types::ecs();
+        }
+        let loaded = kql::load(&query.text.text, &options);
+        let scan = || Plan::Scan(LogSource::any(Names::Ecs));
+        let plan = loaded.predicate.map(|e| Plan::Filter(Box::new(scan()), e));
+        Answer { plan, status: loaded.status, diagnostics: loaded.diagnostics }
     }),
 };
 

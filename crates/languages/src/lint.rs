@@ -189,7 +189,7 @@ fn contradicts(parts: &[Expr]) -> bool {
         {
             return true;
         }
-        let Some((field, wanted)) = whole_values(e) else { continue };
+        let Some((field, wanted)) = whole_values(e).filter(|(f, _)| has_one_value(f)) else { continue };
         match values.get_mut(field) {
             None => drop(values.insert(field, wanted)),
             Some(known) => {
@@ -219,6 +219,18 @@ fn bare(e: &Expr) -> &Expr {
     }
 }
 
+/// Whether an event has at most one value of a field. ECS has lists in many places: only fields that are known
+/// to be none count.
+fn has_one_value(field: &FieldRef) -> bool {
+    const LISTS: &[&str] =
+        &["args", "type", "category", "env_vars", "attributes", "ip", "mac", "resolved_ip", "roles"];
+    const PARTS: &[&str] = &["process", "file", "registry", "dll", "user", "winlog", "event", "host"];
+    let Names::Ecs = field.names else { return true };
+    let last = field.name.rsplit('.').next().unwrap_or("");
+    let first = field.name.split('.').next().unwrap_or("");
+    PARTS.contains(&first) && !LISTS.contains(&last)
+}
+
 /// The values that a test asks a field for, where it asks for whole values only.
 fn whole_values(e: &Expr) -> Option<(&FieldRef, BTreeSet<String>)> {
     let Expr::Test(Test { subject: Scalar::Field(field), op: Op::Like(patterns), words, .. }) = e else {
@@ -237,7 +249,8 @@ fn nothing_holds(e: &Expr) -> bool {
         Expr::Or(v) => v.iter().any(nothing_holds),
         Expr::Not(e) => !nothing_holds(e),
         Expr::Named(_, e) => nothing_holds(e),
-        Expr::Test(_) | Expr::Opaque(_) => false,
+        Expr::Test(t) => matches!(t.op, Op::IsNull),
+        Expr::Opaque(_) => false,
     }
 }
 

@@ -15,25 +15,28 @@ use crate::{LANGUAGES, Options};
 
 /// Most queries of a page.
 const MOST: usize = 1000;
-/// Words by which pages call languages whose names are not those words.
-const WORDS: &[(&str, &str)] = &[
-    ("eql", "eql"),
-    ("kql", "kql"),
-    ("kuery", "kql"),
-    ("lucene", "lucene"),
-    ("esql", "esql"),
-    ("es|ql", "esql"),
-    ("spl", "spl"),
-    ("splunk", "spl"),
-    ("logpoint", "logpoint"),
-    ("pseudocode", "car"),
-    ("car", "car"),
-    ("sql", "sql"),
-    ("dnif", "dnif"),
+/// Words by which pages call languages, the languages, and the dialect where the word tells.
+const WORDS: &[(&str, &str, Option<&str>)] = &[
+    ("eql", "eql", None),
+    ("kql", "kql", Some("ecs")),
+    ("kuery", "kql", Some("ecs")),
+    ("lucene", "kql", Some("lucene")),
+    ("esql", "esql", None),
+    ("es|ql", "esql", None),
+    ("spl", "spl", None),
+    ("splunk", "spl", None),
+    ("logpoint", "logpoint", None),
+    ("pseudocode", "car", None),
+    ("car", "car", None),
+    ("sql", "sql", None),
+    ("dnif", "dnif", None),
 ];
 
 /// Dialects that an info string may name after its language: `eql-endgame`.
-const DIALECTS: &[&str] = &["elastic", "endpoint", "endgame", "playbook"];
+const DIALECTS: &[&str] = &["elastic", "endpoint", "endgame", "playbook", "lucene"];
+
+/// A language, and its dialect where that is told.
+type Named = (&'static str, Option<&'static str>);
 
 /// The rules of a page; none where it is none or holds no query.
 pub(crate) fn rules(source: &Source, options: &Options) -> Vec<Rule> {
@@ -81,12 +84,12 @@ fn find(source: &Source) -> Vec<Query> {
 }
 
 /// The language that a word names.
-fn language(word: &str) -> Option<&'static str> {
-    WORDS.iter().find(|(w, _)| w.eq_ignore_ascii_case(word)).map(|(_, l)| *l)
+fn language(word: &str) -> Option<Named> {
+    WORDS.iter().find(|(w, ..)| w.eq_ignore_ascii_case(word)).map(|(_, l, d)| (*l, *d))
 }
 
 /// The first language that a heading names.
-fn of_heading(heading: &str) -> Option<&'static str> {
+fn of_heading(heading: &str) -> Option<Named> {
     heading.split(|c: char| !c.is_alphanumeric() && c != '|').find_map(language)
 }
 
@@ -115,10 +118,10 @@ fn fenced(source: &Source, fences: &[Fence]) -> Vec<Query> {
         let (word, dialect) = f.info.split_once('-').unwrap_or((&f.info, ""));
         let named = match word {
             "" | "text" | "txt" | "plain" => of_heading(heading),
-            word => language(word).filter(|l| LANGUAGES.iter().any(|known| known.name == *l)),
+            word => language(word).filter(|(l, _)| LANGUAGES.iter().any(|known| known.name == *l)),
         };
-        let Some(language) = named else { continue };
-        let dialect = DIALECTS.iter().find(|d| **d == dialect).copied();
+        let Some((language, told)) = named else { continue };
+        let dialect = DIALECTS.iter().find(|d| **d == dialect).copied().or(told);
         if !source.slice(f.inner).trim().is_empty() {
             out.push(Query { language, dialect, text: Text::at(source, f.inner), ..Query::default() });
         }
@@ -135,7 +138,7 @@ fn marked(source: &Source, lines: &[(&str, usize)]) -> Vec<Query> {
         at += 1;
         let word = line.trim();
         let marker = word == word.to_lowercase() && !word.is_empty();
-        let Some(language) = language(word).filter(|_| marker) else { continue };
+        let Some((language, dialect)) = language(word).filter(|_| marker) else { continue };
         let Some((first, start)) = lines.get(at).filter(|(l, _)| !l.trim().is_empty()) else { continue };
         let mut depth = nesting(first);
         let mut end = start + first.len();
@@ -146,7 +149,7 @@ fn marked(source: &Source, lines: &[(&str, usize)]) -> Vec<Query> {
             at += 1;
         }
         let text = Text::at(source, Span::new(*start, end));
-        out.push(Query { language, text, ..Query::default() });
+        out.push(Query { language, dialect, text, ..Query::default() });
     }
     out
 }

@@ -123,7 +123,7 @@ pub fn rule(query: Query, source: &Source, options: &Options) -> Rule {
 fn language_title(name: &str) -> &str {
     match name {
         "dnif" => "DNIF's query language",
-        "lucene" => "Lucene's query language",
+        "osquery" => "osquery's SQL",
         "spl" => "Splunk's SPL",
         "kql" => "KQL",
         "esql" => "ES|QL",

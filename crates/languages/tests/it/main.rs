@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use shikra_ir::LoadStatus;
 use shikra_languages::{Options, RuleSet, lint, load};
-use shikra_syntax::Source;
+use shikra_syntax::{Severity, Source};
 use shikra_taxonomy::Taxonomy;
 
 /// All files under a folder of the corpora, in order of name.
@@ -67,6 +67,34 @@ fn maintained_rules_load_and_give_lints_little_to_say() {
         assert!(codes.get(code).is_none_or(|n| *n < set.rules.len() / 50), "{code}");
     }
     assert_eq!(codes.get("unknown-logsource"), None);
+}
+
+/// All of Elastic's EQL and KQL loads, whatever the type of the rule; every index is known.
+#[test]
+fn elastic_rules_load() {
+    for folder in ["rules/elastic", "rules/elastic-endpoint"] {
+        let Some(sources) = corpus(folder) else { return };
+        let set = load(&sources, &Options::default());
+        let taxonomy = Taxonomy::embedded();
+        let of_these = set.rules.iter().filter(|r| matches!(r.meta.language, "eql" | "kql"));
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut short: Vec<String> = Vec::new();
+        for r in of_these {
+            *counts.entry(r.meta.language).or_default() += 1;
+            let told = r.diagnostics.iter().cloned().chain(lint(r, &taxonomy));
+            let named: Vec<String> = told
+                .filter(|d| {
+                    matches!(d.code, "unsupported" | "unknown-logsource") || d.severity == Severity::Error
+                })
+                .map(|d| format!("{}: {}: {}", r.meta.path, d.code, d.message))
+                .collect();
+            short.extend(named);
+            assert!(!r.meta.id.is_empty() && !r.meta.title.is_empty(), "{}", r.meta.path);
+        }
+        println!("{folder}: {counts:?}");
+        assert_eq!(short, Vec::<String>::new());
+        assert!(set.rules.iter().all(|r| r.meta.language != "unknown"));
+    }
 }
 
 #[test]
