@@ -26,6 +26,7 @@ mod grams;
 mod literals;
 mod machine;
 mod memo;
+mod plan;
 mod program;
 mod row;
 mod rules;

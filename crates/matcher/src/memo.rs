@@ -94,13 +94,12 @@ pub(crate) struct Values {
     bytes: Vec<u8>,
 }
 
-/// A value and its class. Only as good as the table it came from: void once that is cleared.
-#[derive(Clone, Copy)]
-pub(crate) struct Known {
+/// A value and its class.
+struct Known {
     hash: u64,
     start: u32,
     len: u32,
-    pub class: ClassId,
+    class: ClassId,
     kind: Kind,
 }
 
@@ -109,12 +108,11 @@ impl Values {
         hasher.bytes(slot.kind, slot.data)
     }
 
-    pub fn get(&self, hash: u64, slot: Slot<'_>) -> Option<Known> {
-        self.table.find(hash, |k| k.hash == hash && self.is(k, slot)).copied()
+    pub fn get(&self, hash: u64, slot: Slot<'_>) -> Option<ClassId> {
+        self.table.find(hash, |k| k.hash == hash && self.is(k, slot)).map(|k| k.class)
     }
 
-    /// Whether a value that was known before is this one.
-    pub fn is(&self, k: &Known, slot: Slot<'_>) -> bool {
+    fn is(&self, k: &Known, slot: Slot<'_>) -> bool {
         k.kind == slot.kind
             && k.len as usize == slot.data.len()
             && self.bytes.get(k.start as usize..k.start as usize + k.len as usize) == Some(slot.data)

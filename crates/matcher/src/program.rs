@@ -39,13 +39,14 @@ impl Entry {
 pub(crate) struct Program {
     /// Unique number, never used again.
     pub id: u32,
-    inputs: Vec<Input>,
+    inputs: Vec<Arc<Input>>,
     /// Bit n: no predicate can hold for values whose text is made of alphabet n.
     hopeless: u8,
 }
 
+/// The predicates of one variable under one binding. Programs that have it in common share it.
 #[derive(Debug)]
-struct Input {
+pub(crate) struct Input {
     /// Slots are positions in the group.
     binding: Binding,
     /// The binding is the one slot as it is.
@@ -55,6 +56,8 @@ struct Input {
     preds: Vec<PredId>,
     /// Predicates on the value as a whole.
     whole: Vec<(PredId, Arc<Test>)>,
+    /// The variable stands for many fields: one of them without a value says nothing.
+    spread: bool,
 }
 
 /// Buffers of evaluations.
@@ -83,12 +86,11 @@ fn alphabet(slot: Slot<'_>) -> Option<usize> {
 }
 
 impl Program {
-    /// A program of predicates, with the binding of their variable to the group's slots.
-    pub fn new(id: u32, parts: &[(Binding, &[PredId])], all: &[Pred]) -> Program {
-        let inputs: Vec<Input> = parts.iter().map(|(b, p)| Input::new(b.clone(), p, all)).collect();
+    /// A program of these inputs.
+    pub fn new(id: u32, inputs: Vec<Arc<Input>>) -> Program {
         let hopeless = ALPHABETS.iter().enumerate().filter(|(_, a)| {
             let possible =
-                |i: &Input| !i.plain || !i.whole.is_empty() || i.machine.could_hold(&|c| a.contains(c));
+                |i: &Arc<Input>| !i.plain || !i.whole.is_empty() || i.machine.could_hold(&|c| a.contains(c));
             !inputs.iter().any(possible)
         });
         let hopeless = hopeless.fold(0, |bits, (n, _)| bits | 1 << n);
@@ -98,12 +100,6 @@ impl Program {
     /// Whether it can be told from the slot's kind that every predicate is false for it.
     pub fn is_hopeless(&self, slot: Slot<'_>) -> bool {
         self.hopeless != 0 && alphabet(slot).is_some_and(|a| self.hopeless & 1 << a != 0)
-    }
-
-    /// Whether the group has a value that is not null, by the only binding there is.
-    pub fn has_value(&self, group: &Event<'_>) -> bool {
-        let value = self.inputs.first().map_or(Value::Missing, |i| i.binding.value(group));
-        value.elements().iter().any(|v| !v.is_null())
     }
 
     /// Appends the outcome for a group: an event of its slots.
@@ -135,6 +131,16 @@ fn is_text(kind: Kind) -> bool {
     )
 }
 
+/// Whether it is certain without looking at the value that a binding gives text.
+pub(crate) fn certainly_text(binding: &Binding, event: &Event<'_>) -> bool {
+    match binding {
+        Binding::Slots { slots, derive } if derive.is_empty() => {
+            slots.iter().any(|&s| is_text(event.slot(s).kind))
+        }
+        _ => false,
+    }
+}
+
 /// The text of a slot, where it stands in the file as it is.
 fn as_it_is<'a>(slot: Slot<'a>) -> Option<&'a str> {
     let plain = match slot.kind {
@@ -146,7 +152,8 @@ fn as_it_is<'a>(slot: Slot<'a>) -> Option<&'a str> {
 }
 
 impl Input {
-    fn new(binding: Binding, preds: &[PredId], all: &[Pred]) -> Input {
+    /// The predicates `preds` of `all` on a variable that is bound so; `spread` where it is one of many fields.
+    pub fn new(binding: Binding, preds: &[PredId], all: &[Pred], spread: bool) -> Input {
         let known = preds.iter().filter_map(|&p| Some((p, all.get(p as usize)?)));
         let (each, whole): (Vec<_>, Vec<_>) = known.partition(|(_, p)| p.elementwise);
         Input {
@@ -155,6 +162,7 @@ impl Input {
             machine: Machine::new(each.iter().map(|(_, p)| p.test.clone()).collect()),
             preds: each.iter().map(|(id, _)| *id).collect(),
             whole: whole.into_iter().map(|(id, p)| (id, p.test.clone())).collect(),
+            spread,
         }
     }
 
@@ -185,6 +193,7 @@ impl Input {
         }
         let mut there = value.elements().iter().filter(|v| !v.is_null());
         match (there.next(), there.next()) {
+            (None, _) if self.spread => {}
             (None, _) => {
                 let unknown = self.machine.unknown_if_absent.iter();
                 out.extend(unknown.filter_map(|&l| Entry::new(self.preds[l as usize], Truth::Unknown)));

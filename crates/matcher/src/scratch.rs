@@ -4,27 +4,28 @@
 //! one look-up of its raw bytes. The classes that are not empty, together, are looked up once more and give the
 //! filters that hold. Only what has not been seen before is evaluated.
 
-use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use hashbrown::HashMap as FastMap;
-use shikra_event::{Event, Kind, Shape, ShapeId, Slot, SlotIndex};
+use shikra_event::{Event, Kind, ShapeId, Slot, SlotIndex, system};
 use shikra_ir::{FieldRef, Truth, eval};
 use shikra_taxonomy::Binding;
 
-use crate::compile::{Bounds, Leaf, OPEN, PredId};
-use crate::memo::{ClassId, Classes, EMPTY, Hasher, Known, Outcomes, Values};
-use crate::program::{Buffers, Entry, Program};
+use crate::compile::{Leaf, OPEN, PredId};
+use crate::memo::{ClassId, Classes, EMPTY, Hasher, Outcomes, Values};
+use crate::plan::{Group, ShapePlan, Spread, has_values};
+use crate::program::{Buffers, Entry, Program, certainly_text};
 use crate::row::BoundRow;
-use crate::rules::{Active, Group, RuleSet, ShapePlan, union};
+use crate::rules::{Active, RuleSet, settled};
 use crate::{EventRow, FilterId, Matcher, Seen};
 
-/// A slot of a spread variable without a value: neither satisfies nor fails anything.
-const NO_VALUE: ClassId = ClassId::MAX;
+/// Slots of these names are the same in nearly all events of a shape: they are part of what it stands for.
+const FIXED: [&str; 5] =
+    [system::PROVIDER, system::PROVIDER_GUID, "Provider_EventSourceName", system::EVENT_ID, system::CHANNEL];
 
-/// A class that has not been projected yet.
-const UNKNOWN: ClassId = ClassId::MAX;
+/// Longest value that is taken as given, and longest last value kept, in bytes.
+const KEPT: usize = 192;
 
 /// How much one thread may remember. Answers do not depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +90,9 @@ pub struct Work {
 /// What one thread needs to run a matcher: its memos and its tallies.
 pub struct Scratch {
     limits: Limits,
-    shapes: FastMap<ShapeId, Ready, foldhash::fast::RandomState>,
+    /// Shape → place in `ready`.
+    shapes: FastMap<ShapeId, usize, foldhash::fast::RandomState>,
+    ready: Vec<Ready>,
     memo: Memo,
     outcomes: Outcomes,
     decider: Decider,
@@ -100,35 +103,84 @@ pub struct Scratch {
 /// A shape's plan with its places in the memo.
 struct Ready {
     rules: Arc<RuleSet>,
+    /// What the plan takes as given.
+    fixed: Vec<Value>,
     groups: Vec<ReadyGroup>,
-    spread: Vec<ReadySpread>,
-    base: ClassId,
+    spread: Vec<(Spread, ClassId)>,
+    start: ClassId,
     bindings: FastMap<FieldRef, Binding>,
-    /// Place of the rule set among the projections.
-    place: usize,
+}
+
+/// A slot's value.
+struct Value {
+    slot: SlotIndex,
+    kind: Kind,
+    data: Box<[u8]>,
+}
+
+impl Ready {
+    /// Whether the plan is good for an event of its shape.
+    fn fits(&self, event: &Event<'_>) -> bool {
+        self.fixed.iter().all(|v| v.is_in(event))
+    }
+}
+
+impl Value {
+    fn is_in(&self, event: &Event<'_>) -> bool {
+        let slot = event.slot(self.slot);
+        slot.kind == self.kind && same(&self.data, slot.data)
+    }
+}
+
+/// Equality; short values, which are numbers, without a call.
+fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && if a.len() <= 2 { a.iter().eq(b) } else { a == b }
 }
 
 struct ReadyGroup {
-    program: Arc<Program>,
-    values: usize,
     slot: SlotIndex,
     /// All slots, where there are several.
     several: Box<[SlotIndex]>,
-    /// Outcome where the slot has nothing.
+    /// What is asked for where the slot has nothing.
     absent: ClassId,
-    /// The last value and the age of the memo it was found in: logs repeat themselves.
-    last: Cell<Option<(Known, u32)>>,
+    last: Last,
+    program: Arc<Program>,
+    values: usize,
     habit: Habit,
+}
+
+/// The last value of a slot and what of its class is asked for: logs repeat themselves.
+#[derive(Default)]
+struct Last {
+    kind: Option<Kind>,
+    asked: ClassId,
+    data: Vec<u8>,
+}
+
+impl Last {
+    fn is(&self, slot: Slot<'_>) -> bool {
+        self.kind == Some(slot.kind) && same(&self.data, slot.data)
+    }
+
+    fn set(&mut self, slot: Slot<'_>, asked: ClassId) {
+        if slot.data.len() > KEPT {
+            return;
+        }
+        self.kind = Some(slot.kind);
+        self.asked = asked;
+        self.data.clear();
+        self.data.extend_from_slice(slot.data);
+    }
 }
 
 /// Whether the values of a slot come again. Those of some never do (record numbers, times, messages): to
 /// remember them costs more than it saves, and crowds out what does come again.
 #[derive(Default)]
 struct Habit {
-    looked_up: Cell<u32>,
-    known: Cell<u32>,
+    looked_up: u32,
+    known: u32,
     /// Look-ups to leave out.
-    rest: Cell<u32>,
+    rest: u32,
 }
 
 impl Habit {
@@ -138,32 +190,21 @@ impl Habit {
     const REST: u32 = 4096;
 
     /// Whether to look up and remember the next value.
-    fn remembers(&self) -> bool {
-        if self.rest.get() > 0 {
-            self.rest.set(self.rest.get() - 1);
+    fn remembers(&mut self) -> bool {
+        if self.rest > 0 {
+            self.rest -= 1;
             return false;
         }
-        self.looked_up.set(self.looked_up.get() + 1);
-        if self.looked_up.get() > Habit::TRIAL {
-            if self.known.get() < Habit::TRIAL / 8 {
-                self.rest.set(Habit::REST);
+        self.looked_up += 1;
+        if self.looked_up > Habit::TRIAL {
+            if self.known < Habit::TRIAL / 8 {
+                self.rest = Habit::REST;
             }
-            self.looked_up.set(0);
-            self.known.set(0);
+            self.looked_up = 0;
+            self.known = 0;
         }
         true
     }
-
-    fn known(&self) {
-        self.known.set(self.known.get() + 1);
-    }
-}
-
-struct ReadySpread {
-    parts: Vec<ReadyGroup>,
-    constants: ClassId,
-    absent: ClassId,
-    has_constant: bool,
 }
 
 /// Outcomes of values.
@@ -171,15 +212,11 @@ struct Memo {
     hasher: Hasher,
     classes: Classes,
     values: Vec<Values>,
-    /// Program, and whether for a spread variable → place in `values`.
-    places: HashMap<(u32, bool), usize>,
+    /// Program → place in `values`.
+    places: HashMap<u32, usize>,
     bytes: usize,
-    /// How often the values have been forgotten.
-    age: u32,
-    /// Rule set → class → what of it the rule set asks for. A program knows the predicates of all rule sets.
-    projections: Vec<Vec<ClassId>>,
-    rule_sets: HashMap<u32, usize>,
-    projected: usize,
+    /// Rule set, class → what of it the rule set asks for. A program knows the predicates of all rule sets.
+    asked: FastMap<(u32, ClassId), ClassId, foldhash::fast::RandomState>,
     buffers: Buffers,
     entries: Vec<Entry>,
     /// The slots of a group as one key.
@@ -205,16 +242,14 @@ impl Scratch {
         Scratch {
             limits,
             shapes: FastMap::default(),
+            ready: Vec::new(),
             memo: Memo {
                 classes: Classes::new(hasher.clone()),
                 hasher,
                 values: Vec::new(),
                 places: HashMap::new(),
                 bytes: 0,
-                age: 0,
-                projections: Vec::new(),
-                rule_sets: HashMap::new(),
-                projected: 0,
+                asked: FastMap::default(),
                 buffers: Buffers::default(),
                 entries: Vec::new(),
                 joined: Vec::new(),
@@ -247,11 +282,13 @@ impl Scratch {
 
     pub(crate) fn run(&mut self, matcher: &Matcher, event: &Event<'_>, hits: &mut Vec<FilterId>) {
         self.seen.events += 1;
-        let id = event.shape.id();
-        if !self.shapes.contains_key(&id) || self.memo.class_bytes() > self.limits.classes {
-            self.ready(matcher, event);
-        }
-        let Some(ready) = self.shapes.get(&id) else { return };
+        let known = self.shapes.get(&event.shape.id()).copied();
+        let full = self.memo.class_bytes() > self.limits.classes;
+        let place = match known.filter(|&r| !full && self.ready[r].fits(event)) {
+            Some(place) => place,
+            None => self.plan(matcher, event),
+        };
+        let Some(ready) = self.ready.get_mut(place) else { return };
         if ready.rules.active.is_empty() {
             return;
         }
@@ -286,24 +323,49 @@ impl Scratch {
         }
     }
 
-    /// Plans the shape of `event`, making room where there is none.
+    /// Plans the shape of `event`, making room where there is none; answers its place.
     #[cold]
-    fn ready(&mut self, matcher: &Matcher, event: &Event<'_>) {
+    fn plan(&mut self, matcher: &Matcher, event: &Event<'_>) -> usize {
         if self.memo.class_bytes() > self.limits.classes {
             self.memo.work.resets += 1;
             self.memo.forget();
             self.outcomes.clear();
-            self.shapes.clear();
+            self.forget_shapes();
         }
-        if self.shapes.len() >= self.limits.shapes {
-            self.shapes.clear();
+        let known = self.shapes.get(&event.shape.id()).copied();
+        if known.is_none() && self.shapes.len() >= self.limits.shapes {
+            self.forget_shapes();
         }
+        // What was found to change is not taken as given again.
+        let fixed: Vec<SlotIndex> = match known {
+            Some(place) => {
+                self.ready[place].fixed.iter().filter(|v| v.is_in(event)).map(|v| v.slot).collect()
+            }
+            None => fixed(event),
+        };
         self.memo.work.plans += 1;
-        let plan = matcher.cache.plan(&matcher.compiled, &matcher.taxonomy, event.shape);
+        let plan = matcher.cache.plan(&matcher.compiled, &matcher.taxonomy, event, &fixed);
         self.seen.shape(&matcher.compiled, &plan);
-        let ready = self.memo.ready(plan, event.shape);
-        self.shapes.insert(event.shape.id(), ready);
+        let ready = self.memo.ready(plan, event, &fixed);
+        let place = known.unwrap_or(self.ready.len());
+        match self.ready.get_mut(place) {
+            Some(old) => *old = ready,
+            None => self.ready.push(ready),
+        }
+        self.shapes.insert(event.shape.id(), place);
+        place
     }
+
+    fn forget_shapes(&mut self) {
+        self.shapes.clear();
+        self.ready.clear();
+    }
+}
+
+/// Slots whose value may be taken as given.
+fn fixed(event: &Event<'_>) -> Vec<SlotIndex> {
+    let all = FIXED.iter().flat_map(|name| event.shape.positions(name)).copied();
+    all.filter(|&i| event.slot(i).data.len() <= KEPT).collect()
 }
 
 impl Memo {
@@ -311,69 +373,63 @@ impl Memo {
         self.classes = Classes::new(self.hasher.clone());
         self.values.clear();
         self.places.clear();
-        self.age = self.age.wrapping_add(1);
         self.bytes = 0;
-        self.projections.clear();
-        self.rule_sets.clear();
-        self.projected = 0;
+        self.asked = FastMap::default();
     }
 
     fn class_bytes(&self) -> usize {
-        self.classes.bytes() + self.projected * size_of::<ClassId>()
+        self.classes.bytes() + self.asked.len() * 16
     }
 
     /// What a rule set asks for of a class.
-    fn project(&mut self, class: ClassId, place: usize, rules: &RuleSet) -> ClassId {
+    fn project(&mut self, class: ClassId, rules: &RuleSet) -> ClassId {
         if class == EMPTY {
             return EMPTY;
         }
-        let known = self.projections[place].get(class as usize).copied();
-        if let Some(known) = known.filter(|k| *k != UNKNOWN) {
-            return known;
+        if let Some(known) = self.asked.get(&(rules.id, class)) {
+            return *known;
         }
         self.entries.clear();
         self.entries.extend(self.classes.get(class).iter().filter(|e| rules.asks(e.pred())));
         let asked = self.classes.intern(&self.entries);
-        let row = &mut self.projections[place];
-        if row.len() <= class as usize {
-            self.projected += class as usize + 1 - row.len();
-            row.resize(class as usize + 1, UNKNOWN);
-        }
-        row[class as usize] = asked;
+        self.asked.insert((rules.id, class), asked);
         asked
     }
 
-    fn ready(&mut self, plan: ShapePlan, shape: &Arc<Shape>) -> Ready {
-        let groups = plan.groups.into_iter().map(|g| self.ready_group(g, false, shape)).collect();
-        let spread = plan.spread.into_iter().map(|s| ReadySpread {
-            parts: s.parts.into_iter().map(|g| self.ready_group(g, true, shape)).collect(),
-            constants: self.classes.intern(&s.constants),
-            absent: self.classes.intern(&s.absent),
-            has_constant: s.has_constant,
+    fn ready(&mut self, plan: ShapePlan, event: &Event<'_>, fixed: &[SlotIndex]) -> Ready {
+        let groups = plan.groups.into_iter().map(|g| self.ready_group(g, event, &plan.rules)).collect();
+        let spread = plan.spread.into_iter().map(|s| {
+            let absent = self.classes.intern(&s.absent);
+            let absent = self.project(absent, &plan.rules);
+            (s, absent)
         });
-        let spread = spread.collect();
-        let place = *self.rule_sets.entry(plan.rules.id).or_insert_with(|| {
-            self.projections.push(Vec::new());
-            self.projections.len() - 1
-        });
-        let base = self.classes.intern(&plan.base);
-        Ready { rules: plan.rules, groups, spread, base, bindings: plan.bindings, place }
+        let value = |&slot: &SlotIndex| {
+            let Slot { kind, data } = event.slot(slot);
+            Value { slot, kind, data: data.into() }
+        };
+        Ready {
+            groups,
+            spread: spread.collect(),
+            start: self.classes.intern(&plan.start),
+            fixed: fixed.iter().map(value).collect(),
+            bindings: plan.bindings,
+            rules: plan.rules,
+        }
     }
 
-    fn ready_group(&mut self, g: Group, spread: bool, shape: &Arc<Shape>) -> ReadyGroup {
-        let values = *self.places.entry((g.program.id, spread)).or_insert_with(|| {
+    fn ready_group(&mut self, g: Group, event: &Event<'_>, rules: &RuleSet) -> ReadyGroup {
+        let values = *self.places.entry(g.program.id).or_insert_with(|| {
             self.values.push(Values::default());
             self.values.len() - 1
         });
-        let nothing = Event { shape, slots: &[], record: 0, time: None };
-        let absent = if spread { NO_VALUE } else { self.evaluate(&g.program, &nothing) };
+        let absent = self.evaluate(&g.program, &Event { slots: &[], ..*event });
         ReadyGroup {
             slot: g.slots.first().copied().unwrap_or(SlotIndex::MAX),
             several: if g.slots.len() > 1 { g.slots.into() } else { Box::default() },
             program: g.program,
             values,
-            absent,
-            last: Cell::new(None),
+            absent: self.project(absent, rules),
+            last: Last::default(),
             habit: Habit::default(),
         }
     }
@@ -385,7 +441,7 @@ impl Memo {
     }
 
     /// Rule set and classes that are not empty.
-    fn outcome_key(&mut self, ready: &Ready, event: &Event<'_>, limits: &Limits, key: &mut Vec<u32>) {
+    fn outcome_key(&mut self, ready: &mut Ready, event: &Event<'_>, limits: &Limits, key: &mut Vec<u32>) {
         key.clear();
         key.push(ready.rules.id);
         let push = |class: ClassId, key: &mut Vec<u32>| {
@@ -393,26 +449,33 @@ impl Memo {
                 key.push(class);
             }
         };
-        push(ready.base, key);
-        for g in &ready.groups {
-            let class = self.group(g, event, false, limits);
-            push(self.project(class, ready.place, &ready.rules), key);
+        push(ready.start, key);
+        for g in &mut ready.groups {
+            push(self.group(g, event, &ready.rules, limits), key);
         }
-        for s in &ready.spread {
-            let class = self.spread(s, event, limits);
-            push(self.project(class, ready.place, &ready.rules), key);
+        for (spread, absent) in &ready.spread {
+            if !has_any(spread, event) {
+                push(*absent, key);
+            }
         }
     }
 
-    /// The class of a group of slots.
-    fn group(&mut self, g: &ReadyGroup, event: &Event<'_>, spread: bool, limits: &Limits) -> ClassId {
-        if g.several.is_empty() {
-            let slot = event.slot(g.slot);
-            if slot.is_missing() {
-                return g.absent;
-            }
-            return self.class(g, slot, &Event { slots: &[slot], ..*event }, spread, limits);
+    /// What the rules ask for of the class of a group of slots.
+    fn group(&mut self, g: &mut ReadyGroup, event: &Event<'_>, rules: &RuleSet, limits: &Limits) -> ClassId {
+        if !g.several.is_empty() {
+            return self.joined(g, event, rules, limits);
         }
+        let slot = event.slot(g.slot);
+        if slot.is_missing() {
+            return g.absent;
+        }
+        if g.program.is_hopeless(slot) {
+            return EMPTY;
+        }
+        self.asked(g, slot, &Event { slots: &[slot], ..*event }, rules, limits)
+    }
+
+    fn joined(&mut self, g: &mut ReadyGroup, event: &Event<'_>, rules: &RuleSet, limits: &Limits) -> ClassId {
         let slots: Vec<Slot<'_>> = g.several.iter().map(|&i| event.slot(i)).collect();
         let mut joined = std::mem::take(&mut self.joined);
         joined.clear();
@@ -422,77 +485,56 @@ impl Memo {
             joined.extend_from_slice(s.data);
         }
         let key = Slot { kind: Kind::MISSING, data: &joined };
-        let class = self.class(g, key, &Event { slots: &slots, ..*event }, spread, limits);
+        let asked = self.asked(g, key, &Event { slots: &slots, ..*event }, rules, limits);
         self.joined = joined;
-        class
+        asked
     }
 
-    /// The class of an event of a group's slots, known by `key`.
-    fn class(
+    /// What the rules ask for of an event of a group's slots, known by `key`.
+    fn asked(
         &mut self,
-        g: &ReadyGroup,
+        g: &mut ReadyGroup,
         key: Slot<'_>,
         group: &Event<'_>,
-        spread: bool,
+        rules: &RuleSet,
         limits: &Limits,
     ) -> ClassId {
         self.work.values += 1;
-        if let Some((known, age)) = g.last.get()
-            && age == self.age
-            && self.values[g.values].is(&known, key)
-        {
+        if g.last.is(key) {
             self.work.repeats += 1;
-            return known.class;
+            return g.last.asked;
         }
+        let class = self.class(g, key, group, limits);
+        let asked = self.project(class, rules);
+        g.last.set(key, asked);
+        asked
+    }
+
+    /// The class of an event of a group's slots, known by `key`.
+    fn class(&mut self, g: &mut ReadyGroup, key: Slot<'_>, group: &Event<'_>, limits: &Limits) -> ClassId {
         let short = key.data.len() <= limits.longest_value && g.habit.remembers();
         let hash = if short { Values::hash(&self.hasher, key) } else { 0 };
         if short && let Some(known) = self.values[g.values].get(hash, key) {
-            g.last.set(Some((known, self.age)));
-            g.habit.known();
-            return known.class;
+            g.habit.known += 1;
+            return known;
         }
         self.work.value_misses += 1;
-        let class =
-            if spread && !g.program.has_value(group) { NO_VALUE } else { self.evaluate(&g.program, group) };
+        let class = self.evaluate(&g.program, group);
         if short && limits.values > 0 {
             if self.bytes > limits.values {
                 self.work.resets += 1;
                 self.values.iter_mut().for_each(Values::clear);
                 self.bytes = 0;
-                self.age = self.age.wrapping_add(1);
             }
             self.bytes += self.values[g.values].insert(hash, key, class);
         }
         class
     }
+}
 
-    fn spread(&mut self, s: &ReadySpread, event: &Event<'_>, limits: &Limits) -> ClassId {
-        let mut all = s.constants;
-        let mut any = s.has_constant;
-        for g in &s.parts {
-            let class = if g.several.is_empty() && g.program.is_hopeless(event.slot(g.slot)) {
-                EMPTY
-            } else {
-                self.group(g, event, true, limits)
-            };
-            if class != NO_VALUE {
-                any = true;
-                all = self.join(all, class);
-            }
-        }
-        if any { all } else { s.absent }
-    }
-
-    fn join(&mut self, a: ClassId, b: ClassId) -> ClassId {
-        match (a, b) {
-            (EMPTY, one) | (one, EMPTY) => one,
-            _ if a == b => a,
-            _ => {
-                let all = union(self.classes.get(a), self.classes.get(b));
-                self.classes.intern(&all)
-            }
-        }
-    }
+/// Whether one of the fields has a value.
+fn has_any(spread: &Spread, event: &Event<'_>) -> bool {
+    spread.parts.iter().any(|b| certainly_text(b, event) || has_values(&b.value(event)))
 }
 
 impl Decider {
@@ -507,7 +549,7 @@ impl Decider {
         };
         for &i in &self.candidates {
             let Some(active) = rules.active.get(i as usize) else { continue };
-            match bounds(matcher, active, &leaf) {
+            match active.bounds(&matcher.compiled, &leaf) {
                 (Truth::True, _) => self.holds.push(active.filter),
                 (_, Truth::True) => self.open.push(i),
                 _ => {}
@@ -520,7 +562,9 @@ impl Decider {
     /// Sets the truth of every predicate in the classes of `key`.
     fn learn(&mut self, classes: &Classes, key: &[u32]) {
         for e in key.iter().skip(1).flat_map(|&c| classes.get(c)) {
-            self.truth[e.pred() as usize] = e.truth();
+            // Variables of many fields are in several classes: the greatest truth counts.
+            let truth = &mut self.truth[e.pred() as usize];
+            *truth = e.truth().max(*truth);
             self.touched.push(e.pred());
         }
     }
@@ -566,19 +610,7 @@ impl Decider {
                 Leaf::Exact(e) => eval::test(&matcher.compiled.exact[e as usize], row),
             })
         };
-        hits.extend(open.filter(|a| bounds(matcher, a, &leaf).0.holds()).map(|a| a.filter));
+        hits.extend(open.filter(|a| a.bounds(&matcher.compiled, &leaf).0.holds()).map(|a| a.filter));
         self.forget();
     }
-}
-
-fn settled(t: Truth) -> Bounds {
-    (t, t)
-}
-
-fn bounds(matcher: &Matcher, active: &Active, leaf: &impl Fn(Leaf) -> Bounds) -> Bounds {
-    let own = matcher.compiled.trees[active.filter as usize].node.bounds(leaf);
-    let Some(whens) = &active.whens else { return own };
-    let each = whens.iter().map(|&w| matcher.compiled.whens[w as usize].node.bounds(leaf));
-    let any = each.fold(settled(Truth::False), |a, b| (a.0.max(b.0), a.1.max(b.1)));
-    (own.0.min(any.0), own.1.min(any.1))
 }

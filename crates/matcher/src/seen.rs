@@ -6,7 +6,8 @@ use shikra_ir::Truth;
 
 use crate::FilterId;
 use crate::compile::{Compiled, Leaf, OPEN, Var, VarId};
-use crate::rules::{ShapePlan, truth_in};
+use crate::plan::ShapePlan;
+use crate::rules::{settled, truth_in};
 
 /// Tallies per filter; those of several threads add up.
 #[derive(Clone, Debug, Default)]
@@ -79,24 +80,17 @@ impl Seen {
         let fixed =
             |v: &VarId| plan.absent.binary_search(v).is_ok() || plan.constant.binary_search(v).is_ok();
         let bounds = |leaf: Leaf| match leaf {
-            Leaf::Pred(p) if fixed(&compiled.preds[p as usize].var) => {
-                let t = truth_in(&plan.base, p);
-                (t, t)
-            }
+            Leaf::Pred(p) if fixed(&compiled.preds[p as usize].var) => settled(truth_in(&plan.base, p)),
             _ => OPEN,
         };
-        for a in &plan.rules.active {
+        for a in &plan.admitted.active {
             let f = a.filter as usize;
             self.admitted[f] = true;
             if self.able[f] {
                 continue;
             }
             let tree = &compiled.trees[f];
-            let whens = a.whens.as_ref();
-            let possible = tree.node.bounds(&bounds).1 == Truth::True
-                && whens.is_none_or(|w| {
-                    w.iter().any(|&w| compiled.whens[w as usize].node.bounds(&bounds).1 == Truth::True)
-                });
+            let possible = a.bounds(compiled, &bounds).1 == Truth::True;
             if possible {
                 self.able[f] = true;
                 self.lacking.remove(&a.filter);
