@@ -16,6 +16,7 @@ mod query;
 use std::collections::{BTreeSet, HashMap};
 
 use shikra_ir::{LogSource, Names, Plan, Rule};
+use shikra_lang_car as car;
 use shikra_lang_eql as eql;
 use shikra_lang_kql as kql;
 use shikra_lang_logpoint as logpoint;
@@ -82,7 +83,7 @@ enum Reader {
 }
 
 /// All frontends.
-pub static LANGUAGES: &[&Language] = &[&SIGMA, &EQL, &KQL, &LOGPOINT, &SQL];
+pub static LANGUAGES: &[&Language] = &[&SIGMA, &EQL, &KQL, &LOGPOINT, &CAR, &SQL];
 
 /// Kinds of file that hold queries: each answers the rules of a text, none where it is of another kind. The
 /// first that answers any counts.
@@ -147,6 +148,17 @@ static SQL: Language = Language {
     reader: Reader::Queries(|query, _| {
         let dialect = query.dialect.and_then(sql::Dialect::named).unwrap_or_default();
         let loaded = sql::load(&query.text.text, dialect);
+        Answer { plan: loaded.plan, status: loaded.status, diagnostics: loaded.diagnostics }
+    }),
+};
+
+static CAR: Language = Language {
+    name: "car",
+    title: "CAR pseudocode",
+    reader: Reader::Queries(|query, _| {
+        // The analytic's own id stands before the language.
+        let id = query.meta.id.split_once('/').map(|(id, _)| id);
+        let loaded = car::load(&query.text.text, id);
         Answer { plan: loaded.plan, status: loaded.status, diagnostics: loaded.diagnostics }
     }),
 };

@@ -11,8 +11,17 @@ pub(super) const TABLE: &[FuncDef] = &[
     FuncDef { name: "ends-with", arity: (2, 2), takes_null: false, eval: ends_with },
     FuncDef { name: "contains-text", arity: (2, 2), takes_null: false, eval: contains_text },
     FuncDef { name: "time", arity: (1, 1), takes_null: false, eval: time },
+    FuncDef { name: "time-nanos", arity: (1, 1), takes_null: false, eval: time_nanos },
     FuncDef { name: "time-part", arity: (2, 2), takes_null: false, eval: time_part },
 ];
+
+/// A time, or text that reads as one, as nanoseconds since 1970.
+fn time_nanos(args: &[Value], words: &Words) -> Value {
+    each(&time(args, words), |v| match v {
+        Value::Time(t) => Value::I64(t.0),
+        _ => Value::Null,
+    })
+}
 
 /// Text that reads as a decimal number, as one; other text is null.
 fn number(args: &[Value], _: &Words) -> Value {

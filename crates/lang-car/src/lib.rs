@@ -1,0 +1,100 @@
+//! CAR pseudocode: what MITRE's Cyber Analytics Repository writes its analytics in, from text to IR.
+//!
+//! The notation was never defined and much of it is broken, so the parser recovers: it reads what the author can
+//! only have meant and says what it assumed. Objects, actions and fields are those of CAR's data model
+//! ([`Names::Car`](shikra_ir::Names)); which sensors' events they are, the taxonomy knows. Analytics that cannot
+//! be read so that they mean something have a [`repair`](overlay::repair) of ours. `docs/car.md` tells more.
+
+mod ast;
+mod lower;
+pub mod overlay;
+mod parse;
+
+use shikra_ir::{LoadStatus, Plan};
+use shikra_syntax::{Diagnostic, Severity, Span};
+
+/// How an analytic was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// As it stands.
+    Verbatim,
+    /// With assumptions, which diagnostics `recovered` and `full-path` tell.
+    Recovered,
+    /// A repair of ours took its place.
+    Overlay,
+}
+
+impl Reading {
+    /// `verbatim`, `recovered`, `overlay`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reading::Verbatim => "verbatim",
+            Reading::Recovered => "recovered",
+            Reading::Overlay => "overlay",
+        }
+    }
+}
+
+/// An analytic as far as it could be read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loaded {
+    /// What it does; none where it cannot be used.
+    pub plan: Option<Plan>,
+    /// Places are bytes of the text.
+    pub diagnostics: Vec<Diagnostic>,
+    /// [`LoadStatus::Partial`] where some condition is unsupported.
+    pub status: LoadStatus,
+    /// How it was read.
+    pub reading: Reading,
+}
+
+/// Reads an analytic; `id` is CAR's (`CAR-2020-11-010`), by which a repair is looked for.
+pub fn load(text: &str, id: Option<&str>) -> Loaded {
+    let repair = id.and_then(|id| overlay::repair(id, text));
+    let (plan, mut diagnostics, unsupported) = match &repair {
+        Some(r) => repaired(text, r),
+        None => read(text),
+    };
+    let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
+    let status = match (&plan, unsupported) {
+        _ if failed => LoadStatus::Rejected,
+        (None, _) => LoadStatus::Rejected,
+        (Some(p), _) if cannot_run(p) => LoadStatus::Rejected,
+        (_, true) => LoadStatus::Partial,
+        _ => LoadStatus::Ok,
+    };
+    let assumed = diagnostics.iter().filter(|d| matches!(d.code, "recovered" | "full-path")).count();
+    let (reading, said) = match (repair, assumed) {
+        (Some(_), _) => (Reading::Overlay, "overlay: our repair of it runs".to_owned()),
+        (None, 0) => (Reading::Verbatim, "verbatim: runs as it stands".to_owned()),
+        (None, n) => (Reading::Recovered, format!("recovered: {n} assumptions were made")),
+    };
+    let line = text.trim_end().lines().next().map_or(0, str::len);
+    diagnostics.push(Diagnostic::note("reading", said, Span::new(0, line)));
+    if plan.is_none() && !failed {
+        diagnostics.push(Diagnostic::error("syntax", "nothing here that could run", Span::new(0, line)));
+    }
+    Loaded { plan: plan.filter(|_| status != LoadStatus::Rejected), diagnostics, status, reading }
+}
+
+fn repaired(text: &str, repair: &overlay::Repair<'_>) -> (Option<Plan>, Vec<Diagnostic>, bool) {
+    let (mut plan, mut diagnostics, unsupported) = read(repair.code);
+    let all = Span::new(0, text.trim_end().len());
+    if let Some(plan) = &mut plan {
+        plan.each_span(&mut |s| *s = all);
+    }
+    diagnostics.iter_mut().for_each(|d| d.span = all);
+    diagnostics.push(Diagnostic::note("overlay", repair.why, all));
+    (plan, diagnostics, unsupported)
+}
+
+fn read(text: &str) -> (Option<Plan>, Vec<Diagnostic>, bool) {
+    let mut diagnostics = Vec::new();
+    let statements = parse::statements(text, &mut diagnostics);
+    let (plan, unsupported) = lower::analytic(&statements, &mut diagnostics);
+    (plan, diagnostics, unsupported)
+}
+
+fn cannot_run(plan: &Plan) -> bool {
+    matches!(plan, Plan::Opaque(..)) || plan.children().into_iter().any(cannot_run)
+}
