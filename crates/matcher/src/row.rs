@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 use shikra_event::{Event, Shape, Value};
-use shikra_ir::{FieldRef, Names, Pattern, eval};
+use shikra_ir::{FieldRef, Names, Part, Pattern, eval};
 use shikra_taxonomy::{Binding, Taxonomy};
 
 /// An event whose fields answer to every naming scheme.
@@ -58,7 +58,14 @@ pub(crate) fn fields_like(
     pattern: &Pattern,
 ) -> Vec<Binding> {
     let all = taxonomy.fields(shape, names);
-    all.into_iter().filter(|(name, _)| pattern.matches(name)).map(|(_, b)| b).collect()
+    let meant = |name: &str| pattern.matches(name) && !indexed_again(names, name, pattern);
+    all.into_iter().filter(|(name, _)| meant(name)).map(|(_, b)| b).collect()
+}
+
+/// Whether a field of ECS is another's value indexed another way, which a pattern does not mean unless it says so.
+fn indexed_again(names: Names, name: &str, pattern: &Pattern) -> bool {
+    let says = |suffix: &str| matches!(pattern.parts().last(), Some(Part::Lit(l)) if l.ends_with(suffix));
+    names == Names::Ecs && [".caseless", ".text"].iter().any(|s| name.ends_with(s) && !says(s))
 }
 
 fn flat(v: Value) -> Vec<Value> {

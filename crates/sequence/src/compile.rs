@@ -9,13 +9,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use shikra_ir::{
-    Agg, AggFn, Condition, Expr, FieldRef, Joined, Key, LogSource, Op, Plan, Policy, RuleRef, Scalar, Seq,
-    Set, Stage, Window,
+    Agg, AggFn, Condition, Duration, Expr, FieldRef, JoinKind, Joined, Key, LogSource, Op, Plan, Policy,
+    RuleRef, Scalar, Seq, Set, Stage, TimeBound, Window,
 };
 
 use crate::aggregate::{Aggregate, Function};
 use crate::kinds::Spec;
 use crate::kinds::count::{Count, When, only_rises};
+use crate::kinds::fresh::Fresh;
 use crate::kinds::join::Join;
 use crate::kinds::near::Near;
 use crate::kinds::ordered::Ordered;
@@ -145,6 +146,7 @@ impl Compiler<'_> {
             Plan::Agg(a) => self.aggregation(a, ask, depth),
             Plan::Seq(s) => self.sequence(s, ask, depth),
             Plan::Set(s) => self.set(s, ask, depth),
+            Plan::Join(j) if fresh_span(j).is_some() => self.fresh(j, ask, depth),
             Plan::Opaque(_, o) => unsupported("opaque", &o.reason),
             other => unsupported(operator_name(other), "not a keyed operator"),
         }
@@ -321,6 +323,20 @@ impl Compiler<'_> {
         self.operator(Operator { spec, keys, columns: vec![], filter: filter_of(&ask) }, ports, ask, depth)
     }
 
+    /// Rows whose keys are new.
+    fn fresh(&mut self, j: &shikra_ir::Join, ask: Ask, depth: usize) -> Result<Vec<Made>, Unsupported> {
+        let Some(span) = fresh_span(j) else { return unsupported("join", "not a keyed operator") };
+        let name = |s: &Scalar| match s {
+            Scalar::Field(f) => f.name.clone(),
+            _ => Arc::from("key"),
+        };
+        let key = |(s, _): &(Scalar, Scalar)| Key { name: name(s), value: s.clone(), optional: false };
+        let keys: Vec<Key> = j.keys.iter().map(key).collect();
+        let spec = Spec::Fresh(Fresh { span });
+        let operator = Operator { spec, keys: names(&keys), columns: vec![], filter: filter_of(&ask) };
+        self.operator(operator, vec![Port { plan: &j.left.1, keys, arguments: vec![] }], ask, depth)
+    }
+
     fn sequence<'s>(&mut self, s: &'s Seq, ask: Ask, depth: usize) -> Result<Vec<Made>, Unsupported> {
         let width = s.stages.first().map_or(0, |m| m.keys.len());
         let stages = || s.stages.iter().chain(s.until.as_deref());
@@ -345,6 +361,14 @@ impl Compiler<'_> {
         let ports = stages().map(port).collect();
         self.operator(Operator { spec, keys, columns: vec![], filter: filter_of(&ask) }, ports, ask, depth)
     }
+}
+
+/// How far back, where a join keeps the rows whose keys no earlier row of the same plan has.
+fn fresh_span(j: &shikra_ir::Join) -> Option<Duration> {
+    let TimeBound { least: Some(least), most: Some(-1) } = j.time? else { return None };
+    let past = j.kind == JoinKind::Anti && j.on.is_none() && j.most.is_none() && least < 0;
+    let same = j.left.1 == j.right.1 && !j.keys.is_empty() && j.keys.iter().all(|(l, r)| l == r);
+    (past && same).then_some(least.saturating_neg())
 }
 
 /// The filters above a set or sequence, as one.

@@ -101,8 +101,10 @@ fn rule(matches: &ArgMatches) -> Result<shikra_ir::Rule, Failure> {
     }
 }
 
+/// The query, or the file that `@` names. `@timestamp > x` is a query.
 fn source(text: &str) -> Result<Source, Failure> {
-    let Some(path) = text.strip_prefix('@') else { return Ok(Source::new("query", text)) };
+    let is_file = |p: &&str| PathBuf::from(p).exists() || !p.contains([':', '<', '>', '=']);
+    let Some(path) = text.strip_prefix('@').filter(is_file) else { return Ok(Source::new("query", text)) };
     let read = std::fs::read_to_string(PathBuf::from(path));
     read.map(|t| Source::new(path, t)).map_err(|e| Failure::new(format!("cannot read {path}: {e}")))
 }

@@ -11,6 +11,7 @@ use crate::program::NodeSpec;
 use crate::value::Key;
 
 pub(crate) mod count;
+pub(crate) mod fresh;
 pub(crate) mod join;
 pub(crate) mod near;
 pub(crate) mod ordered;
@@ -114,6 +115,7 @@ pub(crate) enum Spec {
     Sequence(sequence::Sequence),
     Sample(sample::Sample),
     Join(join::Join),
+    Fresh(fresh::Fresh),
 }
 
 impl Spec {
@@ -131,6 +133,7 @@ impl Spec {
             Spec::Sequence(k) => Box::new(Keyed::new(k.clone(), node, limits)),
             Spec::Sample(k) => Box::new(Keyed::new(k.clone(), node, limits)),
             Spec::Join(k) => Box::new(Keyed::new(k.clone(), node, limits)),
+            Spec::Fresh(k) => Box::new(Keyed::new(k.clone(), node, limits)),
         }
     }
 }

@@ -482,3 +482,26 @@ fn a_stage_may_be_joined_to_an_earlier_one() {
     check(&joined("A !M B", 1), "0 A v=1\n1 M v=2\n2 B\n3 A v=1\n4 M v=1\n5 B", "2: 0.1 1.- 2.3");
     check(&joined("A !M", 1), "0 A v=1\n1 M v=2\n20 A v=1\n21 M v=1", "10: 0.1 1.-");
 }
+
+#[test]
+fn values_that_are_new_within_the_span() {
+    let plan = rig::new_within(scan("A"), &["u", "v"], 10);
+    check(
+        &plan,
+        "1 A u=x v=1
+         2 A u=x v=1
+         3 A u=x v=2
+         4 A u=y
+         12 A u=x v=1
+         22 A u=x v=1
+         33 A u=x v=1
+         33 A u=x v=1
+         34 B u=z v=1
+         35 A u=x v=1,7",
+        "1: 0.1 | u=x v=1
+         3: 0.3 | u=x v=2
+         33: 0.7 | u=x v=1
+         33: 0.8 | u=x v=1
+         35: 0.10 | u=x v=7",
+    );
+}

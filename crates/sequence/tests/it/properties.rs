@@ -184,6 +184,19 @@ fn any_plan() -> impl Strategy<Value = Plan> {
 }
 
 proptest! {
+    #[test]
+    fn new_values_agree(made in made(), span in 1..12i64) {
+        let plan = rig::new_within(scan("A"), &["u"], span);
+        agree(&plan, &made, |key| {
+            let events = seen(&made, &[0], key);
+            let known = |e: &Seen| events.iter().any(|o| o.time < e.time && e.time - o.time <= span * SECOND);
+            let found = |e: &Seen| Found { time: e.time, events: vec![(0, Some(e.handle))] };
+            events.iter().filter(|e| !known(e)).map(found).collect()
+        })?;
+    }
+}
+
+proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]

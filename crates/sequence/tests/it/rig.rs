@@ -211,3 +211,18 @@ pub fn seq(stages: &str, by: &str, maxspan: Option<i64>, policy: Policy) -> Seq 
 pub fn eql(stages: &str, by: &str, maxspan: Option<i64>) -> Plan {
     Plan::Seq(Box::new(seq(stages, by, maxspan, Policy::LatestOverwrites)))
 }
+
+/// Rows whose key no row had within so many seconds before.
+pub fn new_within(input: Plan, by: &[&str], seconds: i64) -> Plan {
+    let side = |name: &str| (Arc::from(name), Box::new(input.clone()));
+    let key = |f: &&str| (Scalar::field(Names::Raw, f), Scalar::field(Names::Raw, f));
+    Plan::Join(shikra_ir::Join {
+        kind: shikra_ir::JoinKind::Anti,
+        left: side("new"),
+        right: side("known"),
+        keys: by.iter().map(key).collect(),
+        time: Some(shikra_ir::TimeBound { least: Some(-seconds * SECOND), most: Some(-1) }),
+        on: None,
+        most: None,
+    })
+}
