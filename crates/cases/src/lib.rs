@@ -28,6 +28,8 @@ pub struct Case {
     pub events: String,
     /// Lines that match; none where the block is missing.
     pub matches: Option<Vec<u64>>,
+    /// The block `matches` as it is written: for rules over several events a finding a line.
+    pub lines: String,
 }
 
 /// The cases of a page.
@@ -49,6 +51,7 @@ pub fn cases(page: &str) -> Result<Vec<Case>, String> {
                 "matches" => {
                     let numbers: Result<_, _> = body.split_whitespace().map(str::parse).collect();
                     case.matches = Some(numbers.map_err(|e| format!("{}: {e}", case.title))?);
+                    case.lines = body;
                 }
                 language => (case.language, case.rules) = (language.into(), body),
             }
@@ -62,6 +65,7 @@ impl Case {
     pub fn load(&self) -> RuleSet {
         let source = match self.language.as_str() {
             "sigma" => Source::new("case.yml", self.rules.as_str()),
+            "toml" => Source::new("case.toml", self.rules.as_str()),
             other => Source::new("case.md", format!("```{other}\n{}```\n", self.rules)),
         };
         load(&[source], &Options::default())

@@ -3,4 +3,5 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // a test that cannot be built has failed
 
 mod corpora;
+mod findings;
 mod readable;

@@ -1,0 +1,51 @@
+//! The cases of Elastic's rule types, by a whole scan: each line of `matches` is a finding.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use shikra_cases::{cases, files};
+use shikra_engine::finding::{Finding, FindingSink};
+use shikra_engine::{Detector, ScanOptions, scan};
+use shikra_taxonomy::Taxonomy;
+
+/// The records of each finding.
+#[derive(Default)]
+struct Records(Vec<Vec<u64>>);
+
+impl FindingSink for Records {
+    fn finding(&mut self, finding: &Finding) -> io::Result<()> {
+        self.0.push(finding.events.iter().map(|e| e.record).collect());
+        Ok(())
+    }
+}
+
+#[test]
+fn findings_of_whole_scans() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cases/elastic");
+    let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join("findings.ndjson");
+    let taxonomy = Arc::new(Taxonomy::embedded());
+    let mut wrong = Vec::new();
+    for page in files(&root, &["md"]) {
+        for case in cases(&fs::read_to_string(&page).unwrap()).unwrap_or_else(|e| panic!("{page:?}: {e}")) {
+            fs::write(&log, &case.events).unwrap();
+            let detector = Detector::new(case.load().rules, taxonomy.clone());
+            assert_eq!(detector.not_run(), [], "{}", case.title);
+            let mut found = Records::default();
+            let options = ScanOptions { threads: 1, ..ScanOptions::default() };
+            scan(&detector, std::slice::from_ref(&log), &options, &mut found, &()).unwrap();
+            let alone = found.0.iter().all(|f| f.len() == 1);
+            let numbers =
+                |text: &str| text.split_whitespace().map(|n| n.parse().unwrap()).collect::<Vec<u64>>();
+            let want: Vec<Vec<u64>> = match alone {
+                true => numbers(&case.lines).into_iter().map(|n| vec![n]).collect(),
+                false => case.lines.lines().map(numbers).collect(),
+            };
+            if found.0 != want {
+                wrong.push(format!("{}: {:?}, expected {want:?}", case.title, found.0));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
