@@ -7,8 +7,8 @@ use shikra_event::Value;
 
 use crate::func::fold;
 use crate::{
-    CmpOp, Coerce, Each, Expr, FieldRef, Fold, Multi, Names, Nulls, Op, Pattern, Regex, Scalar, Test, Truth,
-    Words,
+    CmpOp, Coerce, Each, EachGives, Expr, FieldRef, Fold, Multi, Names, Nulls, Op, Pattern, Regex, Scalar,
+    Test, Truth, Words,
 };
 
 /// Something with fields: an event under a taxonomy, a row of a relation.
@@ -89,7 +89,7 @@ pub fn scalar(s: &Scalar, row: &dyn Row) -> Value {
     }
 }
 
-/// The number of elements that satisfy the condition; null where there is no list.
+/// What the elements that satisfy the condition give; null where there is no list.
 fn each(e: &Each, row: &dyn Row) -> Value {
     let list = scalar(&e.list, row);
     let members: Vec<Value> = e.members.iter().map(|(_, m)| scalar(m, row)).collect();
@@ -98,11 +98,8 @@ fn each(e: &Each, row: &dyn Row) -> Value {
         if list.is_null() {
             return Value::Null;
         }
-        let holds = |v: &&Value| {
-            let vars = vec![(&*e.var, (*v).clone())];
-            truth(&e.body, &Bound { row, vars }).holds()
-        };
-        return Value::I64(list.elements().iter().filter(holds).count() as i64);
+        let rounds = list.elements().iter().map(|v| vec![(&*e.var, v.clone())]);
+        return gather(e, row, rounds);
     };
     // Members of elements: in step where they can be, else all values at once.
     let in_step = least == most;
@@ -111,11 +108,24 @@ fn each(e: &Each, row: &dyn Row) -> Value {
         true => m.elements().get(i).cloned().unwrap_or_default(),
         false => m.clone(),
     };
-    let holds = |i: &usize| {
-        let vars = e.members.iter().zip(&members).map(|((n, _), m)| (&**n, nth(m, *i))).collect();
-        truth(&e.body, &Bound { row, vars }).holds()
-    };
-    Value::I64((0..rounds).filter(holds).count() as i64)
+    let bind = |i| e.members.iter().zip(&members).map(|((n, _), m)| (&**n, nth(m, i))).collect();
+    gather(e, row, (0..rounds).map(bind))
+}
+
+fn gather<'e>(e: &'e Each, row: &dyn Row, rounds: impl Iterator<Item = Vec<(&'e str, Value)>>) -> Value {
+    let bound = rounds.map(|vars| Bound { row, vars }).filter(|b| truth(&e.body, b).holds());
+    match &e.gives {
+        EachGives::Count => Value::I64(bound.count() as i64),
+        EachGives::Values(s) => {
+            let mut all: Vec<Value> = bound.flat_map(|b| scalar(s, &b).elements().to_vec()).collect();
+            all.retain(|v| !v.is_null());
+            match all.len() {
+                0 => Value::Null,
+                1 => all.remove(0),
+                _ => Value::List(all),
+            }
+        }
+    }
 }
 
 /// The truth of one comparison on a row.

@@ -127,7 +127,8 @@ pub enum Scalar {
     Case(Vec<(Expr, Scalar)>, Option<Box<Scalar>>),
     /// A truth as a value: true, false or null.
     Truth(Box<Expr>),
-    /// How many elements of a list satisfy a condition (EQL `arrayCount`, `arraySearch`).
+    /// What the elements of a list give: how many satisfy a condition (EQL `arrayCount`, `arraySearch`), which
+    /// ones (SPL `mvfilter`), or a value of each (SPL `mvmap`).
     Each(Box<Each>),
     /// A variable bound by an enclosing [`Each`]: its name for the element itself, `name.member` for a member.
     Var(Arc<str>),
@@ -148,6 +149,17 @@ pub struct Each {
     pub members: Vec<(Arc<str>, Scalar)>,
     /// The condition, over [`Scalar::Var`]s and fields.
     pub body: Expr,
+    /// What is made of the elements that satisfy it.
+    pub gives: EachGives,
+}
+
+/// What an [`Each`] makes of the elements that satisfy its condition.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EachGives {
+    /// Their number.
+    Count,
+    /// A value of each, over the same variables, nulls left out: a list, or null where none is left.
+    Values(Scalar),
 }
 
 impl Scalar {
@@ -377,6 +389,9 @@ impl Scalar {
                 e.list.fields(f);
                 e.members.iter().for_each(|(_, m)| m.fields(f));
                 e.body.fields(f);
+                if let EachGives::Values(s) = &e.gives {
+                    s.fields(f);
+                }
             }
             Scalar::AnyField | Scalar::FieldGlob(..) | Scalar::Lit(_) | Scalar::Var(_) => {}
         }

@@ -18,9 +18,10 @@ mod pattern;
 mod places;
 mod plan;
 mod rule;
+mod table;
 mod words;
 
-pub use expr::{CmpOp, Each, Expr, FieldRef, Names, Op, Opaque, Regex, Scalar, Test, Truth};
+pub use expr::{CmpOp, Each, EachGives, Expr, FieldRef, Names, Op, Opaque, Regex, Scalar, Test, Truth};
 pub use func::{Call, Func};
 pub use pattern::{Part, Pattern};
 pub use plan::{
@@ -28,4 +29,5 @@ pub use plan::{
     Member, Plan, Policy, RuleRef, Seq, Set, Sort, SortKey, Stage, TimeBound, Window,
 };
 pub use rule::{Level, LoadStatus, Rule, RuleMeta};
+pub use table::{MatchKind, Matching, Table};
 pub use words::{Coerce, Flavor, Fold, Multi, Nulls, Words};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::{Expr, FieldRef, Names, Opaque, Pattern, Regex, Scalar};
+use crate::{Expr, FieldRef, Matching, Names, Opaque, Pattern, Regex, Scalar, Table};
 
 /// A span of time in nanoseconds.
 pub type Duration = i64;
@@ -67,6 +67,13 @@ pub enum Window {
         gap: Duration,
         /// Longest whole.
         max: Option<Duration>,
+    },
+    /// At each row, the rows of its group before it in the order they come in ([`Plan::WindowAgg`] only).
+    Rows {
+        /// Greatest number of rows, 0: all.
+        most: u64,
+        /// The row itself counts too.
+        current: bool,
     },
 }
 
@@ -299,6 +306,10 @@ pub struct Lookup {
     pub output: Vec<(String, Arc<str>)>,
     /// Only where the new column is null so far.
     pub only_new: bool,
+    /// The table's rows, where the rule came with them.
+    pub data: Option<Arc<Table>>,
+    /// How values are compared.
+    pub matching: Matching,
 }
 
 /// Rows with a truth: whether their process descends from another's (see [`Plan::Lineage`]). For lineage that
@@ -358,6 +369,8 @@ pub enum Plan {
     Lookup(Lookup),
     /// The rows of a named outside table (inputlookup, indicator index).
     Table(String),
+    /// Rows that came with the rule.
+    Values(Arc<Table>),
     /// Ordered stages.
     Seq(Box<Seq>),
     /// Unordered members.
@@ -420,7 +433,7 @@ impl Plan {
     /// The plans directly beneath this one.
     pub fn children(&self) -> Vec<&Plan> {
         match self {
-            Plan::Scan(_) | Plan::Rule(_) | Plan::Table(_) => vec![],
+            Plan::Scan(_) | Plan::Rule(_) | Plan::Table(_) | Plan::Values(_) => vec![],
             Plan::Filter(p, _)
             | Plan::Eval(p, _)
             | Plan::Project(p, _)

@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use shikra_event::Value;
 
 use crate::{
-    Coerce, Expr, Flavor, Fold, LogSource, Multi, Nulls, Op, Plan, Regex, Scalar, Test, Truth, Words,
+    Coerce, EachGives, Expr, Flavor, Fold, LogSource, Multi, Nulls, Op, Plan, Regex, Scalar, Test, Truth,
+    Words,
 };
 
 /// The text of a predicate, on one line.
@@ -34,13 +35,12 @@ pub fn scalar(s: &Scalar) -> String {
         Scalar::Var(name) => format!("${name}"),
         Scalar::Each(e) => {
             let members = e.members.iter().map(|(n, m)| format!("; ${n}={}", scalar(m)));
-            format!(
-                "each(${} of {}{}: {})",
-                e.var,
-                scalar(&e.list),
-                members.collect::<String>(),
-                expr(&e.body)
-            )
+            let gives = match &e.gives {
+                EachGives::Count => String::new(),
+                EachGives::Values(s) => format!(" => {}", scalar(s)),
+            };
+            let members = members.collect::<String>();
+            format!("each(${} of {}{members}: {}{gives})", e.var, scalar(&e.list), expr(&e.body))
         }
     }
 }
@@ -87,6 +87,7 @@ fn write_plan(p: &Plan, depth: usize, out: &mut String) {
         Plan::Limit(_, n) => format!("limit {n}"),
         Plan::Tail(_, n) => format!("tail {n}"),
         Plan::Table(t) => format!("table {t}"),
+        Plan::Values(t) => format!("values {} rows={} [{}]", t.name, t.rows.len(), t.columns.join(", ")),
         Plan::Union(_) => "union".into(),
         Plan::Opaque(_, o) => format!("opaque {:?}", o.reason),
         Plan::Seq(s) => format!("seq {}", seq_line(s)),

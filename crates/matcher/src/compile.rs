@@ -10,7 +10,7 @@ use foldhash::quality::RandomState;
 use hashbrown::{HashMap, HashTable};
 use shikra_event::Value;
 use shikra_ir::eval::{self, Row};
-use shikra_ir::{Expr, FieldRef, Multi, Names, Op, Pattern, Scalar, Test, Truth};
+use shikra_ir::{EachGives, Expr, FieldRef, Multi, Names, Op, Pattern, Scalar, Test, Truth};
 use shikra_taxonomy::Selector;
 
 use crate::program::Entry;
@@ -290,6 +290,9 @@ fn scalar_vars(s: &Scalar, out: &mut Vec<Var>) {
             scalar_vars(&e.list, out);
             e.members.iter().for_each(|(_, m)| scalar_vars(m, out));
             expr_vars(&e.body, out);
+            if let EachGives::Values(s) = &e.gives {
+                scalar_vars(s, out);
+            }
         }
         Scalar::Call(c) => c.args.iter().for_each(|a| scalar_vars(a, out)),
         Scalar::Case(arms, other) => {

@@ -1,6 +1,6 @@
 //! What expressions read of an event: the fields that must be carried along to evaluate them later.
 
-use shikra_ir::{AggFn, Expr, Op, Scalar};
+use shikra_ir::{AggFn, EachGives, Expr, Op, Scalar};
 
 /// Appends what a scalar reads, each thing once.
 pub(crate) fn of_scalar(s: &Scalar, out: &mut Vec<Scalar>) {
@@ -26,6 +26,9 @@ pub(crate) fn of_scalar(s: &Scalar, out: &mut Vec<Scalar>) {
             of_scalar(&e.list, out);
             e.members.iter().for_each(|(_, m)| of_scalar(m, out));
             of_expr(&e.body, out);
+            if let EachGives::Values(s) = &e.gives {
+                of_scalar(s, out);
+            }
         }
     }
 }

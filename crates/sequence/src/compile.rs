@@ -296,6 +296,7 @@ impl Compiler<'_> {
             Window::Sliding(d) => When::Close(d),
             Window::Tumbling(_) => return unsupported("agg", "tumbling window"),
             Window::Session { .. } => return unsupported("agg", "session window"),
+            Window::Rows { .. } => return unsupported("agg", "window of rows"),
         };
         let spec = Spec::Count(Count { aggregates, condition: condition.clone(), when });
         let keys = names(&a.keys);
@@ -585,7 +586,7 @@ fn operator_name(p: &Plan) -> &'static str {
         Plan::Tail(..) => "tail",
         Plan::Dedup(_) => "dedup",
         Plan::Lookup(_) => "lookup",
-        Plan::Table(_) => "table",
+        Plan::Table(_) | Plan::Values(_) => "table",
         Plan::Seq(_) => "seq",
         Plan::Set(_) => "set",
         Plan::Lineage(..) => "lineage",

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use shikra_ir::{Call, Expr, Op, Scalar, Test};
+use shikra_ir::{Call, EachGives, Expr, Op, Scalar, Test};
 
 /// Columns that mention columns that mention columns can grow without measure: this many parts are enough.
 const BUDGET: usize = 100_000;
@@ -65,6 +65,9 @@ impl<'c> Rewrite<'c> {
                     *member = self.scalar_before(member, n);
                 }
                 each.body = self.expr_before(&e.body, n);
+                if let EachGives::Values(s) = &mut each.gives {
+                    *s = self.scalar_before(s, n);
+                }
                 Scalar::Each(each)
             }
             Scalar::AnyField | Scalar::FieldGlob(..) | Scalar::Lit(_) | Scalar::Var(_) => s.clone(),

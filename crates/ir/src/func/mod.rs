@@ -11,8 +11,12 @@ use crate::{Fold, Scalar, Words};
 mod arith;
 mod fields;
 mod lists;
+mod many;
+mod pieces;
+mod spl;
 mod sql;
 mod strings;
+mod times;
 
 /// An entry of [`FUNCS`].
 pub struct FuncDef {
@@ -75,8 +79,18 @@ impl Call {
 }
 
 /// All functions, in tables by theme.
-pub static FUNCS: &[&[FuncDef]] =
-    &[CORE, arith::TABLE, strings::TABLE, lists::TABLE, fields::TABLE, sql::TABLE];
+pub static FUNCS: &[&[FuncDef]] = &[
+    CORE,
+    arith::TABLE,
+    strings::TABLE,
+    lists::TABLE,
+    fields::TABLE,
+    spl::TABLE,
+    many::TABLE,
+    times::TABLE,
+    pieces::TABLE,
+    sql::TABLE,
+];
 
 const CORE: &[FuncDef] = &[
     FuncDef { name: "length", arity: (1, 1), takes_null: false, eval: length },

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use shikra_event::Value;
-use shikra_ir::{CmpOp, Each, Expr as Pred, Flavor, Op, Pattern, Scalar, Words};
+use shikra_ir::{CmpOp, Each, EachGives, Expr as Pred, Flavor, Op, Pattern, Scalar, Words};
 use shikra_syntax::Span;
 
 use super::compare::{literal_text, regex, wild};
@@ -157,7 +157,7 @@ impl Lower<'_> {
         if let Some(o) = unsupported {
             return Scalar::Truth(Box::new(self.opaque(o.reason, span)));
         }
-        Scalar::Each(Box::new(Each { var: Arc::from(name), list, members, body }))
+        Scalar::Each(Box::new(Each { var: Arc::from(name), list, members, body, gives: EachGives::Count }))
     }
 
     /// The variable in scope that a list is a member of.

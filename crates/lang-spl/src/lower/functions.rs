@@ -1,0 +1,84 @@
+//! The functions of `eval` and `where`.
+
+/// What a function is.
+pub(super) enum Meaning {
+    /// This function of the IR.
+    Call(&'static str),
+    /// A condition, lowered to a test where it can be.
+    Truth,
+    /// Not a function of its arguments' values alone.
+    Special,
+}
+
+use Meaning::{Call, Special, Truth};
+
+const MANY: usize = usize::MAX;
+
+/// Name, least and greatest number of arguments, meaning.
+pub(super) const TABLE: &[(&str, (usize, usize), Meaning)] = &[
+    ("abs", (1, 1), Call("spl-abs")),
+    ("case", (2, MANY), Special),
+    ("ceil", (1, 1), Call("spl-ceil")),
+    ("ceiling", (1, 1), Call("spl-ceil")),
+    ("cidrmatch", (2, 2), Truth),
+    ("coalesce", (1, MANY), Call("coalesce")),
+    ("exact", (1, 1), Special),
+    ("exp", (1, 1), Call("spl-exp")),
+    ("false", (0, 0), Truth),
+    ("floor", (1, 1), Call("spl-floor")),
+    ("if", (3, 3), Special),
+    ("in", (2, MANY), Truth),
+    ("isbool", (1, 1), Call("spl-is-bool")),
+    ("isint", (1, 1), Call("spl-is-int")),
+    ("isnotnull", (1, 1), Truth),
+    ("isnull", (1, 1), Truth),
+    ("isnum", (1, 1), Call("spl-is-num")),
+    ("isstr", (1, 1), Call("spl-is-str")),
+    ("json_extract", (1, 2), Call("json-path")),
+    ("len", (1, 1), Call("spl-len")),
+    ("like", (2, 2), Truth),
+    ("ln", (1, 1), Call("spl-ln")),
+    ("log", (1, 2), Call("spl-log")),
+    ("lower", (1, 1), Call("spl-lower")),
+    ("ltrim", (1, 2), Call("spl-ltrim")),
+    ("match", (2, 2), Truth),
+    ("max", (1, MANY), Call("spl-max")),
+    ("min", (1, MANY), Call("spl-min")),
+    ("mvappend", (1, MANY), Call("mv-append")),
+    ("mvcount", (1, 1), Call("mv-count")),
+    ("mvdedup", (1, 1), Call("mv-dedup")),
+    ("mvfilter", (1, 1), Special),
+    ("mvfind", (2, 2), Call("mv-find")),
+    ("mvindex", (2, 3), Call("mv-index")),
+    ("mvjoin", (2, 2), Call("mv-join")),
+    ("mvmap", (2, 2), Special),
+    ("mvrange", (2, 3), Call("mv-range")),
+    ("mvreverse", (1, 1), Call("mv-reverse")),
+    ("mvsort", (1, 1), Call("mv-sort")),
+    ("mvzip", (2, 3), Call("mv-zip")),
+    ("now", (0, 0), Special),
+    ("null", (0, 0), Special),
+    ("nullif", (2, 2), Special),
+    ("pi", (0, 0), Special),
+    ("pow", (2, 2), Call("spl-pow")),
+    ("relative_time", (2, 2), Call("relative-time")),
+    ("replace", (3, 3), Call("spl-replace")),
+    ("round", (1, 2), Call("spl-round")),
+    ("rtrim", (1, 2), Call("spl-rtrim")),
+    ("searchmatch", (1, 1), Truth),
+    ("spath", (2, 2), Call("json-path")),
+    ("split", (2, 2), Call("mv-split")),
+    ("sqrt", (1, 1), Call("spl-sqrt")),
+    ("strftime", (2, 2), Call("strftime")),
+    ("strptime", (2, 2), Call("strptime")),
+    ("substr", (2, 3), Call("spl-substr")),
+    ("time", (0, 0), Special),
+    ("tonumber", (1, 2), Call("spl-number")),
+    ("tostring", (1, 2), Call("spl-text")),
+    ("trim", (1, 2), Call("spl-trim")),
+    ("true", (0, 0), Truth),
+    ("typeof", (1, 1), Call("spl-type")),
+    ("upper", (1, 1), Call("spl-upper")),
+    ("urldecode", (1, 1), Call("url-decode")),
+    ("validate", (2, MANY), Special),
+];
