@@ -18,8 +18,10 @@ const LARGEST: u64 = 32 << 20;
 /// Folders within folders.
 const DEEPEST: usize = 64;
 /// Extensions of files that may hold rules. A file named on the command line is read whatever its name.
-const EXTENSIONS: &[&str] =
-    &["yml", "yaml", "md", "markdown", "txt", "html", "htm", "toml", "eql", "kql", "json", "ipynb"];
+const EXTENSIONS: &[&str] = &[
+    "yml", "yaml", "md", "markdown", "txt", "html", "htm", "toml", "eql", "kql", "json", "ipynb", "csv",
+    "spl",
+];
 
 /// A rule file that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]

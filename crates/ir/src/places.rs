@@ -8,7 +8,7 @@ impl Plan {
     /// Calls `f` on the place of every test and unsupported part.
     pub fn each_span(&mut self, f: &mut dyn FnMut(&mut Span)) {
         match self {
-            Plan::Scan(_) | Plan::Rule(_) | Plan::Table(_) => {}
+            Plan::Scan(_) | Plan::Rule(_) | Plan::Table(_) | Plan::Values(_) => {}
             Plan::Filter(_, e) => e.each_span(f),
             Plan::Eval(_, columns) | Plan::Project(_, columns) => {
                 columns.iter_mut().for_each(|(_, s)| s.each_span(f));
@@ -63,7 +63,7 @@ impl Plan {
     /// The plans directly beneath this one.
     pub fn children_mut(&mut self) -> Vec<&mut Plan> {
         match self {
-            Plan::Scan(_) | Plan::Rule(_) | Plan::Table(_) => vec![],
+            Plan::Scan(_) | Plan::Rule(_) | Plan::Table(_) | Plan::Values(_) => vec![],
             Plan::Filter(p, _)
             | Plan::Eval(p, _)
             | Plan::Project(p, _)
@@ -165,6 +165,9 @@ impl Scalar {
                 e.list.each_span(f);
                 e.members.iter_mut().for_each(|(_, m)| m.each_span(f));
                 e.body.each_span(f);
+                if let crate::EachGives::Values(s) = &mut e.gives {
+                    s.each_span(f);
+                }
             }
             Scalar::Field(_) | Scalar::AnyField | Scalar::FieldGlob(..) | Scalar::Lit(_) | Scalar::Var(_) => {
             }

@@ -97,12 +97,6 @@ pub(crate) struct Expanded {
 }
 
 impl Expanded {
-    /// A text without macros, at home at `offset`.
-    #[cfg(test)]
-    pub fn plain(text: &str) -> Expanded {
-        Expanded { text: text.to_owned(), pieces: vec![(0, Span::new(0, text.len()), true)] }
-    }
-
     /// A text that stands, as a whole, for one place.
     pub fn whole(text: &str, at: Span) -> Expanded {
         Expanded { text: text.to_owned(), pieces: vec![(0, at, false)] }

@@ -7,6 +7,7 @@
 //! [`CONTAINERS`].
 
 mod analytics;
+mod content;
 mod detect;
 mod elastic;
 mod lint;
@@ -21,6 +22,7 @@ use shikra_lang_eql as eql;
 use shikra_lang_kql as kql;
 use shikra_lang_logpoint as logpoint;
 use shikra_lang_sigma as sigma;
+use shikra_lang_spl as spl;
 use shikra_lang_sql as sql;
 use shikra_syntax::{Diagnostic, Source, Span};
 
@@ -34,6 +36,8 @@ pub struct Options {
     pub sigma: sigma::Options,
     /// LogPoint's.
     pub logpoint: logpoint::Options,
+    /// SPL's: macros and tables beside those that come with the rules.
+    pub spl: spl::Options,
     /// What an ad hoc query asks for beside its text.
     pub query: QueryOptions,
 }
@@ -83,7 +87,7 @@ enum Reader {
 }
 
 /// All frontends.
-pub static LANGUAGES: &[&Language] = &[&SIGMA, &EQL, &KQL, &LOGPOINT, &CAR, &SQL];
+pub static LANGUAGES: &[&Language] = &[&SIGMA, &EQL, &KQL, &LOGPOINT, &SPL, &CAR, &SQL];
 
 /// Kinds of file that hold queries: each answers the rules of a text, none where it is of another kind. The
 /// first that answers any counts.
@@ -163,6 +167,15 @@ static CAR: Language = Language {
     }),
 };
 
+static SPL: Language = Language {
+    name: "spl",
+    title: "SPL",
+    reader: Reader::Queries(|query, options| {
+        let loaded = spl::load(&query.text.text, &options.spl);
+        Answer { plan: Some(loaded.plan), status: loaded.status, diagnostics: loaded.diagnostics }
+    }),
+};
+
 /// What a frontend made of a part of a text.
 #[derive(Clone, Debug)]
 enum Parsed {
@@ -170,6 +183,8 @@ enum Parsed {
     Sigma(sigma::Parsed),
     /// Rules that stand alone.
     Rules(Vec<Rule>),
+    /// A file of Splunk's security content: it means something together with the others.
+    Content(Box<content::Part>),
 }
 
 /// What was found in one file.
@@ -249,6 +264,10 @@ pub fn parse_file(source: &Source, options: &Options) -> ParsedFile {
         languages.extend(rules.iter().map(|r| r.meta.language));
         file.parts.push(Parsed::Rules(rules));
     }
+    if let Some(part) = content::read(source) {
+        languages.extend(part.is_rule().then_some(SPL.name));
+        file.parts.push(Parsed::Content(Box::new(part)));
+    }
     file.languages = languages.into_iter().collect();
     if file.parts.is_empty() {
         file.skipped = Some(detect::other(source));
@@ -257,20 +276,22 @@ pub fn parse_file(source: &Source, options: &Options) -> ParsedFile {
 }
 
 /// Links the rules of all files, in their order.
-pub fn assemble(files: Vec<ParsedFile>, _options: &Options) -> RuleSet {
+pub fn assemble(files: Vec<ParsedFile>, options: &Options) -> RuleSet {
     let mut set = RuleSet::default();
-    let (mut parts, mut others) = (Vec::new(), Vec::new());
+    let (mut parts, mut others, mut content) = (Vec::new(), Vec::new(), Vec::new());
     for file in files {
         let ParsedFile { source, languages, parts: found, skipped } = file;
         for part in found {
             match part {
                 Parsed::Sigma(p) => parts.push(p),
                 Parsed::Rules(rules) => others.extend(rules),
+                Parsed::Content(p) => content.push((source.clone(), *p)),
             }
         }
         set.files.push(LoadedFile { source, languages, skipped });
     }
     set.rules = sigma::assemble(parts);
+    others.extend(content::rules(content, options));
     if !others.is_empty() {
         set.rules.extend(others);
         in_order_of_files(&mut set);
