@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use shikra_event::{Timestamp, Value as Datum};
 use shikra_ir::{
-    Call, CmpOp, Coerce, Each, Expr, Flavor, Fold, Func, Op, Pattern, Regex, Scalar, Words, eval,
+    Call, CmpOp, Coerce, Each, EachGives, Expr, Flavor, Fold, Func, Op, Pattern, Regex, Scalar, Words, eval,
 };
 use shikra_syntax::{Diagnostic, Span};
 
@@ -187,7 +187,13 @@ impl Lower<'_, '_> {
         }
         let var = Scalar::Var(VALUE.into());
         let body = and(bounds.iter().map(|(op, b)| self.compare(&var, subject.kind, *op, b)).collect());
-        let each = Each { var: VALUE.into(), list: subject.scalar.clone(), members: Vec::new(), body };
+        let each = Each {
+            var: VALUE.into(),
+            list: subject.scalar.clone(),
+            members: Vec::new(),
+            body,
+            gives: EachGives::Count,
+        };
         let zero = Scalar::Lit(Datum::I64(0));
         self.test(Scalar::Each(Box::new(each)), Op::Compare(CmpOp::Gt, zero), self.words(), first.span)
     }

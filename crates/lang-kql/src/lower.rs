@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use shikra_event::Value as Datum;
 use shikra_ir::{
-    CmpOp, Coerce, Each, Expr, Flavor, Fold, Multi, Nulls, Op, Opaque, Part, Pattern, Scalar, Test, Truth,
-    Words,
+    CmpOp, Coerce, Each, EachGives, Expr, Flavor, Fold, Multi, Nulls, Op, Opaque, Part, Pattern, Scalar,
+    Test, Truth, Words,
 };
 use shikra_syntax::{Diagnostic, Span};
 
@@ -182,7 +182,7 @@ impl Lower<'_, '_> {
         self.prefix = None;
         let members = std::mem::take(&mut self.members);
         let list = Scalar::field(self.options.names, name);
-        let each = Each { var: OBJECT.into(), list, members, body };
+        let each = Each { var: OBJECT.into(), list, members, body, gives: EachGives::Count };
         let zero = Scalar::Lit(Datum::I64(0));
         self.test(Scalar::Each(Box::new(each)), Op::Compare(CmpOp::Gt, zero), self.words(), field.span)
     }

@@ -75,7 +75,7 @@ impl Parser<'_> {
     }
 
     fn disjunction(&mut self, until: &[&str]) -> Search {
-        let mut parts = vec![self.unary(until)];
+        let mut parts = vec![self.unary()];
         while self.operator("OR") {
             self.gap();
             if self.ended(until) {
@@ -83,12 +83,12 @@ impl Parser<'_> {
                 self.warn("stray-operator", "OR has nothing after it: left out", at);
                 break;
             }
-            parts.push(self.unary(until));
+            parts.push(self.unary());
         }
         if parts.len() == 1 { parts.remove(0) } else { Search::Or(parts) }
     }
 
-    fn unary(&mut self, until: &[&str]) -> Search {
+    fn unary(&mut self) -> Search {
         self.space();
         let start = self.at;
         if self.depth >= MAX_DEPTH {
@@ -98,7 +98,7 @@ impl Parser<'_> {
         }
         if self.operator("NOT") {
             self.depth += 1;
-            let inner = self.unary(until);
+            let inner = self.unary();
             self.depth -= 1;
             return Search::Not(Box::new(inner));
         }
@@ -146,7 +146,7 @@ impl Parser<'_> {
             self.at += 2;
             return self.list(field);
         }
-        if self.at_word("NOT") && self.left().get(3..).is_some_and(|l| in_list(l)) {
+        if self.at_word("NOT") && self.left().get(3..).is_some_and(in_list) {
             self.eat_word("NOT");
             self.eat_word("IN");
             return Search::Not(Box::new(self.list(field)));
