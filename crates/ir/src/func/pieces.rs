@@ -256,7 +256,7 @@ mod tests {
     use super::*;
 
     fn check(f: fn(&[Value], &Words) -> Value, args: &[&str], want: Value) {
-        let args: Vec<Value> = args.iter().map(|a| Value::str(a)).collect();
+        let args: Vec<Value> = args.iter().map(Value::str).collect();
         assert_eq!(f(&args, &Words::default()), want, "{args:?}");
     }
 
