@@ -18,6 +18,9 @@ pub(crate) fn other(source: &Source) -> String {
     if has_key(&source.text, "transformations") {
         return "a Sigma pipeline: give it as one".to_owned();
     }
+    if crate::elastic::is_page_of_hunt(&source.text) {
+        return "the page of a hunt: its TOML file holds the queries".to_owned();
+    }
     "not a rule file".to_owned()
 }
 

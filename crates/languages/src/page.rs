@@ -41,7 +41,7 @@ type Named = (&'static str, Option<&'static str>);
 /// The rules of a page; none where it is none or holds no query.
 pub(crate) fn rules(source: &Source, options: &Options) -> Vec<Rule> {
     let found = find(source);
-    if found.is_empty() {
+    if found.is_empty() || crate::elastic::is_page_of_hunt(&source.text) {
         return Vec::new();
     }
     let known = known(source);

@@ -34,6 +34,12 @@ pub(crate) fn rules(source: &Source, options: &Options) -> Vec<Rule> {
     }
 }
 
+/// Whether a page is made of a hunt's file, whose queries are read from there.
+pub(crate) fn is_page_of_hunt(text: &str) -> bool {
+    let has = |start: &str| text.lines().take(40).any(|l| l.starts_with(start));
+    has("- **Source File:** [") && has("- **Language:** `[")
+}
+
 /// A TOML file with one of the tables that rules stand in.
 fn is_one(source: &Source) -> bool {
     let has = |header: &str| source.text.lines().any(|l| l.trim_end() == header);
@@ -315,5 +321,8 @@ mod tests {
             all.iter().map(|r| (r.meta.id.as_str(), r.meta.language, r.status)).collect();
         assert_eq!(told[1], ("h/2", "eql", LoadStatus::Ok));
         assert_eq!(told[0].1, "esql");
+        let page = "# H\n\n- **Language:** `[EQL]`\n- **Source File:** [H](../queries/h.toml)\n\n```eql\nprocess where true\n```\n";
+        let set = crate::load(&[Source::new("h.md", page)], &Options::default());
+        assert!(set.rules.is_empty() && set.files[0].skipped.as_ref().unwrap().contains("hunt"));
     }
 }
