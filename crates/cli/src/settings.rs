@@ -149,6 +149,13 @@ pub static SETTINGS: &[Setting] = &[
         ..NONE
     },
     Setting {
+        key: "indicators",
+        value: "PATH",
+        takes: Takes::Paths,
+        help: "Threat indicators for rules that match events with them: JSON or CSV, files or folders, repeatable",
+        ..NONE
+    },
+    Setting {
         key: "pipeline",
         short: Some('p'),
         value: "FILE",
@@ -214,6 +221,8 @@ pub struct Settings {
     pub until: Option<Timestamp>,
     /// Placeholder files and folders.
     pub placeholders: Vec<PathBuf>,
+    /// Files and folders of threat indicators.
+    pub indicators: Vec<PathBuf>,
     /// Pipelines, in order.
     pub pipelines: Vec<PathBuf>,
     /// Colour.
@@ -246,6 +255,7 @@ impl Settings {
             since: m.parse("since", Timestamp::parse)?,
             until: m.parse("until", Timestamp::parse)?,
             placeholders: paths("placeholders"),
+            indicators: paths("indicators"),
             pipelines: paths("pipeline"),
             colour: m.parse("colour", colour)?.unwrap_or(Colour::Auto),
             quiet: m.parse("quiet", switch)?.unwrap_or(false),

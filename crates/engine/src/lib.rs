@@ -4,6 +4,7 @@
 
 mod explain;
 pub mod finding;
+mod indicators;
 pub mod info;
 mod keyed;
 mod load;
@@ -18,6 +19,7 @@ pub mod view;
 pub use explain::{EventRef, explain};
 pub use shikra_languages as languages;
 
+pub use indicators::load_indicators;
 pub use load::{Unreadable, add_pipelines, embedded_rules, load_rules};
 pub use placeholders::load_placeholders;
 pub use plan::{Detector, NotRun};

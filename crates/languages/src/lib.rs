@@ -15,8 +15,9 @@ mod page;
 mod query;
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
-use shikra_ir::{LogSource, Names, Plan, Rule};
+use shikra_ir::{LogSource, Names, Plan, Rule, Table};
 use shikra_lang_car as car;
 use shikra_lang_eql as eql;
 use shikra_lang_kql as kql;
@@ -38,6 +39,8 @@ pub struct Options {
     pub logpoint: logpoint::Options,
     /// SPL's: macros and tables beside those that come with the rules.
     pub spl: spl::Options,
+    /// Threat indicators, for rules that match events with them (Elastic's `threat_match`).
+    pub indicators: Option<Arc<Table>>,
     /// What an ad hoc query asks for beside its text.
     pub query: QueryOptions,
 }

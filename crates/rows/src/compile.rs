@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use shikra_ir::{
     Agg, Dedup, Expr, FieldRef, Join, LogSource, Member, Names, Pattern, Plan, RuleRef, Scalar, Seq, Set,
-    Sort, Stage, Window,
+    Sort, Stage, Table, Window,
 };
 use shikra_sequence::{Leaf, Unsupported};
 
@@ -45,6 +45,8 @@ pub(crate) enum Core {
     Keyed(Box<Keyed>),
     /// Rows of several programs.
     Merged(Box<Merge>),
+    /// The rows of a table.
+    Values(Arc<Table>),
 }
 
 #[derive(Clone, Debug)]
@@ -135,6 +137,7 @@ pub(crate) fn relation(
     let mut c = Compiler::default();
     let core = match base {
         Plan::Seq(_) | Plan::Set(_) => c.keyed(base, &wanted, resolve)?,
+        Plan::Values(table) => Core::Values(table.clone()),
         _ if gated(base) => c.events(base, &wanted)?,
         _ => c.merged(base, &wanted, resolve, depth)?,
     };
@@ -270,6 +273,7 @@ impl Compiler {
                 None => return unsupported("rule", &format!("{} is not there", r.0)),
             },
             Plan::Opaque(_, o) => return unsupported("query", &o.reason),
+            Plan::Table(name) => return unsupported("table", &format!("the rows of {name} are not there")),
             _ => return unsupported(NOT_RELATIONAL, "needs an operator that is not there"),
         };
         let mut merge = Merge { kind, inputs: vec![] };

@@ -34,11 +34,11 @@ impl Machine {
     pub fn new(program: &Program, limits: Limits) -> Machine {
         let inner = match &program.core {
             Core::Keyed(k) => Some(Inner::new(&k.program, limits.clone())),
-            Core::Events(_) | Core::Merged(_) => None,
+            Core::Events(_) | Core::Merged(_) | Core::Values(_) => None,
         };
         let parts = match &program.core {
             Core::Merged(m) => m.inputs.iter().map(|i| Machine::new(&i.program, limits.clone())).collect(),
-            Core::Events(_) | Core::Keyed(_) => Vec::new(),
+            Core::Events(_) | Core::Keyed(_) | Core::Values(_) => Vec::new(),
         };
         Machine {
             trees: Trees::new(&program.trees, &limits),
@@ -80,6 +80,7 @@ impl Machine {
             }
             Core::Keyed(keyed) => self.feed(&program, keyed, input, passed, out),
             Core::Merged(merge) => self.share(merge, &input),
+            Core::Values(_) => {}
         }
     }
 
@@ -115,6 +116,10 @@ impl Machine {
             let found = merge.rows(&program.reads, parts, self.most);
             self.stats.events_dropped += found.lost;
             self.rows = found.rows;
+        }
+        if let Core::Values(table) = &program.core {
+            self.stats.events_dropped += table.rows.len().saturating_sub(self.most) as u64;
+            self.rows = table.rows.iter().take(self.most).map(|r| Row::of_table(&table.columns, r)).collect();
         }
         operate::all(&program, std::mem::take(&mut self.rows))
     }

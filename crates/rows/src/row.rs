@@ -18,6 +18,23 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// A row of a table: columns, no events. What is absent is no column.
+    pub fn of_table(names: &[Arc<str>], values: &[Value]) -> Row {
+        let present = names.iter().zip(values).filter(|(_, v)| **v != Value::Missing);
+        let columns = present.map(|(n, v)| (n.clone(), v.clone())).collect();
+        let found = Match {
+            time: shikra_event::Timestamp(0),
+            first: None,
+            last: None,
+            events: vec![],
+            keys: vec![],
+            columns: vec![],
+            lost: 0,
+            early: false,
+        };
+        Row { found, cells: Arc::from([]), columns }
+    }
+
     pub fn set(&mut self, name: &Arc<str>, value: Value) {
         match self.columns.iter_mut().find(|(n, _)| n == name) {
             Some((_, old)) => *old = value,
@@ -52,7 +69,10 @@ impl eval::Row for View<'_> {
     }
     fn fields_like(&self, names: Names, pattern: &Pattern) -> Vec<Value> {
         let glob = |s: &Scalar| matches!(s, Scalar::FieldGlob(n, p) if *n == names && p == pattern);
-        self.cell(glob).map(list).unwrap_or_default()
+        let mut values = self.cell(glob).map(list).unwrap_or_default();
+        let columns = self.columns.iter().filter(|(n, _)| pattern.matches(n));
+        values.extend(columns.flat_map(|(_, v)| list(v.clone())));
+        values
     }
 }
 

@@ -18,7 +18,7 @@ use crate::stream;
 use crate::terminal::Stream;
 
 /// Settings that say how rules are read.
-const READING: &[&str] = &["threads", "placeholders", "pipeline"];
+const READING: &[&str] = &["threads", "placeholders", "indicators", "pipeline"];
 
 /// `rules check`.
 pub static CHECK: Command = Command {
@@ -45,7 +45,7 @@ pub static SHOW: Command = Command {
     words: &["rules", "show"],
     about: "Show a rule: what is known of it, and its text",
     long: "",
-    settings: &["rules", "threads", "placeholders", "pipeline"],
+    settings: &["rules", "threads", "placeholders", "indicators", "pipeline"],
     args: |c| {
         let rule = Arg::new("rule").value_name("RULE").required(true).help("Id, title or file of the rule");
         let plan = Arg::new("plan").long("plan").action(ArgAction::SetTrue);

@@ -34,6 +34,7 @@ pub static COMMAND: Command = Command {
         "since",
         "until",
         "placeholders",
+        "indicators",
         "pipeline",
     ],
     args: |c| {

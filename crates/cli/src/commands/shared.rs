@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use shikra_engine::{Unreadable, add_pipelines, embedded_rules, load_placeholders, load_rules};
+use shikra_engine::{
+    Unreadable, add_pipelines, embedded_rules, load_indicators, load_placeholders, load_rules,
+};
 use shikra_ir::Rule;
 use shikra_languages::{Options, RuleSet};
 use shikra_taxonomy::Taxonomy;
@@ -23,6 +25,7 @@ const NAMED: usize = 5;
 pub fn rule_options(settings: &Settings) -> Result<Options, Failure> {
     let mut options = Options::default();
     options.sigma.placeholders = load_placeholders(&settings.placeholders).map_err(Failure::new)?;
+    options.indicators = load_indicators(&settings.indicators).map_err(Failure::new)?.map(Arc::new);
     add_pipelines(&mut options, &settings.pipelines).map_err(Failure::new)?;
     Ok(options)
 }

@@ -51,6 +51,40 @@ fn placeholders_come_from_files() {
 }
 
 #[test]
+fn indicators_come_from_files() {
+    let p = Place::new();
+    p.write(
+        "threats/x.toml",
+        "[rule]\ntype = \"threat_match\"\nrule_id = \"t\"\nname = \"Threat\"\nseverity = \"high\"\nquery = \"source.ip:*\"\n\
+        threat_index = [\"ti_*\"]\nthreat_query = \"threat.*:* and not event.kind:expired\"\n\
+        [[rule.threat_mapping]]\n[[rule.threat_mapping.entries]]\nfield = \"source.ip\"\ntype = \"mapping\"\n\
+        value = \"threat.indicator.ip\"\n[[rule.threat_mapping]]\n[[rule.threat_mapping.entries]]\n\
+        field = \"url.full\"\ntype = \"mapping\"\nvalue = \"threat.indicator.url.full\"\n",
+    );
+    let event = |ip: &str, url: &str| {
+        format!(
+            "{{\"event\": {{\"category\": \"network\"}}, \"source\": {{\"ip\": \"{ip}\"}}, \"url\": {{\"full\": \"{url}\"}}}}\n"
+        )
+    };
+    p.write(
+        "net.ndjson",
+        [event("10.0.0.1", "a"), event("10.0.0.2", "b"), event("10.0.0.3", "b"), event("b", "c")].concat(),
+    );
+    p.write("ti/a.csv", "threat.indicator.ip,threat.indicator.url.full\n10.0.0.2,\n,a\n");
+    p.write(
+        "ti/b.ndjson",
+        "{\"event\": {\"kind\": \"expired\"}, \"threat\": {\"indicator\": {\"ip\": \"10.0.0.3\"}}}\n",
+    );
+    let args = ["scan", "-r", "threats", "-f", "ndjson", "net.ndjson"];
+    let without = p.run(&args);
+    assert!(json_lines(&without.out).is_empty() && without.err.contains("1 "), "{}", without.err);
+    let with = json_lines(&p.run(&[&args[..], &["--indicators", "ti"]].concat()).out);
+    let records: Vec<&serde_json::Value> = with.iter().map(|f| &f["events"][0]["record"]).collect();
+    assert_eq!(records, [1, 2]);
+    assert_eq!(p.run(&[&args[..], &["--indicators", "gone"]].concat()).code, 2);
+}
+
+#[test]
 fn pipelines_change_rules() {
     let p = Place::new();
     p.write("other/x.yml", rule("Mapped", "high", "cmd|contains: evil"));

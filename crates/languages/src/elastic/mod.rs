@@ -99,7 +99,7 @@ fn detection(source: &Source, root: &Node<'_>, table: &Node<'_>, options: &Optio
     types::each_source(&mut made.plan, &mut |s| s.indices.clone_from(&indices));
     let narrow = filters::all(table.get("filters"), &mut made.diagnostics);
     made.plan = types::narrowed(made.plan, narrow);
-    types::of(table, &kind, &mut made, source);
+    types::of(table, &kind, &mut made, source, options);
     settle(&mut made);
     made
 }

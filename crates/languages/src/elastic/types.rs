@@ -19,20 +19,21 @@ use shikra_syntax::{Diagnostic, Source, Span};
 
 use super::filters::{self, at_least};
 use super::node::Node;
+use crate::Options;
 use crate::query::Text;
 
 /// How far back a run looks where the rule does not say.
 const LOOKBACK: Duration = 6 * 60 * 1_000_000_000;
 
 /// Makes a rule's plan that of its type.
-pub(super) fn of(table: &Node<'_>, kind: &Node<'_>, rule: &mut Rule, source: &Source) {
+pub(super) fn of(table: &Node<'_>, kind: &Node<'_>, rule: &mut Rule, source: &Source, options: &Options) {
     let input = std::mem::replace(&mut rule.plan, Plan::Union(vec![]));
     let diagnostics = &mut rule.diagnostics;
     rule.plan = match kind.text() {
         Some("query" | "eql" | "esql" | "saved_query") => input,
         Some("threshold") => threshold(table, input, diagnostics),
         Some("new_terms") => new_terms(table, input, diagnostics),
-        Some("threat_match") => threat_match(table, input, source, diagnostics),
+        Some("threat_match") => threat_match(table, input, source, options, diagnostics),
         other => {
             let message = format!("rule type {:?} is not known", other.unwrap_or_default());
             diagnostics.push(Diagnostic::error("rule-type", message, kind.span()));
@@ -102,14 +103,20 @@ fn new_terms(table: &Node<'_>, input: Plan, diagnostics: &mut Vec<Diagnostic>) -
     })
 }
 
-fn threat_match(table: &Node<'_>, input: Plan, source: &Source, diagnostics: &mut Vec<Diagnostic>) -> Plan {
+fn threat_match(
+    table: &Node<'_>,
+    input: Plan,
+    source: &Source,
+    options: &Options,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Plan {
     let mapping = table.get("threat_mapping").unwrap_or_default();
     let alternatives: Vec<Vec<(String, String)>> = mapping.items().iter().map(pairs).collect();
     if alternatives.iter().all(Vec::is_empty) {
         missing("threat_mapping", table.span(), diagnostics);
         return input;
     }
-    let indicators = indicators(table, source, diagnostics);
+    let indicators = indicators(table, source, options, diagnostics);
     Plan::Join(Join {
         kind: JoinKind::Semi,
         left: (Arc::from("event"), Box::new(input)),
@@ -159,9 +166,21 @@ fn call(name: &str, args: Vec<Scalar>) -> Scalar {
 }
 
 /// The documents of the indicator index: the table of that name, narrowed by the rule's own query.
-fn indicators(table: &Node<'_>, source: &Source, diagnostics: &mut Vec<Diagnostic>) -> Plan {
+fn indicators(
+    table: &Node<'_>,
+    source: &Source,
+    options: &Options,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Plan {
     let names = table.texts_of("threat_index");
-    let mut plan = Plan::Table(names.join(","));
+    let mut plan = match &options.indicators {
+        Some(table) => Plan::Values(table.clone()),
+        None => {
+            let message = "no indicators are there: give them with --indicators";
+            diagnostics.push(Diagnostic::warning("no-indicators", message, table.span_of("threat_index")));
+            Plan::Table(names.join(","))
+        }
+    };
     let query = table.get("threat_query").unwrap_or_default();
     if let Some(text) = query.text() {
         let lucene = table.text_of("threat_language").as_deref() == Some("lucene");
