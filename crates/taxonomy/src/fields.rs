@@ -95,7 +95,7 @@ impl Fields {
     /// What a name of a scheme means on a shape.
     pub fn bind(&self, of: Of<'_>, names: Names, name: &str) -> Binding {
         if matches!(names, Names::Raw | Names::Column) {
-            return exact(of.shape, name);
+            return self.as_exported(of, name);
         }
         let scheme = self.schemes.get(&names);
         let rows = |name: &str| scheme.and_then(|s| s.rows.get(&key_of(names, name)));
@@ -110,6 +110,16 @@ impl Fields {
         let meant = here().map(|m| self.resolve(of, names, &m.source));
         let prefixed = prefixed.map(|rest| exact(of.shape, rest));
         let mut all = instead.chain(own).chain(prefixed).chain(meant);
+        all.find(|b| !b.is_absent()).unwrap_or(Binding::Absent)
+    }
+
+    /// A name as it stands in the event, or as an exporter writes it whose names the readers have brought to one
+    /// form.
+    fn as_exported(&self, of: Of<'_>, name: &str) -> Binding {
+        let own = exact(of.shape, name);
+        let rows = self.schemes.get(&Names::Raw).and_then(|s| s.rows.get(&key_of(Names::Raw, name)));
+        let meant = rows.into_iter().flatten().filter(|m| m.scope.holds(of));
+        let mut all = std::iter::once(own).chain(meant.map(|m| self.resolve(of, Names::Raw, &m.source)));
         all.find(|b| !b.is_absent()).unwrap_or(Binding::Absent)
     }
 
