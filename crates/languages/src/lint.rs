@@ -1,5 +1,7 @@
 //! What will never work, told from the IR and the taxonomy: for rules of every language.
 
+mod address;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -86,6 +88,7 @@ impl Event<'_> {
             });
         }
         regexes(expr, out);
+        address::lint(self.source, expr, self.taxonomy, out);
         self.fields(expr, out);
         self.prospects(expr, out);
     }
@@ -336,6 +339,27 @@ mod tests {
                \"process_creation\"?)",
             ],
         );
+    }
+
+    #[test]
+    fn the_wrong_end_of_a_connection() {
+        let told = |query: &str| -> Vec<String> {
+            let page = format!("# A page\n```logpoint\n{query}\n```\n");
+            let set = load(&[Source::new("p.md", page)], &Options::default());
+            let all = set.rules.iter().flat_map(|r| lint(r, &Taxonomy::embedded()));
+            all.filter(|d| d.code == "source-not-destination").map(|d| d.message).collect()
+        };
+        let wrong = told("norm_id=WindowsSysmon event_id=3 -source_address IN HOMENET");
+        assert_eq!(wrong.len(), 1);
+        assert!(wrong[0].starts_with("source_address is the source of a connection"));
+        for fine in [
+            "norm_id=WindowsSysmon event_id=3 -destination_address IN HOMENET",
+            "norm_id=WindowsSysmon event_id=3 source_address IN HOMENET -destination_address IN HOMENET",
+            "norm_id=WindowsSysmon event_id=3 source_address IN HOMENET",
+            "norm_id=WinServer event_id=4624 -source_address IN HOMENET",
+        ] {
+            assert_eq!(told(fine), Vec::<String>::new(), "{fine}");
+        }
     }
 
     #[test]
