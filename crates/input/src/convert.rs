@@ -18,6 +18,8 @@ pub(crate) enum Convert {
     Keywords,
     /// The display name of a provider to its name.
     Provider,
+    /// Text in which every backslash is written twice has them once.
+    Doubled,
 }
 
 impl Convert {
@@ -38,6 +40,13 @@ impl Convert {
             Convert::Braces => {
                 if is_bare_guid(slot.data) {
                     own(slot.kind, [b"{", slot.data.to_ascii_lowercase().as_slice(), b"}"].concat());
+                }
+            }
+            Convert::Doubled => {
+                // A JSON string holds its own escapes still.
+                let unit: &[u8] = if slot.kind == Kind::JSON_STRING { b"\\\\" } else { b"\\" };
+                if let Some(single) = undoubled(slot.data, unit) {
+                    own(slot.kind, single);
                 }
             }
             Convert::Keywords => {
@@ -63,6 +72,30 @@ impl Convert {
 pub(crate) const SECURITY_DISPLAY: &str = "Microsoft Windows security auditing.";
 /// Its name.
 pub(crate) const SECURITY: &str = "Microsoft-Windows-Security-Auditing";
+
+/// `text` with half of its backslashes, where there are any and all stand in pairs; a backslash is `unit`.
+fn undoubled(text: &[u8], unit: &[u8]) -> Option<Vec<u8>> {
+    let pair = unit.repeat(2);
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        let (before, from) = rest.split_at_checked(at)?;
+        out.extend_from_slice(before);
+        if let Some(after) = from.strip_prefix(pair.as_slice()) {
+            out.extend_from_slice(unit);
+            rest = after;
+        } else if unit.len() > 1 && from.get(1).is_some_and(|c| *c != b'\\') {
+            // Another escape of JSON, e.g. of a quote.
+            let (escape, after) = from.split_at_checked(2)?;
+            out.extend_from_slice(escape);
+            rest = after;
+        } else {
+            return None;
+        }
+    }
+    out.extend_from_slice(rest);
+    (out.len() < text.len()).then_some(out)
+}
 
 fn level(name: &[u8]) -> Option<&'static [u8]> {
     const LEVELS: [(&[u8], &[u8]); 7] = [
@@ -160,6 +193,21 @@ mod tests {
         for text in ["", "12", "-5", "x", "1603331665.1x"] {
             assert_eq!(epoch(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn backslashes_written_twice() {
+        let check = |text: &str, unit: &str, want: Option<&str>| {
+            let got = undoubled(text.as_bytes(), unit.as_bytes());
+            assert_eq!(got.as_deref(), want.map(str::as_bytes), "{text}");
+        };
+        let (plain, json) = (r"\", r"\\");
+        check(r"c:\\a\\b", plain, Some(r"c:\a\b"));
+        check(r"c:\a\\b", plain, None);
+        check(r"c:\\\\a", json, Some(r"c:\\a"));
+        check(r#"\"c:\\\\a\" x"#, json, Some(r#"\"c:\\a\" x"#));
+        check(r"c:\\a", json, None);
+        check("none", json, None);
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod eventlog_text;
 mod evtx;
 mod files;
 mod format;
+mod helk;
 pub mod json;
 mod labels;
 mod layout;

@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use shikra_event::{Form, Name, system};
 
 use crate::convert::{Convert, SECURITY, SECURITY_DISPLAY};
+use crate::helk;
 use crate::labels;
 use crate::layout::{Plan, Position};
 use crate::paths::{PathId, Paths};
@@ -59,6 +60,18 @@ static FORMS: &[Known] = &[
         admits: |names| any(names, &["Event.System.", "System."], |rest| rest.starts_with("EventID")),
         place: place_record,
         times: &[system::TIME],
+    },
+    Known {
+        form: Form::Windows,
+        origin: "HELK",
+        admits: |names| {
+            let own = ["process_path", "process_guid", "process_command_line"];
+            names.contains("log_name")
+                && names.contains("source_name")
+                && own.iter().any(|n| names.contains(n))
+        },
+        place: place_helk,
+        times: &["@event_date_creation", "@timestamp"],
     },
     Known {
         form: Form::Ecs,
@@ -405,6 +418,17 @@ fn place_old_winlogbeat(_: &HashSet<&str>, field: &Field, plan: &mut Builder) {
     }
     if known.is_none() || field.name == "@timestamp" {
         plan.put(&field.name, field, Convert::Keep);
+    }
+}
+
+/// The host is named by its own field; `host` is the collector.
+fn place_helk(names: &HashSet<&str>, field: &Field, plan: &mut Builder) {
+    if field.name == "host_name" {
+        return plan.put(system::COMPUTER, field, Convert::Keep);
+    }
+    match helk::name(&field.name, names.contains("process_target_path")) {
+        Some((name, convert)) => plan.put(name, field, convert),
+        None => place_old_winlogbeat(names, field, plan),
     }
 }
 
