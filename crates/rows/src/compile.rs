@@ -12,6 +12,7 @@ use shikra_sequence::{Leaf, Unsupported};
 use crate::gate::{Gate, Port, TreeSpec, identity, process_events};
 use crate::merge::{self, Kind, Merge, Spec};
 use crate::reads;
+use crate::windows;
 
 /// Nesting of operators that is followed.
 const MAX_DEPTH: usize = 64;
@@ -179,6 +180,7 @@ fn peel(plan: &Plan, relational: bool) -> Result<(Vec<Operator>, &Plan), Unsuppo
             Plan::Agg(a) if a.window == Window::None && (relational || !keyed_alone(&operators)) => {
                 (Operator::Agg(a.clone()), &*a.input)
             }
+            Plan::Agg(a) if windows::cuts(a.window) => (Operator::Agg(a.clone()), &*a.input),
             _ => break,
         };
         if operators.len() >= MAX_DEPTH {

@@ -17,6 +17,7 @@ mod merge;
 mod operate;
 mod reads;
 mod row;
+mod windows;
 
 pub use compile::{Program, Resolve, compile};
 pub use machine::Machine;

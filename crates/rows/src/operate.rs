@@ -11,6 +11,7 @@ use shikra_sequence::Match;
 use crate::aggregate;
 use crate::compile::{Operator, Program};
 use crate::row::{Row, View, key_text, order};
+use crate::windows;
 
 /// Runs a program's operators, one after the other.
 pub(crate) fn all(program: &Program, rows: Vec<Row>) -> Vec<Row> {
@@ -154,6 +155,7 @@ fn groups(reads: &[Scalar], a: &Agg, rows: Vec<Row>) -> Vec<Row> {
     if groups.is_empty() && a.keys.is_empty() {
         groups.push((vec![], vec![]));
     }
+    let groups = windows::cut(a.window, groups);
     let make = |(key, members): (Vec<Value>, Members<'_>)| {
         let mut made: Vec<(Arc<str>, Value)> = a.keys.iter().map(|k| k.name.clone()).zip(key).collect();
         made.extend(columns(reads, a, &members, rows.len()));

@@ -1,4 +1,4 @@
-//! The cases of Elastic's rule types, by a whole scan: each line of `matches` is a finding.
+//! Cases by a whole scan: each line of `matches` is a finding; findings of one event each may share a line.
 
 use std::fs;
 use std::io;
@@ -9,6 +9,9 @@ use shikra_cases::{cases, files};
 use shikra_engine::finding::{Finding, FindingSink};
 use shikra_engine::{Detector, ScanOptions, scan};
 use shikra_taxonomy::Taxonomy;
+
+/// Folders whose cases are for whole scans.
+const FOLDERS: &[&str] = &["elastic", "logpoint", "car"];
 
 /// The records of each finding.
 #[derive(Default)]
@@ -23,11 +26,11 @@ impl FindingSink for Records {
 
 #[test]
 fn findings_of_whole_scans() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cases/elastic");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cases");
     let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join("findings.ndjson");
     let taxonomy = Arc::new(Taxonomy::embedded());
     let mut wrong = Vec::new();
-    for page in files(&root, &["md"]) {
+    for page in FOLDERS.iter().flat_map(|folder| files(&root.join(folder), &["md"])) {
         for case in cases(&fs::read_to_string(&page).unwrap()).unwrap_or_else(|e| panic!("{page:?}: {e}")) {
             fs::write(&log, &case.events).unwrap();
             let detector = Detector::new(case.load().rules, taxonomy.clone());

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test that cannot be built has failed
 
+mod analytics;
 mod corpora;
 mod findings;
 mod readable;
