@@ -19,6 +19,11 @@ pub(crate) fn value(
         let each = (0..rows).flat_map(|i| value_of(s, i).elements().to_vec());
         each.filter(|v| !v.is_null()).collect()
     };
+    if let AggFn::Other(name, args) = f
+        && let Some(s) = args.first()
+    {
+        return named(name, &values(s));
+    }
     let values = reads::argument(f).map(values).unwrap_or_default();
     match f {
         AggFn::Count => Value::I64(rows as i64),
@@ -43,6 +48,36 @@ pub(crate) fn value(
         AggFn::Mode(_) => mode(values),
         AggFn::Other(name, _) if name == "percent" && total > 0 => Value::F64(rows as f64 / total as f64),
         AggFn::Other(..) => Value::Null,
+    }
+}
+
+/// Aggregates that only some language has.
+fn named(name: &str, values: &[Value]) -> Value {
+    let numbers = numbers(values);
+    let count = numbers.len() as f64;
+    if numbers.is_empty() {
+        return Value::Null;
+    }
+    let spread = || {
+        let mean = numbers.iter().sum::<f64>() / count;
+        numbers.iter().map(|n| (n - mean).powi(2)).sum::<f64>() / count
+    };
+    let extremes = || numbers.iter().fold((f64::MAX, f64::MIN), |(low, high), n| (low.min(*n), high.max(*n)));
+    match name {
+        "range" => number(extremes().1 - extremes().0),
+        "varp" => number(spread()),
+        "stdevp" => number(spread().sqrt()),
+        "sumsq" => number(numbers.iter().map(|n| n * n).sum()),
+        _ => Value::Null,
+    }
+}
+
+/// A number, whole where it is whole.
+pub(crate) fn number(n: f64) -> Value {
+    match n {
+        n if !n.is_finite() => Value::Null,
+        n if n.fract() == 0.0 && n.abs() < 9e15 => Value::I64(n as i64),
+        n => Value::F64(n),
     }
 }
 

@@ -11,11 +11,14 @@ use shikra_sequence::{Leaf, Unsupported};
 
 use crate::gate::{Gate, Port, TreeSpec, identity, process_events};
 use crate::merge::{self, Kind, Merge, Spec};
+use crate::more::{self, More};
 use crate::reads;
 use crate::windows;
 
 /// Nesting of operators that is followed.
 const MAX_DEPTH: usize = 64;
+/// Operators above one another.
+const MAX_OPERATORS: usize = 1024;
 /// Ports of one program.
 const MAX_PORTS: usize = 1024;
 
@@ -73,6 +76,7 @@ pub(crate) enum Operator {
     Tail(u64),
     Sort(Vec<shikra_ir::SortKey>),
     Dedup(Vec<Scalar>, u64),
+    More(Box<More>),
     Agg(Agg),
     WindowAgg(Agg),
 }
@@ -92,6 +96,9 @@ pub type Resolve<'r> = &'r dyn Fn(&RuleRef) -> Option<&'r Plan>;
 /// # Errors
 /// Where the plan needs more than this crate and `sequence` have.
 pub fn compile(plan: &Plan, resolve: Resolve<'_>) -> Result<Program, Unsupported> {
+    if more::at_the_end(plan) && plan.single_event().is_none() {
+        return relation(plan, resolve, &[], 0);
+    }
     alone(plan, resolve).or_else(|e| relation(plan, resolve, &[], 0).map_err(|other| first_named(e, other)))
 }
 
@@ -180,10 +187,15 @@ fn peel(plan: &Plan, relational: bool) -> Result<(Vec<Operator>, &Plan), Unsuppo
             Plan::Agg(a) if a.window == Window::None && (relational || !keyed_alone(&operators)) => {
                 (Operator::Agg(a.clone()), &*a.input)
             }
-            Plan::Agg(a) if windows::cuts(a.window) => (Operator::Agg(a.clone()), &*a.input),
-            _ => break,
+            Plan::Agg(a) if windows::cuts(a.window) && !more::is_session(a) => {
+                (Operator::Agg(a.clone()), &*a.input)
+            }
+            other => match More::of(other)? {
+                Some((more, input)) => (Operator::More(Box::new(more)), input),
+                None => break,
+            },
         };
-        if operators.len() >= MAX_DEPTH {
+        if operators.len() >= MAX_OPERATORS {
             return unsupported("plan", "nested too deeply");
         }
         operators.push(operator);
@@ -207,6 +219,7 @@ fn operator_reads(o: &Operator, out: &mut Vec<Scalar>) {
         Operator::Filter(e) => reads::of_expr(e, out),
         Operator::Eval(c) | Operator::Project(c) => c.iter().for_each(|(_, s)| reads::of_scalar(s, out)),
         Operator::Unnest(f) => reads::of_scalar(&Scalar::Field(f.clone()), out),
+        Operator::More(m) => m.reads(out),
         Operator::Drop(_) | Operator::Limit(_) | Operator::Tail(_) => {}
         Operator::Sort(keys) => keys.iter().for_each(|k| reads::of_scalar(&k.value, out)),
         Operator::Dedup(keys, _) => keys.iter().for_each(|k| reads::of_scalar(k, out)),
@@ -264,6 +277,9 @@ impl Compiler {
     ) -> Result<Core, Unsupported> {
         let unnamed = |p| (Arc::from(""), p);
         let (kind, inputs): (Kind, Vec<(Arc<str>, &Plan)>) = match base {
+            Plan::Join(j) if more::is_search(j) => {
+                (Kind::Search(more::Search::of(j)), vec![unnamed(&*j.left.1), unnamed(&*j.right.1)])
+            }
             Plan::Union(v) => (Kind::Union, v.iter().map(unnamed).collect()),
             Plan::Except(l, r, keys) => (Kind::Join(Spec::except(keys)), vec![unnamed(l), unnamed(r)]),
             Plan::Join(j) => {

@@ -14,6 +14,7 @@ mod compile;
 mod gate;
 mod machine;
 mod merge;
+mod more;
 mod operate;
 mod reads;
 mod row;

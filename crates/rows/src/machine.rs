@@ -10,6 +10,7 @@ use shikra_sequence::{Input, Limits, Machine as Inner, Match, MatchedEvent, Stat
 use crate::compile::{Core, Keyed, Program};
 use crate::gate::{Port, Trees};
 use crate::merge::Merge;
+use crate::more;
 use crate::operate;
 use crate::row::Row;
 
@@ -66,14 +67,13 @@ impl Machine {
                 if let Some(cells) = cells {
                     let found = self.event_match(input.handle);
                     let places = program.ports.get(*port).map(|p| p.reads.as_slice()).unwrap_or_default();
-                    let cells = program.reads.iter().map(|r| {
-                        places
-                            .iter()
-                            .position(|p| p == r)
-                            .and_then(|i| cells.get(i))
-                            .cloned()
-                            .unwrap_or_default()
-                    });
+                    let cells = program
+                        .reads
+                        .iter()
+                        .map(|r| places.iter().position(|p| p == r).and_then(|i| cells.get(i)).cloned());
+                    let time = self.last;
+                    let cells =
+                        program.reads.iter().zip(cells).map(|(r, c)| more::told_otherwise(r, c, time));
                     let cells = cells.collect();
                     self.found(&program, found, cells, out);
                 }
@@ -112,7 +112,12 @@ impl Machine {
     fn rows_at_end(&mut self) -> Vec<Row> {
         let program = self.program.clone();
         if let Core::Merged(merge) = &program.core {
-            let parts = self.parts.iter_mut().map(Machine::part_rows).collect();
+            let now = self.last;
+            let part = |p: &mut Machine| {
+                p.last = now;
+                p.part_rows()
+            };
+            let parts = self.parts.iter_mut().map(part).collect();
             let found = merge.rows(&program.reads, parts, self.most);
             self.stats.events_dropped += found.lost;
             self.rows = found.rows;
@@ -121,7 +126,8 @@ impl Machine {
             self.stats.events_dropped += table.rows.len().saturating_sub(self.most) as u64;
             self.rows = table.rows.iter().take(self.most).map(|r| Row::of_table(&table.columns, r)).collect();
         }
-        operate::all(&program, std::mem::take(&mut self.rows))
+        let operators = more::bind(&program.operators, &Value::Time(self.last));
+        operate::all(&program.reads, &operators, std::mem::take(&mut self.rows))
     }
 
     /// The rows of a program that feeds another.

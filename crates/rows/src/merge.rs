@@ -14,6 +14,7 @@ use shikra_ir::{Expr, FieldRef, Join, JoinKind, Scalar, TimeBound, eval};
 use shikra_sequence::Match;
 
 use crate::compile::Program;
+use crate::more::Search;
 use crate::reads;
 use crate::row::{Row, View};
 
@@ -45,13 +46,19 @@ pub(crate) struct Input {
 pub(crate) enum Kind {
     Union,
     Join(Spec),
+    /// Rows of the first that satisfy one of the second.
+    Search(Search),
 }
 
 impl Kind {
     /// Appends what is read of an input to merge it.
     pub fn reads(&self, side: usize, out: &mut Vec<Scalar>) {
-        let Kind::Join(spec) = self else { return };
-        let keys = spec.keys.iter().map(|(l, r)| if side == 0 { l } else { r });
+        let keys = match self {
+            Kind::Join(spec) => &spec.keys,
+            Kind::Search(s) => &s.keys,
+            Kind::Union => return,
+        };
+        let keys = keys.iter().map(|(l, r)| if side == 0 { l } else { r });
         keys.for_each(|k| reads::of_scalar(k, out));
     }
 }
@@ -116,6 +123,11 @@ impl Merge {
                 for (input, rows) in parts {
                     rows.into_iter().for_each(|r| out.push(input.seen_from_above(r)));
                 }
+            }
+            Kind::Search(search) => {
+                let (Some((left, l)), Some((right, r))) = (parts.next(), parts.next()) else { return out };
+                let stay = search.rows(&left.program.reads, l, &right.program.reads, &r);
+                stay.into_iter().for_each(|r| out.push(left.seen_from_above(r)));
             }
             Kind::Join(spec) => {
                 let mut side = |right: bool| {

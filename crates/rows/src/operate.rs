@@ -9,13 +9,13 @@ use shikra_ir::{Agg, FieldRef, Pattern, Scalar, SortKey, eval};
 use shikra_sequence::Match;
 
 use crate::aggregate;
-use crate::compile::{Operator, Program};
+use crate::compile::Operator;
 use crate::row::{Row, View, key_text, order};
 use crate::windows;
 
 /// Runs a program's operators, one after the other.
-pub(crate) fn all(program: &Program, rows: Vec<Row>) -> Vec<Row> {
-    program.operators.iter().fold(rows, |rows, o| one(&program.reads, o, rows))
+pub(crate) fn all(reads: &[Scalar], operators: &[Operator], rows: Vec<Row>) -> Vec<Row> {
+    operators.iter().fold(rows, |rows, o| one(reads, o, rows))
 }
 
 fn one(reads: &[Scalar], operator: &Operator, mut rows: Vec<Row>) -> Vec<Row> {
@@ -30,6 +30,7 @@ fn one(reads: &[Scalar], operator: &Operator, mut rows: Vec<Row>) -> Vec<Row> {
             }
         }
         Operator::Drop(patterns) => rows.iter_mut().for_each(|r| without(patterns, r)),
+        Operator::More(m) => rows = m.apply(reads, rows),
         Operator::Unnest(field) => rows = rows.into_iter().flat_map(|r| unnested(reads, field, r)).collect(),
         Operator::Limit(n) => rows.truncate(usize::try_from(*n).unwrap_or(usize::MAX)),
         Operator::Tail(n) => {
@@ -119,12 +120,12 @@ fn dedup(reads: &[Scalar], keys: &[Scalar], keep: u64, rows: &mut Vec<Row>) {
 }
 
 /// Rows of a group with their numbers.
-type Members<'a> = Vec<(usize, &'a Row)>;
+pub(crate) type Members<'a> = Vec<(usize, &'a Row)>;
 /// Columns made, by name.
 type Columns = Vec<(Arc<str>, Value)>;
 
 /// The rows of each group, in order of appearance, with the values of its keys.
-fn grouped<'a>(reads: &[Scalar], a: &Agg, rows: &'a [Row]) -> Vec<(Vec<Value>, Members<'a>)> {
+pub(crate) fn grouped<'a>(reads: &[Scalar], a: &Agg, rows: &'a [Row]) -> Vec<(Vec<Value>, Members<'a>)> {
     let mut groups: Vec<(Vec<Value>, Members<'a>)> = Vec::new();
     let mut index: HashMap<String, usize> = HashMap::new();
     for (i, row) in rows.iter().enumerate() {
@@ -132,13 +133,34 @@ fn grouped<'a>(reads: &[Scalar], a: &Agg, rows: &'a [Row]) -> Vec<(Vec<Value>, M
         if a.keys.iter().zip(&key).any(|(k, v)| !k.optional && v.is_null()) {
             continue;
         }
-        let at = *index.entry(key_text(&key)).or_insert(groups.len());
-        match groups.get_mut(at) {
-            Some((_, members)) => members.push((i, row)),
-            None => groups.push((key, vec![(i, row)])),
+        for key in choices(a, key) {
+            let at = *index.entry(key_text(&key)).or_insert(groups.len());
+            match groups.get_mut(at) {
+                Some((_, members)) => members.push((i, row)),
+                None => groups.push((key, vec![(i, row)])),
+            }
         }
     }
     groups
+}
+
+/// Most groups that one row belongs to.
+const MAX_CHOICES: usize = 10_000;
+
+/// The keys of a row: one, or, where a value is marked `each-value` and is several, one for each of them.
+fn choices(a: &Agg, key: Vec<Value>) -> Vec<Vec<Value>> {
+    let marked = |s: &Scalar| matches!(s, Scalar::Call(c) if c.func.0.name == "each-value");
+    let several = |(k, v): (&shikra_ir::Key, &Value)| marked(&k.value) && matches!(v, Value::List(_));
+    if !a.keys.iter().zip(&key).any(several) {
+        return vec![key];
+    }
+    a.keys.iter().zip(key).fold(vec![Vec::new()], |before, (k, v)| {
+        let each: Vec<Value> = if marked(&k.value) { v.elements().to_vec() } else { vec![v] };
+        let pairs = before.iter().flat_map(|b: &Vec<Value>| {
+            each.iter().map(move |e| b.iter().cloned().chain([e.clone()]).collect::<Vec<Value>>())
+        });
+        pairs.take(MAX_CHOICES).collect()
+    })
 }
 
 fn columns(reads: &[Scalar], a: &Agg, rows: &[(usize, &Row)], total: usize) -> Columns {
@@ -165,7 +187,7 @@ fn groups(reads: &[Scalar], a: &Agg, rows: Vec<Row>) -> Vec<Row> {
 }
 
 /// A match of all events of several.
-fn joined(members: &[(usize, &Row)]) -> Match {
+pub(crate) fn joined(members: &[(usize, &Row)]) -> Match {
     let all = || members.iter().map(|(_, r)| &r.found);
     Match {
         time: all().map(|m| m.time).max().unwrap_or(shikra_event::Timestamp(0)),

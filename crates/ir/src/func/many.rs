@@ -8,6 +8,7 @@ use super::spl::{num, plain_text, regex, single};
 use crate::{Words, eval, regex as regexes};
 
 pub(super) const TABLE: &[FuncDef] = &[
+    FuncDef { name: "each-value", arity: (1, 1), takes_null: true, eval: |a, _| a[0].clone() },
     FuncDef { name: "mv-append", arity: (1, usize::MAX), takes_null: true, eval: append },
     FuncDef { name: "mv-count", arity: (1, 1), takes_null: false, eval: count },
     FuncDef { name: "mv-dedup", arity: (1, 1), takes_null: false, eval: dedup },

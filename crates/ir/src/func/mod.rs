@@ -18,6 +18,9 @@ mod sql;
 mod strings;
 mod times;
 
+pub use many::several;
+pub use spl::plain_text;
+
 /// An entry of [`FUNCS`].
 pub struct FuncDef {
     /// Canonical name.

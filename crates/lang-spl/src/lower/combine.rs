@@ -5,7 +5,10 @@ use std::sync::Arc;
 use shikra_ir::{Join, JoinKind, LogSource, Lookup as IrLookup, Matching, Names, Plan, Scalar, Table};
 use shikra_syntax::Span;
 
-use super::{Lower, Order, Stream};
+use super::{EVAL, Lower, Order, Stream, call};
+
+/// The name of the other side of a join.
+const JOINED: &str = "_joined";
 use crate::ast::{Command, Lookup, Options, Pipeline, Search, Word, option};
 
 impl Lower<'_> {
@@ -20,7 +23,10 @@ impl Lower<'_> {
     ) -> Stream {
         let other = self.pipeline(with);
         let names: Vec<Arc<str>> = match fields {
-            [] if s.open || other.open => {
+            _ if other.open => {
+                return self.stop(s, "join with events: the subsearch must say which fields it gives", at);
+            }
+            [] if s.open => {
                 return self.stop(s, "join without fields joins on all that both sides have", at);
             }
             [] => s.columns.iter().filter(|c| other.has(c) && !c.starts_with('_')).cloned().collect(),
@@ -34,20 +40,27 @@ impl Lower<'_> {
                 return self.stop(s, &reason, at);
             }
         };
+        s.ordered();
         let keys = names.iter().map(|n| (s.field(n), other.field(n))).collect();
         let most = option(options, "max").and_then(|m| m.text.parse().ok()).unwrap_or(1u64);
-        other.columns.iter().for_each(|c| s.add(c));
         s.wrap(|left| {
             Plan::Join(Join {
                 kind,
                 left: ("".into(), Box::new(left)),
-                right: ("".into(), Box::new(other.plan)),
+                right: (JOINED.into(), Box::new(other.plan)),
                 keys,
                 time: None,
                 on: None,
                 most: (most > 0).then_some(most),
             })
         });
+        // What the other side has takes the place of what was there.
+        let theirs = |c: &Arc<str>| Scalar::field(Names::Column, &format!("{JOINED}.{c}"));
+        let put = |c: &Arc<str>| (c.clone(), call("coalesce", vec![theirs(c), s.field(c)], EVAL));
+        let made = other.columns.iter().filter(|c| !names.contains(c)).map(put).collect();
+        s.eval(made);
+        s.wrap(|p| Plan::Drop(Box::new(p), vec![super::wildcard(&format!("{JOINED}.*"))]));
+        s.order = Order::Made;
         s
     }
 

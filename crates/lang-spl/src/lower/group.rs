@@ -37,9 +37,7 @@ impl Lower<'_> {
             let message = "one row for each pair of values, not a column for each of the second field's";
             self.note("long-form", message, at);
         }
-        if x.aggregates.iter().any(|a| ordered_function(&a.func)) || name == "streamstats" {
-            s.ordered();
-        }
+        self.order_for(&mut s, &x.aggregates, name == "streamstats");
         let keys = self.keys(&s, &by, None);
         let columns = self.aggregates(&mut s, &x.aggregates);
         if let Some(option) = ["time_window", "reset_on_change", "reset_before", "reset_after"]
@@ -58,6 +56,20 @@ impl Lower<'_> {
         let adds = matches!(name, "eventstats" | "streamstats");
         self.aggregate(&mut s, keys, columns, window, adds);
         s
+    }
+
+    /// Puts rows in the order that the aggregates need: that of Splunk for those that tell of it, that of time for
+    /// those that go by it.
+    fn order_for(&mut self, s: &mut Stream, all: &[Aggregate], always: bool) {
+        let any = |f: fn(&str) -> bool| all.iter().any(|a| f(&a.func));
+        if always || any(ordered_function) {
+            s.ordered();
+        }
+        if any(|f| matches!(f, "earliest" | "latest")) && s.order != Order::Events {
+            let keys = vec![sort_key(s.field("_time"), false)];
+            s.order = Order::Made;
+            s.wrap(|p| Plan::Sort(Sort { input: Box::new(p), keys }));
+        }
     }
 
     /// Puts an aggregation on top. One that makes groups leaves its keys and columns and no more.
@@ -96,6 +108,8 @@ impl Lower<'_> {
                     value = call("coalesce", vec![value, text(fill)], EVAL);
                 }
                 if !keys.iter().any(|k| k.name == name) {
+                    // Several values make a group each.
+                    let value = call("each-value", vec![value], EVAL);
                     keys.push(Key { name, value, optional: false });
                 }
             }
@@ -189,9 +203,7 @@ impl Lower<'_> {
                 None => Stream::events(shikra_ir::LogSource::any(Names::Splunk)),
             },
         };
-        if t.stats.aggregates.iter().any(|a| ordered_function(&a.func)) {
-            s.ordered();
-        }
+        self.order_for(&mut s, &t.stats.aggregates, false);
         let fill = option(options, "fillnull_value").map(|f| f.text.clone());
         let keys = self.keys(&s, &t.stats.by, fill.as_deref());
         let columns = self.aggregates(&mut s, &t.stats.aggregates);
