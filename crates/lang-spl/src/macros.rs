@@ -155,7 +155,9 @@ impl Job<'_> {
         let mut i = 0;
         while i < text.len() {
             let rest = &text[i..];
-            if rest.starts_with('"') {
+            if let Some(escaped) = rest.strip_prefix('\\') {
+                i += 1 + escaped.chars().next().map_or(0, char::len_utf8);
+            } else if rest.starts_with('"') {
                 i += quoted_length(rest);
             } else if let Some(comment) = rest.strip_prefix("```") {
                 self.push(text, from, i, at);

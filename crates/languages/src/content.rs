@@ -64,8 +64,22 @@ pub(crate) fn read(source: &Source) -> Option<Part> {
         return None;
     }
     let documents = yaml::documents(&source.text, Span::new(0, source.text.len()));
-    let root = documents.iter().find_map(|d| d.root.as_ref())?;
+    let Some(root) = documents.iter().find_map(|d| d.root.as_ref()) else {
+        return indented(&source.text);
+    };
     if detection { self::detection(source, root) } else { macro_of(root).or_else(|| lookup(root)) }
+}
+
+/// A macro in a file that is YAML but for quoted lines that are not indented, which some readers let pass.
+fn indented(text: &str) -> Option<Part> {
+    let key = |line: &str| {
+        line.split_once(':').is_some_and(|(k, _)| k.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
+    };
+    let mended = |line: &str| if key(line) { line.to_owned() } else { format!(" {line}") };
+    let text: Vec<String> = text.lines().map(mended).collect();
+    let text = text.join("\n");
+    let documents = yaml::documents(&text, Span::new(0, text.len()));
+    documents.iter().find_map(|d| d.root.as_ref()).and_then(macro_of)
 }
 
 fn detection(source: &Source, root: &Node<'_>) -> Option<Part> {

@@ -23,10 +23,7 @@ impl Lower<'_> {
     ) -> Stream {
         let other = self.pipeline(with);
         let names: Vec<Arc<str>> = match fields {
-            _ if other.open => {
-                return self.stop(s, "join with events: the subsearch must say which fields it gives", at);
-            }
-            [] if s.open => {
+            [] if s.open || other.open => {
                 return self.stop(s, "join without fields joins on all that both sides have", at);
             }
             [] => s.columns.iter().filter(|c| other.has(c) && !c.starts_with('_')).cloned().collect(),
@@ -47,20 +44,27 @@ impl Lower<'_> {
             Plan::Join(Join {
                 kind,
                 left: ("".into(), Box::new(left)),
-                right: (JOINED.into(), Box::new(other.plan)),
+                right: (if other.open { "" } else { JOINED }.into(), Box::new(other.plan)),
                 keys,
                 time: None,
                 on: None,
                 most: (most > 0).then_some(most),
             })
         });
+        s.order = Order::Made;
+        if other.open {
+            // Its events' fields are there where this side has none of the name.
+            (s.open, s.names) = (true, other.names);
+            s.inside.extend(other.inside);
+            other.columns.iter().for_each(|c| s.add(c));
+            return s;
+        }
         // What the other side has takes the place of what was there.
         let theirs = |c: &Arc<str>| Scalar::field(Names::Column, &format!("{JOINED}.{c}"));
         let put = |c: &Arc<str>| (c.clone(), call("coalesce", vec![theirs(c), s.field(c)], EVAL));
         let made = other.columns.iter().filter(|c| !names.contains(c)).map(put).collect();
         s.eval(made);
         s.wrap(|p| Plan::Drop(Box::new(p), vec![super::wildcard(&format!("{JOINED}.*"))]));
-        s.order = Order::Made;
         s
     }
 

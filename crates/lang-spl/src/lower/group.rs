@@ -120,6 +120,10 @@ impl Lower<'_> {
     fn aggregates(&mut self, s: &mut Stream, all: &[Aggregate]) -> Vec<(Arc<str>, AggFn)> {
         let mut out: Vec<(Arc<str>, AggFn)> = Vec::new();
         for a in all {
+            if a.func == "sparkline" {
+                self.note("no-effect", "sparkline draws: there is nothing to compute", a.span);
+                continue;
+            }
             let made = match &a.argument {
                 Argument::Field(w) if w.text.contains('*') => self.over_many(s, a, w),
                 _ => self.one_aggregate(s, a).into_iter().collect(),

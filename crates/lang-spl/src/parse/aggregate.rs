@@ -167,8 +167,18 @@ impl Parser<'_> {
             Argument::None
         };
         let span = self.span(start);
-        let to = if self.eat_word("AS") { self.word().map(|w| w.text) } else { None };
+        let to = if self.eat_word("AS") { self.new_name() } else { None };
         Some(Aggregate { func: name.text.to_ascii_lowercase(), argument, to, span })
+    }
+
+    /// The name of a column; brackets right behind it are part of it.
+    fn new_name(&mut self) -> Option<String> {
+        let mut name = self.word()?.text;
+        if self.peek() == Some('(') {
+            let part = self.bracketed('(', ')');
+            name = format!("{name}({})", self.text.get(part.start..part.end).unwrap_or(""));
+        }
+        Some(name)
     }
 
     fn argument(&mut self) -> Argument {

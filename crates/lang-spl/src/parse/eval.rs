@@ -183,6 +183,11 @@ impl Parser<'_> {
                 EvalKind::Arith('-', Box::new(zero), Box::new(inner))
             }
             Some(c) if c.is_ascii_digit() => self.number(),
+            Some('.')
+                if self.left().get(1..).is_some_and(|l| l.starts_with(|c: char| c.is_ascii_digit())) =>
+            {
+                self.number()
+            }
             Some('[') => {
                 let _ = self.bracketed('[', ']');
                 let at = self.span(start);
