@@ -149,6 +149,16 @@ fn push_utf16(d: &[u8], out: &mut String) {
     }
     out.reserve(units.len() / 2);
     let mut run = [0u8; 64];
+    // Most text is ASCII: eight units at a time as long as it is.
+    while let Some(wide) = units.first_chunk::<16>() {
+        const BEYOND: u128 = 0xff80_ff80_ff80_ff80_ff80_ff80_ff80_ff80;
+        if u128::from_le_bytes(*wide) & BEYOND != 0 {
+            break;
+        }
+        let narrow: [u8; 8] = std::array::from_fn(|i| wide[2 * i]);
+        out.push_str(std::str::from_utf8(&narrow).unwrap_or(""));
+        units = &units[16..];
+    }
     loop {
         let ascii = units.chunks_exact(2).take(run.len()).take_while(|p| p[1] == 0 && p[0] < 0x80);
         let count = ascii.zip(&mut run).map(|(p, b)| *b = p[0]).count();

@@ -108,6 +108,7 @@ pub struct Shape {
     version: Option<u32>,
     fields: Vec<Name>,
     by_name: HashMap<Name, Vec<SlotIndex>>,
+    constant: Vec<SlotIndex>,
 }
 
 impl Shape {
@@ -143,6 +144,11 @@ impl Shape {
     pub fn fields(&self) -> &[Name] {
         &self.fields
     }
+    /// Slots that hold the same, kind and bytes, in every event of the shape: the reader has made sure of it.
+    /// There may be others.
+    pub fn constant(&self) -> &[SlotIndex] {
+        &self.constant
+    }
     /// Slots of the exact name, in order; empty where the shape has none.
     pub fn positions(&self, name: &str) -> &[SlotIndex] {
         self.by_name.get(name).map_or(&[], Vec::as_slice)
@@ -166,6 +172,8 @@ pub struct ShapeBuilder {
     pub version: Option<u32>,
     /// Field names in slot order.
     pub fields: Vec<Name>,
+    /// See [`Shape::constant`].
+    pub constant: Vec<SlotIndex>,
 }
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -187,6 +195,7 @@ impl ShapeBuilder {
             version: self.version,
             fields: self.fields,
             by_name,
+            constant: self.constant,
         })
     }
 }

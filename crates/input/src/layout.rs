@@ -245,6 +245,7 @@ impl Layout {
             event_id: number(plan.event_id),
             version: number(plan.version),
             fields: plan.fields.iter().map(|(name, ..)| name.clone()).collect(),
+            ..ShapeBuilder::default()
         }
         .build()
     }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use shikra_event::{Form, Kind, Name, Shape, ShapeBuilder, Slot, Timestamp, Value, system};
+use shikra_event::{Form, Kind, Name, Shape, ShapeBuilder, Slot, SlotIndex, Timestamp, Value, system};
 
 use super::names::{FieldName, Names};
 
@@ -77,9 +77,14 @@ impl Layout {
         }
     }
 
+    /// Where that stands which distinguishes shapes.
+    fn places(&self) -> [Option<usize>; 5] {
+        [self.event_id, self.version, self.provider, self.source, self.channel]
+    }
+
     /// What distinguishes shapes.
     fn parts<'a>(&self, slots: &[Slot<'a>]) -> [Slot<'a>; 5] {
-        [self.event_id, self.version, self.provider, self.source, self.channel].map(|part| at(slots, part))
+        self.places().map(|part| at(slots, part))
     }
 
     /// Whether `key` is [`Layout::key`] of the slots.
@@ -117,6 +122,7 @@ impl Layout {
             event_id: small(self.event_id),
             version: small(self.version),
             fields: self.fields.clone(),
+            constant: self.places().into_iter().flatten().map(|i| i as SlotIndex).collect(),
         }
         .build()
     }
