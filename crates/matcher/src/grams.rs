@@ -1,17 +1,21 @@
 //! Finds which of many literal texts stand in a text.
 //!
-//! Each literal is filed under one of its four-byte pieces, the one that fewest others have; shorter literals
-//! under all they have. A search slides over the text and asks a bit map whether a piece is filed at all, which
-//! it seldom is. An Aho-Corasick automaton searches no faster here and takes a hundred times as long to build:
+//! Each literal is filed under some of its four-byte pieces, those that fewest others have; shorter literals
+//! under all they have. A search looks at pieces of the text and asks a bit map whether a piece is filed at all,
+//! which it seldom is. A long literal is filed under several neighbouring pieces, so that a search need not look
+//! at every place of the text. An Aho-Corasick automaton searches no faster here and takes a hundred times as long to build:
 //! with tens of thousands of rules that is what loading would consist of.
 
 use hashbrown::HashMap;
 use memchr::memmem;
 
-/// Pieces of one width. Width 4 serves all longer literals.
+/// Literals that are looked for in one way.
 #[derive(Debug)]
 struct Lane {
+    /// Length of a piece.
     width: usize,
+    /// From one place of the text that is looked at to the next; every literal is filed under so many pieces.
+    step: usize,
     bits: Vec<u64>,
     shift: u32,
     /// Piece → filed literals.
@@ -54,28 +58,39 @@ impl Texts {
 #[derive(Debug, Default)]
 pub(crate) struct Finder {
     lanes: Vec<Lane>,
-    /// Short literals, where there are so few that each is better looked for by itself.
+    /// Short literals, where there are so few that in a long text each is better looked for by itself.
     few: Vec<(u32, memmem::Finder<'static>)>,
+    /// The same, for short texts.
+    few_lanes: Vec<Lane>,
 }
 
 /// So many short literals are few.
 const FEW: usize = 6;
+/// From here on a text is long.
+const LONG: usize = 64;
+/// More literals than this in a lane are not filed several times: loading and memory count too.
+const MANY: usize = 2048;
 
 const WIDEST: usize = 4;
 const SPREAD: u32 = 0x9e37_79b1;
+
+/// Lengths of literals (from, to) with the width and step of their lane.
+const LANES: [(usize, usize, usize, usize); 6] =
+    [(1, 1, 1, 1), (2, 2, 2, 1), (3, 3, 3, 1), (4, 4, 4, 1), (5, 6, 4, 2), (7, usize::MAX, 4, 4)];
 
 impl Finder {
     /// For these texts, none of them empty.
     pub fn new(texts: &Texts) -> Finder {
         let mut finder = Finder::default();
-        for width in 1..=WIDEST {
-            let fits = |len: usize| if width == WIDEST { len >= width } else { len == width };
-            let own = texts.iter().map(|(i, t)| (i, t.as_bytes())).filter(|(_, t)| fits(t.len()));
-            let own: Vec<_> = own.collect();
-            if width < WIDEST && own.len() + finder.few.len() <= FEW {
+        for (from, to, width, step) in LANES {
+            let own = texts.iter().map(|(i, t)| (i, t.as_bytes()));
+            let own: Vec<_> = own.filter(|(_, t)| (from..=to).contains(&t.len())).collect();
+            if step == 1 && own.len() + finder.few.len() <= FEW {
                 finder.few.extend(own.iter().map(|(i, t)| (*i, memmem::Finder::new(t).into_owned())));
+                finder.few_lanes.extend(Lane::new(width, step, &own));
             } else {
-                finder.lanes.extend(Lane::new(width, &own));
+                let step = if own.len() > MANY { 1 } else { step };
+                finder.lanes.extend(Lane::new(width, step, &own));
             }
         }
         finder
@@ -83,6 +98,18 @@ impl Finder {
 
     /// Tells every place where one of the texts begins, in no particular order.
     pub fn find(&self, texts: &Texts, text: &[u8], mut found: impl FnMut(u32, usize)) {
+        let mut lane = |lane: &Lane| {
+            lane.search(text, |literal, start| {
+                let own = texts.get(literal).as_bytes();
+                if text.get(start..start + own.len()) == Some(own) {
+                    found(literal, start);
+                }
+            });
+        };
+        self.lanes.iter().for_each(&mut lane);
+        if text.len() < LONG {
+            return self.few_lanes.iter().for_each(lane);
+        }
         for (literal, finder) in &self.few {
             let mut at = 0;
             while let Some(n) = text.get(at..).and_then(|rest| finder.find(rest)) {
@@ -90,19 +117,11 @@ impl Finder {
                 at += n + 1;
             }
         }
-        for lane in &self.lanes {
-            lane.search(text, |literal, start| {
-                let own = texts.get(literal).as_bytes();
-                if text.get(start..start + own.len()) == Some(own) {
-                    found(literal, start);
-                }
-            });
-        }
     }
 }
 
 impl Lane {
-    fn new(width: usize, literals: &[(u32, &[u8])]) -> Option<Lane> {
+    fn new(width: usize, step: usize, literals: &[(u32, &[u8])]) -> Option<Lane> {
         if literals.is_empty() {
             return None;
         }
@@ -113,18 +132,20 @@ impl Lane {
             let n = &mut counts[place(piece)];
             *n = n.saturating_add(1);
         }
-        let mut filed: Vec<(u32, u32, u32)> = Vec::with_capacity(literals.len());
+        let mut filed: Vec<(u32, u32, u32)> = Vec::with_capacity(literals.len() * step);
         for (id, text) in literals {
-            let pieces = text.windows(width).map(piece).enumerate();
-            if let Some((at, p)) = pieces.min_by_key(|(_, p)| counts[place(*p)]) {
-                filed.push((p, *id, at as u32));
-            }
+            let pieces: Vec<u32> = text.windows(width).map(piece).collect();
+            let cost = |run: &[u32]| run.iter().map(|p| u32::from(counts[place(*p)])).sum::<u32>();
+            let best = pieces.windows(step).enumerate().min_by_key(|(_, run)| cost(run));
+            let Some((at, run)) = best else { continue };
+            filed.extend(run.iter().enumerate().map(|(n, p)| (*p, *id, (at + n) as u32)));
         }
         filed.sort_unstable();
         let size = (filed.len() * 16).next_power_of_two().clamp(1 << 10, 1 << 22);
         let shift = 32 - size.trailing_zeros();
         let mut lane = Lane {
             width,
+            step,
             bits: vec![0; size / 64],
             shift,
             filed: HashMap::default(),
@@ -146,19 +167,37 @@ impl Lane {
 
     /// Tells where literals may begin.
     fn search(&self, text: &[u8], mut maybe: impl FnMut(u32, usize)) {
-        let mask = u32::MAX >> (8 * (WIDEST - self.width));
-        let mut piece = 0u32;
-        for (end, &byte) in text.iter().enumerate() {
-            piece = (piece << 8 | u32::from(byte)) & mask;
-            let bit = self.bit(piece);
-            if self.bits[bit / 64] >> (bit % 64) & 1 == 0 || end + 1 < self.width {
-                continue;
+        match self.width {
+            WIDEST => self.search_wide(text, maybe),
+            width => {
+                let windows = text.windows(width).enumerate();
+                windows.for_each(|(at, window)| self.look(piece(window), at, &mut maybe));
             }
-            let Some(&(from, to)) = self.filed.get(&piece) else { continue };
-            for &(literal, at) in &self.entries[from as usize..to as usize] {
-                if let Some(start) = (end + 1 - self.width).checked_sub(at as usize) {
-                    maybe(literal, start);
-                }
+        }
+    }
+
+    /// The same for the widest pieces, of which the length is known here.
+    fn search_wide(&self, text: &[u8], mut maybe: impl FnMut(u32, usize)) {
+        let mut at = 0;
+        while let Some(window) = text.get(at..).and_then(<[u8]>::first_chunk::<WIDEST>) {
+            self.look(u32::from_be_bytes(*window), at, &mut maybe);
+            at += self.step;
+        }
+    }
+
+    #[inline(always)]
+    fn look(&self, piece: u32, at: usize, maybe: &mut impl FnMut(u32, usize)) {
+        let bit = self.bit(piece);
+        if self.bits[bit / 64] >> (bit % 64) & 1 == 1 {
+            self.filed_under(piece, at, maybe);
+        }
+    }
+
+    fn filed_under(&self, piece: u32, at: usize, maybe: &mut impl FnMut(u32, usize)) {
+        let Some(&(from, to)) = self.filed.get(&piece) else { return };
+        for &(literal, within) in &self.entries[from as usize..to as usize] {
+            if let Some(start) = at.checked_sub(within as usize) {
+                maybe(literal, start);
             }
         }
     }
@@ -174,13 +213,14 @@ mod tests {
 
     #[test]
     fn finds_all_and_only_what_is_there() {
-        let all = ["a", "ab", "bca", "abca", "cabcab", "bcabcabcabca", "é", "xyz", "aaaa"];
+        let all = ["a", "ab", "bca", "abca", "cabcab", "bcabcabcabca", "é", "xyz", "aaaa", "bcabc"];
         let mut texts = Texts::default();
         for t in all {
             texts.push(t);
         }
         let finder = Finder::new(&texts);
-        for text in ["", "a", "abcabcabcabcabca", "aaaaaa", "ééxy", "xyzab"] {
+        let long = format!("{}xyzabcabcabcabcabcaaaa", "ab é".repeat(20));
+        for text in ["", "a", "abcabcabcabcabca", "aaaaaa", "ééxy", "xyzab", &long] {
             let mut got = Vec::new();
             finder.find(&texts, text.as_bytes(), |l, s| got.push((l, s)));
             got.sort_unstable();

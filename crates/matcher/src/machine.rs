@@ -89,6 +89,22 @@ enum Use {
     Regex(Local, u32),
 }
 
+/// A text and the same folded.
+#[derive(Clone, Copy)]
+pub(crate) struct Text<'a> {
+    raw: &'a str,
+    folded: &'a str,
+    ascii: bool,
+}
+
+impl<'a> Text<'a> {
+    /// Folds `raw` into `buffer`.
+    pub fn new(raw: &'a str, buffer: &'a mut String) -> Text<'a> {
+        let ascii = fold_into(raw, buffer);
+        Text { raw, folded: buffer, ascii }
+    }
+}
+
 /// Buffers and outcomes of one evaluation.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
@@ -245,10 +261,16 @@ impl Machine {
 
     /// Raises what holds for a text; `typed` where the value is no text by nature but has this one.
     pub fn text(&self, text: &str, typed: bool, found: &mut Found) {
-        found.begin(self);
         let mut folded = std::mem::take(&mut found.folded);
-        let ascii = fold_into(text, &mut folded);
-        for (map, key) in [(&self.exact, folded.as_str()), (&self.exact_cased, text)] {
+        self.folded(&Text::new(text, &mut folded), typed, found);
+        found.folded = folded;
+    }
+
+    /// The same for a text that has been folded.
+    pub fn folded(&self, text: &Text<'_>, typed: bool, found: &mut Found) {
+        found.begin(self);
+        let Text { raw, folded, ascii } = *text;
+        for (map, key) in [(&self.exact, folded), (&self.exact_cased, raw)] {
             if !map.is_empty()
                 && let Some(all) = map.get(key)
             {
@@ -257,18 +279,17 @@ impl Machine {
         }
         self.always.iter().for_each(|&l| found.raise(l, Truth::True));
         for &(local, glob, cased) in &self.direct_globs {
-            self.try_glob(local, glob, if cased { text } else { &folded }, found);
+            self.try_glob(local, glob, if cased { raw } else { folded }, found);
         }
         for &(local, r) in &self.direct_regexes {
-            self.try_regex(local, r, text, found);
+            self.try_regex(local, r, raw, found);
         }
         if !ascii {
             for &(local, r) in &self.beyond_ascii {
-                self.try_regex(local, r, text, found);
+                self.try_regex(local, r, raw, found);
             }
         }
-        self.search(text, &folded, found);
-        found.folded = folded;
+        self.search(raw, folded, found);
     }
 
     fn search(&self, text: &str, folded: &str, found: &mut Found) {

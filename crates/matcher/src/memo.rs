@@ -88,20 +88,39 @@ fn hash_entries(hasher: &Hasher, set: &[Entry]) -> u64 {
 }
 
 /// Raw value → class, for one program.
+///
+/// A look-up in a table of many values waits for memory, and for little else. So all that it needs stands
+/// together in one line of the processor's cache, for values that are not long.
 #[derive(Default)]
 pub(crate) struct Values {
-    table: HashTable<Known>,
-    bytes: Vec<u8>,
+    /// Open addressing with linear probing; a power of two, at most half of them in use.
+    cells: Vec<Cell>,
+    used: usize,
+    /// What of the values does not fit into their cells.
+    rest: Vec<u8>,
 }
 
 /// A value and its class.
-struct Known {
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Cell {
     hash: u64,
-    start: u32,
     len: u32,
+    /// Where its remainder begins in `rest`.
+    rest: u32,
     class: ClassId,
     kind: Kind,
+    used: bool,
+    head: [u8; HEAD],
 }
+
+/// Bytes of a value that fit into its cell.
+const HEAD: usize = 42;
+/// Cells of the smallest table.
+const FEWEST_CELLS: usize = 16;
+
+const FREE: Cell =
+    Cell { hash: 0, len: 0, rest: 0, class: EMPTY, kind: Kind::MISSING, used: false, head: [0; HEAD] };
 
 impl Values {
     pub fn hash(hasher: &Hasher, slot: Slot<'_>) -> u64 {
@@ -109,28 +128,66 @@ impl Values {
     }
 
     pub fn get(&self, hash: u64, slot: Slot<'_>) -> Option<ClassId> {
-        self.table.find(hash, |k| k.hash == hash && self.is(k, slot)).map(|k| k.class)
+        let mask = self.cells.len().checked_sub(1)?;
+        let mut at = hash as usize & mask;
+        loop {
+            let cell = &self.cells[at];
+            if !cell.used {
+                return None;
+            }
+            if cell.hash == hash && self.is(cell, slot) {
+                return Some(cell.class);
+            }
+            at = (at + 1) & mask;
+        }
     }
 
-    fn is(&self, k: &Known, slot: Slot<'_>) -> bool {
-        k.kind == slot.kind
-            && k.len as usize == slot.data.len()
-            && self.bytes.get(k.start as usize..k.start as usize + k.len as usize) == Some(slot.data)
+    fn is(&self, cell: &Cell, slot: Slot<'_>) -> bool {
+        if cell.kind != slot.kind || cell.len as usize != slot.data.len() {
+            return false;
+        }
+        let (head, rest) = slot.data.split_at(slot.data.len().min(HEAD));
+        let start = cell.rest as usize;
+        cell.head[..head.len()] == *head
+            && (rest.is_empty() || self.rest.get(start..start + rest.len()) == Some(rest))
     }
 
     /// Remembers a value that is not known; answers the memory it takes.
     pub fn insert(&mut self, hash: u64, slot: Slot<'_>, class: ClassId) -> usize {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(slot.data);
-        let known = Known { hash, start: start as u32, len: slot.data.len() as u32, class, kind: slot.kind };
-        self.table.insert_unique(hash, known, |k| k.hash);
-        slot.data.len() + 2 * size_of::<Known>()
+        if self.used * 2 >= self.cells.len() {
+            self.grow();
+        }
+        let (head, rest) = slot.data.split_at(slot.data.len().min(HEAD));
+        let (len, start) = (slot.data.len() as u32, self.rest.len() as u32);
+        let mut cell = Cell { hash, len, rest: start, class, kind: slot.kind, used: true, head: [0; HEAD] };
+        cell.head[..head.len()].copy_from_slice(head);
+        self.rest.extend_from_slice(rest);
+        self.used += 1;
+        place(&mut self.cells, cell);
+        3 * size_of::<Cell>() + rest.len()
+    }
+
+    fn grow(&mut self) {
+        let size = (self.cells.len() * 2).max(FEWEST_CELLS);
+        let old = std::mem::replace(&mut self.cells, vec![FREE; size]);
+        for cell in old.into_iter().filter(|c| c.used) {
+            place(&mut self.cells, cell);
+        }
     }
 
     pub fn clear(&mut self) {
-        self.table = HashTable::new();
-        self.bytes = Vec::new();
+        *self = Values::default();
     }
+}
+
+/// Puts a cell into the first free place from where it belongs; there is one.
+fn place(cells: &mut [Cell], cell: Cell) {
+    let mask = cells.len() - 1;
+    let mut at = cell.hash as usize & mask;
+    while cells[at].used {
+        at = (at + 1) & mask;
+    }
+    cells[at] = cell;
 }
 
 /// What an event comes to: filters that hold, and filters that hold if their open comparisons do.

@@ -8,7 +8,7 @@ use shikra_ir::{FieldRef, Multi, Names, Pattern, Test, Truth};
 use shikra_taxonomy::Binding;
 
 use crate::compile::{Pred, PredId};
-use crate::machine::{Found, Local, Machine};
+use crate::machine::{Found, Local, Machine, Text};
 
 /// A predicate that is not false: its number and whether it is merely unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,6 +51,8 @@ pub(crate) struct Input {
     binding: Binding,
     /// The binding is the one slot as it is.
     plain: bool,
+    /// Where the value of the slot is its text, that is all there is to know.
+    takes_text: bool,
     machine: Machine,
     /// Predicates of the machine's comparisons.
     preds: Vec<PredId>,
@@ -64,6 +66,7 @@ pub(crate) struct Input {
 #[derive(Debug, Default)]
 pub(crate) struct Buffers {
     text: String,
+    folded: String,
     found: Found,
     counts: Vec<(u32, u32)>,
 }
@@ -104,10 +107,30 @@ impl Program {
 
     /// Appends the outcome for a group: an event of its slots.
     pub fn evaluate(&self, group: &Event<'_>, buffers: &mut Buffers, out: &mut Vec<Entry>) {
-        for input in &self.inputs {
-            input.evaluate(group, buffers, out);
+        let slot = group.slot(0);
+        let has_text = is_text(slot.kind);
+        for input in self.inputs.iter().filter(|i| !(has_text && i.takes_text)) {
+            input.value(&input.binding.value(group), buffers, out);
+        }
+        if has_text && self.inputs.iter().any(|i| i.takes_text) {
+            self.text(slot, buffers, out);
         }
         out.sort_unstable();
+    }
+
+    /// Appends the outcome of the inputs that take text.
+    fn text(&self, slot: Slot<'_>, buffers: &mut Buffers, out: &mut Vec<Entry>) {
+        let Buffers { text, folded, found, .. } = buffers;
+        let raw = as_it_is(slot).unwrap_or_else(|| {
+            text.clear();
+            slot.render(text);
+            text
+        });
+        let text = Text::new(raw, folded);
+        for input in self.inputs.iter().filter(|i| i.takes_text) {
+            input.machine.folded(&text, false, found);
+            input.tell(found, out);
+        }
     }
 }
 
@@ -156,31 +179,17 @@ impl Input {
     pub fn new(binding: Binding, preds: &[PredId], all: &[Pred], spread: bool) -> Input {
         let known = preds.iter().filter_map(|&p| Some((p, all.get(p as usize)?)));
         let (each, whole): (Vec<_>, Vec<_>) = known.partition(|(_, p)| p.elementwise);
+        let machine = Machine::new(each.iter().map(|(_, p)| p.test.clone()).collect());
+        let plain = binding == Binding::slot(0);
         Input {
-            plain: binding == Binding::slot(0),
+            plain,
+            takes_text: plain && whole.is_empty() && machine.text_suffices(),
             binding,
-            machine: Machine::new(each.iter().map(|(_, p)| p.test.clone()).collect()),
+            machine,
             preds: each.iter().map(|(id, _)| *id).collect(),
             whole: whole.into_iter().map(|(id, p)| (id, p.test.clone())).collect(),
             spread,
         }
-    }
-
-    fn evaluate(&self, group: &Event<'_>, buffers: &mut Buffers, out: &mut Vec<Entry>) {
-        let slot = group.slot(0);
-        if !(self.plain && is_text(slot.kind) && self.whole.is_empty() && self.machine.text_suffices()) {
-            return self.value(&self.binding.value(group), buffers, out);
-        }
-        if let Some(text) = as_it_is(slot) {
-            self.machine.text(text, false, &mut buffers.found);
-        } else {
-            let mut text = std::mem::take(&mut buffers.text);
-            text.clear();
-            slot.render(&mut text);
-            self.machine.text(&text, false, &mut buffers.found);
-            buffers.text = text;
-        }
-        self.tell(&mut buffers.found, out);
     }
 
     fn tell(&self, found: &mut Found, out: &mut Vec<Entry>) {

@@ -73,7 +73,7 @@ pub struct Work {
     pub plans: u64,
     /// Values looked up.
     pub values: u64,
-    /// Of these, values that were the last one too.
+    /// Values beside these that were the last one too.
     pub repeats: u64,
     /// Values evaluated.
     pub value_misses: u64,
@@ -103,7 +103,7 @@ pub struct Scratch {
 /// A shape's plan with its places in the memo.
 struct Ready {
     rules: Arc<RuleSet>,
-    /// What the plan takes as given.
+    /// What the plan takes as given and the shape does not promise.
     fixed: Vec<Value>,
     groups: Vec<ReadyGroup>,
     spread: Vec<(Spread, ClassId)>,
@@ -158,7 +158,7 @@ struct Last {
 }
 
 impl Last {
-    fn is(&self, slot: Slot<'_>) -> bool {
+    fn is(&self, slot: &Slot<'_>) -> bool {
         self.kind == Some(slot.kind) && same(&self.data, slot.data)
     }
 
@@ -337,15 +337,17 @@ impl Scratch {
             self.forget_shapes();
         }
         // What was found to change is not taken as given again.
-        let fixed: Vec<SlotIndex> = match known {
+        let mut fixed: Vec<SlotIndex> = match known {
             Some(place) => {
                 self.ready[place].fixed.iter().filter(|v| v.is_in(event)).map(|v| v.slot).collect()
             }
             None => fixed(event),
         };
+        fixed.extend(event.shape.constant());
         self.memo.work.plans += 1;
         let plan = matcher.cache.plan(&matcher.compiled, &matcher.taxonomy, event, &fixed);
         self.seen.shape(&matcher.compiled, &plan);
+        fixed.retain(|i| !event.shape.constant().contains(i));
         let ready = self.memo.ready(plan, event, &fixed);
         let place = known.unwrap_or(self.ready.len());
         match self.ready.get_mut(place) {
@@ -465,14 +467,20 @@ impl Memo {
         if !g.several.is_empty() {
             return self.joined(g, event, rules, limits);
         }
-        let slot = event.slot(g.slot);
+        // By reference: copies of slots are what a quick look would mostly consist of.
+        let at = g.slot as usize;
+        let Some(slots @ [slot]) = event.slots.get(at..=at) else { return g.absent };
         if slot.is_missing() {
             return g.absent;
         }
-        if g.program.is_hopeless(slot) {
+        if g.last.is(slot) {
+            self.work.repeats += 1;
+            return g.last.asked;
+        }
+        if g.program.is_hopeless(*slot) {
             return EMPTY;
         }
-        self.asked(g, slot, &Event { slots: &[slot], ..*event }, rules, limits)
+        self.asked(g, *slot, &Event { slots, ..*event }, rules, limits)
     }
 
     fn joined(&mut self, g: &mut ReadyGroup, event: &Event<'_>, rules: &RuleSet, limits: &Limits) -> ClassId {
@@ -485,7 +493,11 @@ impl Memo {
             joined.extend_from_slice(s.data);
         }
         let key = Slot { kind: Kind::MISSING, data: &joined };
-        let asked = self.asked(g, key, &Event { slots: &slots, ..*event }, rules, limits);
+        let asked = if g.last.is(&key) {
+            g.last.asked
+        } else {
+            self.asked(g, key, &Event { slots: &slots, ..*event }, rules, limits)
+        };
         self.joined = joined;
         asked
     }
@@ -500,10 +512,6 @@ impl Memo {
         limits: &Limits,
     ) -> ClassId {
         self.work.values += 1;
-        if g.last.is(key) {
-            self.work.repeats += 1;
-            return g.last.asked;
-        }
         let class = self.class(g, key, group, limits);
         let asked = self.project(class, rules);
         g.last.set(key, asked);
