@@ -74,26 +74,41 @@ const MANY: usize = 2048;
 const WIDEST: usize = 4;
 const SPREAD: u32 = 0x9e37_79b1;
 
-/// Lengths of literals (from, to) with the width and step of their lane.
-const LANES: [(usize, usize, usize, usize); 6] =
-    [(1, 1, 1, 1), (2, 2, 2, 1), (3, 3, 3, 1), (4, 4, 4, 1), (5, 6, 4, 2), (7, usize::MAX, 4, 4)];
+/// Longest steps.
+const STEPS: usize = 4;
 
 impl Finder {
     /// For these texts, none of them empty.
     pub fn new(texts: &Texts) -> Finder {
         let mut finder = Finder::default();
-        for (from, to, width, step) in LANES {
-            let own = texts.iter().map(|(i, t)| (i, t.as_bytes()));
-            let own: Vec<_> = own.filter(|(_, t)| (from..=to).contains(&t.len())).collect();
-            if step == 1 && own.len() + finder.few.len() <= FEW {
-                finder.few.extend(own.iter().map(|(i, t)| (*i, memmem::Finder::new(t).into_owned())));
-                finder.few_lanes.extend(Lane::new(width, step, &own));
+        let between = |from: usize, to: usize| -> Vec<(u32, &[u8])> {
+            let all = texts.iter().map(|(i, t)| (i, t.as_bytes()));
+            all.filter(|(_, t)| (from..to).contains(&t.len())).collect()
+        };
+        for width in 1..WIDEST {
+            let own = between(width, width + 1);
+            if own.len() + finder.few.len() <= FEW {
+                finder.add_few(&own);
             } else {
-                let step = if own.len() > MANY { 1 } else { step };
-                finder.lanes.extend(Lane::new(width, step, &own));
+                finder.lanes.extend(Lane::new(width, 1, &own));
             }
         }
+        // The longest step at which few literals are too short for it.
+        let fits = |step: &usize| between(WIDEST, WIDEST + step - 1).len() + finder.few.len() <= FEW;
+        let step = if texts.len() > MANY { 1 } else { (1..=STEPS).rev().find(fits).unwrap_or(1) };
+        let shortest = WIDEST + step - 1;
+        finder.add_few(&between(WIDEST, shortest));
+        finder.lanes.extend(Lane::new(WIDEST, step, &between(shortest, usize::MAX)));
         finder
+    }
+
+    fn add_few(&mut self, own: &[(u32, &[u8])]) {
+        self.few.extend(own.iter().map(|(i, t)| (*i, memmem::Finder::new(t).into_owned())));
+        for width in 1..=WIDEST {
+            let fits = |len: usize| if width == WIDEST { len >= width } else { len == width };
+            let own: Vec<_> = own.iter().copied().filter(|(_, t)| fits(t.len())).collect();
+            self.few_lanes.extend(Lane::new(width, 1, &own));
+        }
     }
 
     /// Tells every place where one of the texts begins, in no particular order.
@@ -141,7 +156,9 @@ impl Lane {
             filed.extend(run.iter().enumerate().map(|(n, p)| (*p, *id, (at + n) as u32)));
         }
         filed.sort_unstable();
-        let size = (filed.len() * 16).next_power_of_two().clamp(1 << 10, 1 << 22);
+        // The fewer there are, the more room each can have: small tables stay in the processor's cache.
+        let each = if filed.len() <= MANY { 64 } else { 16 };
+        let size = (filed.len() * each).next_power_of_two().clamp(1 << 10, 1 << 22);
         let shift = 32 - size.trailing_zeros();
         let mut lane = Lane {
             width,
@@ -209,25 +226,36 @@ fn piece(window: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    #[test]
-    fn finds_all_and_only_what_is_there() {
-        let all = ["a", "ab", "bca", "abca", "cabcab", "bcabcabcabca", "é", "xyz", "aaaa", "bcabc"];
+    fn check(all: &[String], text: &str) {
         let mut texts = Texts::default();
         for t in all {
             texts.push(t);
         }
         let finder = Finder::new(&texts);
-        let long = format!("{}xyzabcabcabcabcabcaaaa", "ab é".repeat(20));
-        for text in ["", "a", "abcabcabcabcabca", "aaaaaa", "ééxy", "xyzab", &long] {
-            let mut got = Vec::new();
-            finder.find(&texts, text.as_bytes(), |l, s| got.push((l, s)));
-            got.sort_unstable();
-            let begins = |s: usize, t: &str| text.as_bytes()[s..].starts_with(t.as_bytes());
-            let places = |(l, t)| (0..text.len()).filter(move |&s| begins(s, t)).map(move |s| (l, s));
-            let want: Vec<_> = texts.iter().flat_map(places).collect();
-            assert_eq!(got, want, "{text}");
+        let mut got = Vec::new();
+        finder.find(&texts, text.as_bytes(), |l, s| got.push((l, s)));
+        got.sort_unstable();
+        let begins = |s: usize, t: &str| text.as_bytes()[s..].starts_with(t.as_bytes());
+        let places = |(l, t)| (0..text.len()).filter(move |&s| begins(s, t)).map(move |s| (l, s));
+        let want: Vec<_> = texts.iter().flat_map(places).collect();
+        assert_eq!(got, want, "{all:?} in {text}");
+    }
+
+    proptest! {
+        #[test]
+        fn finds_all_and_only_what_is_there(
+            short in prop::collection::vec("[abé]{1,4}", 0..12),
+            long in prop::collection::vec("[abé]{3,9}", 0..12),
+            text in "[abé]{0,120}",
+        ) {
+            let mut all = [short, long].concat();
+            all.sort();
+            all.dedup();
+            check(&all, &text);
         }
     }
 }

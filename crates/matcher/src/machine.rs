@@ -89,6 +89,9 @@ enum Use {
     Regex(Local, u32),
 }
 
+/// So many literals are looked for with tables that fit into the processor's cache.
+const CHEAP_LITERALS: usize = 512;
+
 /// A text and the same folded.
 #[derive(Clone, Copy)]
 pub(crate) struct Text<'a> {
@@ -292,6 +295,14 @@ impl Machine {
         self.search(raw, folded, found);
     }
 
+    /// Whether to evaluate a short text takes less time than to find it among many remembered ones.
+    pub fn is_cheap(&self) -> bool {
+        self.direct_globs.is_empty()
+            && self.direct_regexes.is_empty()
+            && self.generic.is_empty()
+            && self.literals.texts.len() <= CHEAP_LITERALS
+    }
+
     fn search(&self, text: &str, folded: &str, found: &mut Found) {
         found.epoch = found.epoch.wrapping_add(1);
         if found.epoch == 0 {
@@ -412,6 +423,10 @@ impl Collected {
 fn fold_into(text: &str, out: &mut String) -> bool {
     out.clear();
     out.reserve(text.len());
+    if text.is_ascii() {
+        push_ascii(text, out);
+        return true;
+    }
     let mut rest = text;
     while let Some(at) = rest.bytes().position(|b| !b.is_ascii()) {
         push_ascii(&rest[..at], out);
@@ -420,7 +435,7 @@ fn fold_into(text: &str, out: &mut String) -> bool {
         rest = &rest[end..];
     }
     push_ascii(rest, out);
-    rest.len() == text.len()
+    false
 }
 
 fn push_ascii(text: &str, out: &mut String) {

@@ -116,6 +116,8 @@ struct Cell {
 
 /// Bytes of a value that fit into its cell.
 const HEAD: usize = 42;
+/// Most cells for recent values: a quarter of a megabyte.
+const MOST_RECENT: usize = 4096;
 /// Cells of the smallest table.
 const FEWEST_CELLS: usize = 16;
 
@@ -188,6 +190,53 @@ fn place(cells: &mut [Cell], cell: Cell) {
         at = (at + 1) & mask;
     }
     cells[at] = cell;
+}
+
+/// The class of short values that came lately, over all programs that take little time to evaluate: for them it
+/// does not pay to remember more than stays in the processor's cache.
+#[derive(Default)]
+pub(crate) struct Recent {
+    /// None, or a power of two. A cell's `rest` is the number of the program.
+    cells: Vec<Cell>,
+}
+
+impl Recent {
+    /// Room for so many bytes, within reason.
+    pub fn new(bytes: usize) -> Recent {
+        let cells = (bytes / size_of::<Cell>()).min(MOST_RECENT);
+        let cells = if cells == 0 { 0 } else { 1 << cells.ilog2() };
+        Recent { cells: vec![FREE; cells] }
+    }
+
+    /// Whether a value is short enough.
+    pub fn takes(slot: Slot<'_>) -> bool {
+        slot.data.len() <= HEAD
+    }
+
+    fn place(&self, hash: u64, program: u32) -> Option<usize> {
+        let spread = hash ^ u64::from(program).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Some(spread as usize & self.cells.len().checked_sub(1)?)
+    }
+
+    pub fn get(&self, hash: u64, program: u32, slot: Slot<'_>) -> Option<ClassId> {
+        let cell = &self.cells[self.place(hash, program)?];
+        let same = cell.used && cell.hash == hash && cell.rest == program && cell.kind == slot.kind;
+        let data = cell.head.get(..cell.len as usize);
+        (same && data == Some(slot.data)).then_some(cell.class)
+    }
+
+    pub fn put(&mut self, hash: u64, program: u32, slot: Slot<'_>, class: ClassId) {
+        let Some(place) = self.place(hash, program) else { return };
+        let len = slot.data.len() as u32;
+        let mut cell = Cell { hash, len, rest: program, class, kind: slot.kind, used: true, head: [0; HEAD] };
+        let Some(head) = cell.head.get_mut(..slot.data.len()) else { return };
+        head.copy_from_slice(slot.data);
+        self.cells[place] = cell;
+    }
+
+    pub fn clear(&mut self) {
+        self.cells.fill(FREE);
+    }
 }
 
 /// What an event comes to: filters that hold, and filters that hold if their open comparisons do.

@@ -105,6 +105,11 @@ impl Program {
         self.hopeless != 0 && alphabet(slot).is_some_and(|a| self.hopeless & 1 << a != 0)
     }
 
+    /// Whether to evaluate a short text takes less time than to find it among many remembered ones.
+    pub fn is_cheap(&self) -> bool {
+        self.inputs.iter().all(|i| i.takes_text && i.machine.is_cheap())
+    }
+
     /// Appends the outcome for a group: an event of its slots.
     pub fn evaluate(&self, group: &Event<'_>, buffers: &mut Buffers, out: &mut Vec<Entry>) {
         let slot = group.slot(0);
@@ -135,7 +140,7 @@ impl Program {
 }
 
 /// Whether the value of a slot of this kind is its text.
-fn is_text(kind: Kind) -> bool {
+pub(crate) fn is_text(kind: Kind) -> bool {
     matches!(
         kind,
         Kind::UTF16

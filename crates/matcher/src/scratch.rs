@@ -13,9 +13,9 @@ use shikra_ir::{FieldRef, Truth, eval};
 use shikra_taxonomy::Binding;
 
 use crate::compile::{Leaf, OPEN, PredId};
-use crate::memo::{ClassId, Classes, EMPTY, Hasher, Outcomes, Values};
+use crate::memo::{ClassId, Classes, EMPTY, Hasher, Outcomes, Recent, Values};
 use crate::plan::{Group, ShapePlan, Spread, has_values};
-use crate::program::{Buffers, Entry, Program, certainly_text};
+use crate::program::{Buffers, Entry, Program, certainly_text, is_text};
 use crate::row::BoundRow;
 use crate::rules::{Active, RuleSet, settled};
 use crate::{EventRow, FilterId, Matcher, Seen};
@@ -145,6 +145,8 @@ struct ReadyGroup {
     absent: ClassId,
     last: Last,
     program: Arc<Program>,
+    /// See [`Program::is_cheap`].
+    cheap: bool,
     values: usize,
     habit: Habit,
 }
@@ -212,6 +214,7 @@ struct Memo {
     hasher: Hasher,
     classes: Classes,
     values: Vec<Values>,
+    recent: Recent,
     /// Program → place in `values`.
     places: HashMap<u32, usize>,
     bytes: usize,
@@ -247,6 +250,7 @@ impl Scratch {
                 classes: Classes::new(hasher.clone()),
                 hasher,
                 values: Vec::new(),
+                recent: Recent::new(limits.values),
                 places: HashMap::new(),
                 bytes: 0,
                 asked: FastMap::default(),
@@ -374,6 +378,7 @@ impl Memo {
     fn forget(&mut self) {
         self.classes = Classes::new(self.hasher.clone());
         self.values.clear();
+        self.recent.clear();
         self.places.clear();
         self.bytes = 0;
         self.asked = FastMap::default();
@@ -428,6 +433,7 @@ impl Memo {
         ReadyGroup {
             slot: g.slots.first().copied().unwrap_or(SlotIndex::MAX),
             several: if g.slots.len() > 1 { g.slots.into() } else { Box::default() },
+            cheap: g.program.is_cheap(),
             program: g.program,
             values,
             absent: self.project(absent, rules),
@@ -512,10 +518,26 @@ impl Memo {
         limits: &Limits,
     ) -> ClassId {
         self.work.values += 1;
-        let class = self.class(g, key, group, limits);
+        let class = if g.cheap && Recent::takes(key) && is_text(key.kind) {
+            self.recent_class(g, key, group)
+        } else {
+            self.class(g, key, group, limits)
+        };
         let asked = self.project(class, rules);
         g.last.set(key, asked);
         asked
+    }
+
+    /// The class of a short value that is as well evaluated.
+    fn recent_class(&mut self, g: &ReadyGroup, slot: Slot<'_>, group: &Event<'_>) -> ClassId {
+        let hash = Values::hash(&self.hasher, slot);
+        if let Some(known) = self.recent.get(hash, g.program.id, slot) {
+            return known;
+        }
+        self.work.value_misses += 1;
+        let class = self.evaluate(&g.program, group);
+        self.recent.put(hash, g.program.id, slot, class);
+        class
     }
 
     /// The class of an event of a group's slots, known by `key`.
