@@ -1,7 +1,8 @@
 //! What tests and benches of matching need: readable cases, rules from folders, events from files.
 //!
 //! A case is a heading, a fenced block of rules whose info string is the language, a fenced block `jsonl` of
-//! events, and a fenced block `matches` with the 1-based lines that match.
+//! events, and a fenced block `matches` with the 1-based lines that match. Rules that make rows have a block
+//! `rows` instead. Blocks `file NAME` are files beside the rules.
 
 use std::fs;
 use std::io;
@@ -28,6 +29,10 @@ pub struct Case {
     pub events: String,
     /// Lines that match; none where the block is missing.
     pub matches: Option<Vec<u64>>,
+    /// The rows of the result, a JSON object a line without fields that are null; none where the block is missing.
+    pub rows: Option<String>,
+    /// Files beside the rules: name, text.
+    pub files: Vec<(String, String)>,
     /// The block `matches` as it is written: for rules over several events a finding a line.
     pub lines: String,
 }
@@ -48,6 +53,10 @@ pub fn cases(page: &str) -> Result<Vec<Case>, String> {
                 lines.by_ref().take_while(|l| l.trim_end() != "```").flat_map(|l| [l, "\n"]).collect();
             match kind.trim() {
                 "jsonl" => case.events = body,
+                "rows" => case.rows = Some(body),
+                file if file.starts_with("file ") => {
+                    case.files.push((file.trim_start_matches("file ").trim().to_owned(), body));
+                }
                 "matches" => {
                     let numbers: Result<_, _> = body.split_whitespace().map(str::parse).collect();
                     case.matches = Some(numbers.map_err(|e| format!("{}: {e}", case.title))?);
@@ -64,11 +73,13 @@ impl Case {
     /// The rules, loaded.
     pub fn load(&self) -> RuleSet {
         let source = match self.language.as_str() {
-            "sigma" => Source::new("case.yml", self.rules.as_str()),
+            "sigma" | "content" => Source::new("case.yml", self.rules.as_str()),
             "toml" => Source::new("case.toml", self.rules.as_str()),
             other => Source::new("case.md", format!("```{other}\n{}```\n", self.rules)),
         };
-        load(&[source], &Options::default())
+        let files = self.files.iter().map(|(name, text)| Source::new(name.as_str(), text.as_str()));
+        let sources: Vec<Source> = [source].into_iter().chain(files).collect();
+        load(&sources, &Options::default())
     }
 }
 

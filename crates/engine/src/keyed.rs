@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use shikra_event::Value;
 use shikra_rows::{Input, Limits, Machine, Match};
 
 use crate::finding::Finding;
@@ -30,7 +31,7 @@ pub(crate) fn run(detector: &Detector, survivors: &mut Survivors) -> io::Result<
         }
         // A rule's own order stays (it may have sorted): a match stands no earlier than the one before it.
         let mut latest = None;
-        for m in matches {
+        for m in matches.into_iter().filter(tells) {
             latest = latest.max(Some(m.time));
             all.push((latest, number, m));
         }
@@ -41,6 +42,12 @@ pub(crate) fn run(detector: &Detector, survivors: &mut Survivors) -> io::Result<
         .map(|(_, number, m)| finding(detector, number, m, survivors))
         .collect::<io::Result<_>>()?;
     Ok((findings, limits))
+}
+
+/// Whether a match tells of anything: a group without keys is there even where it is empty.
+fn tells(m: &Match) -> bool {
+    let nothing = |v: &Value| v.elements().iter().all(|v| v.is_null() || *v == Value::I64(0));
+    !m.events.is_empty() || m.keys.iter().chain(&m.columns).any(|(_, v)| !nothing(v))
 }
 
 fn finding(detector: &Detector, number: usize, matched: Match, survivors: &Survivors) -> io::Result<Finding> {

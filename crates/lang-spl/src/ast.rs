@@ -174,6 +174,8 @@ pub(crate) enum Kind {
         fields: Vec<Word>,
     },
     From(Word),
+    /// The search to run for every row, as text.
+    Map(Word),
     /// Known, and without an effect on what is found: the reason to tell.
     Nothing(&'static str),
     /// Not to be had: the reason.

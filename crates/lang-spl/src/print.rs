@@ -1,6 +1,14 @@
-//! IR to SPL.
+//! IR to SPL: searches over single events. Each condition is said in `search` where that can say it, else in
+//! `where` or `regex`; what none of them can say is refused with the reason.
 
-use shikra_ir::Plan;
+use ipnet::IpNet;
+use shikra_event::Value;
+use shikra_ir::{
+    Call, CmpOp, Coerce, Expr, Flavor, Fold, LogSource, Multi, Names, Nulls, Op, Part, Pattern, Plan, Regex,
+    Scalar, Test, Truth, Words,
+};
+
+use crate::lower::functions;
 
 /// Why something cannot be said in SPL.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,10 +17,501 @@ pub struct Unsayable {
     pub reason: String,
 }
 
-/// Writes a plan as a search.
+impl std::fmt::Display for Unsayable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for Unsayable {}
+
+type Said = Result<String, Unsayable>;
+
+fn refuse<T>(reason: impl Into<String>) -> Result<T, Unsayable> {
+    Err(Unsayable { reason: reason.into() })
+}
+
+/// Writes a plan as a search. Fields must be named in Splunk's names (or as they stand in the event).
 ///
 /// # Errors
-/// Where SPL has no counterpart.
-pub fn print(_plan: &Plan) -> Result<String, Unsayable> {
-    Err(Unsayable { reason: "not yet".into() })
+/// Where SPL has no counterpart, or the plan is more than a condition on single events.
+pub fn print(plan: &Plan) -> Result<String, Unsayable> {
+    let Some((source, e)) = plan.single_event() else {
+        return refuse("a plan that is more than a condition on single events");
+    };
+    let mut searched = sources(source)?;
+    let mut piped = Vec::new();
+    for part in pairs(conjuncts(&e)) {
+        match part.search() {
+            Ok(text) => searched.push(text),
+            Err(_) => piped.push(part.pipe()?),
+        }
+    }
+    if searched.is_empty() {
+        searched.push("*".into());
+    }
+    Ok([searched.join(" ")].into_iter().chain(piped).collect::<Vec<_>>().join(" | "))
+}
+
+fn sources(source: &LogSource) -> Result<Vec<String>, Unsayable> {
+    if source.is_any() {
+        return Ok(vec![]);
+    }
+    let known = |k: &str| matches!(k, "source" | "sourcetype" | "eventtype");
+    if source.names != Names::Splunk || !source.keys.keys().all(|k| known(k)) || !source.indices.is_empty() {
+        return refuse(format!("the log source {}", shikra_ir::text::log_source(source)));
+    }
+    Ok(source.keys.iter().map(|(k, v)| format!("{k}={}", quoted(v))).collect())
+}
+
+fn conjuncts(e: &Expr) -> Vec<&Expr> {
+    match e {
+        Expr::And(v) => v.iter().flat_map(conjuncts).collect(),
+        Expr::Named(_, e) => conjuncts(e),
+        Expr::Const(Truth::True) => vec![],
+        one => vec![one],
+    }
+}
+
+/// One condition of a conjunction.
+enum Clause<'e> {
+    Plain(&'e Expr),
+    /// `field!=value`: the field is there, and some value differs.
+    Differs(&'e Test),
+}
+
+/// Puts the two halves of `!=` together.
+fn pairs(parts: Vec<&Expr>) -> Vec<Clause<'_>> {
+    let mut out = Vec::new();
+    let mut parts = parts.into_iter().peekable();
+    while let Some(part) = parts.next() {
+        let next = parts.peek().copied();
+        match next.and_then(|n| differs(part, n)) {
+            Some(t) => {
+                parts.next();
+                out.push(Clause::Differs(t));
+            }
+            None => out.push(Clause::Plain(part)),
+        }
+    }
+    out
+}
+
+fn differs<'e>(there: &Expr, not: &'e Expr) -> Option<&'e Test> {
+    let (Expr::Not(a), Expr::Not(b)) = (there, not) else { return None };
+    let (Expr::Test(a), Expr::Test(b)) = (&**a, &**b) else { return None };
+    let one = match &b.op {
+        Op::Like(p) => p.len() == 1,
+        Op::In(v) => v.len() == 1,
+        _ => false,
+    };
+    (a.op == Op::IsNull && a.subject == b.subject && b.words.multi == Multi::All && one).then_some(b)
+}
+
+impl Clause<'_> {
+    fn search(&self) -> Said {
+        match self {
+            Clause::Plain(e) => search(e),
+            Clause::Differs(t) => {
+                let any = Test { words: Words { multi: Multi::Any, ..t.words }, ..(*t).clone() };
+                Ok(format!("{}!={}", field(&t.subject)?, literals(&any)?.join("")))
+            }
+        }
+    }
+
+    /// A command after a pipe.
+    fn pipe(&self) -> Said {
+        let e = match self {
+            Clause::Plain(e) => e,
+            Clause::Differs(t) => {
+                return refuse(format!("a comparison of {}", shikra_ir::text::scalar(&t.subject)));
+            }
+        };
+        if let Some(text) = regex_command(e) {
+            return Ok(text);
+        }
+        Ok(format!("where {}", eval(e, true)?))
+    }
+}
+
+/// `regex field="…"`.
+fn regex_command(e: &Expr) -> Option<String> {
+    let (t, sign) = match e {
+        Expr::Test(t) => (t, "="),
+        Expr::Not(e) => match &**e {
+            Expr::Test(t) => (t, "!="),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    let Op::Regex(all) = &t.op else { return None };
+    let [r] = all.as_slice() else { return None };
+    let plain = t.words.fold == Fold::None && t.words.null == Nulls::Two && t.words.multi == Multi::Any;
+    let name = plain.then(|| field(&t.subject).ok())??;
+    Some(format!("regex {name}{sign}{}", quoted(&regex(r, &t.words).ok()?)))
+}
+
+/// A condition in the words of `search`.
+fn search(e: &Expr) -> Said {
+    match e {
+        Expr::Const(Truth::True) => Ok("*".into()),
+        Expr::Const(_) => Ok("NOT *".into()),
+        Expr::Named(_, e) => search(e),
+        Expr::Not(e) => match &**e {
+            Expr::Test(t) if t.op == Op::IsNull => Ok(format!("{}=*", field(&t.subject)?)),
+            e => Ok(format!("NOT {}", search(e)?)),
+        },
+        Expr::And(_) => {
+            let parts: Result<Vec<_>, _> = pairs(conjuncts(e)).iter().map(Clause::search).collect();
+            Ok(format!("({})", parts?.join(" ")))
+        }
+        Expr::Or(v) => {
+            if let Some(text) = network(v) {
+                return Ok(text);
+            }
+            let parts: Result<Vec<_>, _> = v.iter().map(search).collect();
+            Ok(format!("({})", parts?.join(" OR ")))
+        }
+        Expr::Test(t) => search_test(t),
+        Expr::Opaque(o) => refuse(o.reason.clone()),
+    }
+}
+
+/// `field="10.0.0.0/8"`: the text or the network.
+fn network(v: &[Expr]) -> Option<String> {
+    let [Expr::Test(text), Expr::Test(net)] = v else { return None };
+    let (Op::Like(p), Op::Cidr(n)) = (&text.op, &net.op) else { return None };
+    let ([p], [n]) = (p.as_slice(), n.as_slice()) else { return None };
+    let literal = p.literal()?;
+    let same = text.subject == net.subject && literal.parse::<IpNet>().ok()? == *n;
+    same.then(|| Some(format!("{}={}", field(&text.subject).ok()?, quoted(literal))))?
+}
+
+fn search_test(t: &Test) -> Said {
+    let what = || shikra_ir::text::scalar(&t.subject);
+    if t.op == Op::IsNull {
+        return Ok(format!("NOT {}=*", field(&t.subject)?));
+    }
+    if t.words.fold == Fold::None || t.words.multi != Multi::Any || t.words.null == Nulls::Three {
+        return refuse(format!("{} compared in words that search does not have", what()));
+    }
+    if t.subject == Scalar::AnyField {
+        return term(t);
+    }
+    let name = field(&t.subject)?;
+    if let Op::Compare(op, right) = &t.op {
+        let Scalar::Lit(v) = right else { return refuse(format!("{} compared with another field", what())) };
+        let text =
+            v.to_text().ok_or_else(|| Unsayable { reason: format!("{} compared with nothing", what()) })?;
+        return match op {
+            CmpOp::Ne => refuse(format!("{} compared by a `!=` that is not search's", what())),
+            CmpOp::Eq if v.as_f64().is_none() => refuse("an equality that knows no wildcards"),
+            op => Ok(format!("{name}{}{}", op.as_str().replace("==", "="), quoted(&text))),
+        };
+    }
+    let literals = literals(t)?;
+    match literals.as_slice() {
+        [one] => Ok(format!("{name}={one}")),
+        many => Ok(format!("{name} IN ({})", many.join(", "))),
+    }
+}
+
+/// Text anywhere in the event.
+fn term(t: &Test) -> Said {
+    let Op::Like(all) = &t.op else { return refuse("a test of all fields that is no text search") };
+    let one = |p: &Pattern| {
+        let parts = p.parts();
+        let inner = parts.strip_prefix(&[Part::Any]).and_then(|p| p.strip_suffix(&[Part::Any]));
+        match inner {
+            Some(inner) => Ok(quoted(&glob(&Pattern::new(inner.iter().cloned()))?)),
+            None => refuse("a text that must be the whole of a field, whichever"),
+        }
+    };
+    let parts: Result<Vec<String>, _> = all.iter().map(one).collect();
+    let parts = parts?;
+    Ok(if parts.len() == 1 { parts.join("") } else { format!("({})", parts.join(" OR ")) })
+}
+
+/// The literals that a test compares with.
+fn literals(t: &Test) -> Result<Vec<String>, Unsayable> {
+    match &t.op {
+        Op::Like(patterns) => patterns.iter().map(|p| Ok(quoted(&glob(p)?))).collect(),
+        Op::In(values) => values
+            .iter()
+            .map(|v| match v {
+                Value::I64(_) | Value::F64(_) => Ok(v.to_text().unwrap_or_default()),
+                Value::Str(s) if t.words.coerce != Coerce::None => Ok(quoted(&glob(&Pattern::exact(s))?)),
+                _ => refuse("a value that search cannot write"),
+            })
+            .collect(),
+        _ => refuse(format!("a test of {} that search does not have", shikra_ir::text::scalar(&t.subject))),
+    }
+}
+
+/// A pattern with `*`, before it is quoted.
+fn glob(p: &Pattern) -> Said {
+    let mut out = String::new();
+    for part in p.parts() {
+        match part {
+            Part::Any => out.push('*'),
+            Part::Lit(l) if l.contains('*') => return refuse("an asterisk that is no wildcard"),
+            Part::Lit(l) => out.push_str(l),
+            Part::One => return refuse("a wildcard for one character"),
+        }
+    }
+    if out.contains('/') && out.parse::<IpNet>().is_ok() {
+        return refuse("a text that search would take for a network");
+    }
+    Ok(out)
+}
+
+/// In double quotes.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// The name of a field, as `search` writes it.
+fn field(s: &Scalar) -> Said {
+    let Scalar::Field(f) = s else {
+        return refuse(format!("{} where a field should stand", shikra_ir::text::scalar(s)));
+    };
+    if !matches!(f.names, Names::Splunk | Names::Raw) {
+        return refuse(format!("the field {}, which is one of {}'s names", f.name, f.names.as_str()));
+    }
+    let bare = f.name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'-'));
+    Ok(if bare && !f.name.is_empty() { f.name.to_string() } else { quoted(&f.name) })
+}
+
+/// A condition in the words of `where`. `positive`: nothing above turns it round, so unknown is as good as false.
+fn eval(e: &Expr, positive: bool) -> Said {
+    let all = |v: &[Expr], op: &str| {
+        let parts: Result<Vec<_>, _> = v.iter().map(|e| eval(e, positive)).collect();
+        parts.map(|p| format!("({})", p.join(op)))
+    };
+    match e {
+        Expr::Const(Truth::True) => Ok("true()".into()),
+        Expr::Const(_) => Ok("false()".into()),
+        Expr::Named(_, e) => eval(e, positive),
+        Expr::Not(e) => Ok(format!("NOT {}", eval(e, false)?)),
+        Expr::And(v) if v.is_empty() => Ok("true()".into()),
+        Expr::Or(v) if v.is_empty() => Ok("false()".into()),
+        Expr::And(v) => all(v, " AND "),
+        Expr::Or(v) => all(v, " OR "),
+        Expr::Test(t) => eval_test(t, positive),
+        Expr::Opaque(o) => refuse(o.reason.clone()),
+    }
+}
+
+fn eval_test(t: &Test, positive: bool) -> Said {
+    if t.words.multi != Multi::Any {
+        return refuse(format!("{} compared in all its values", shikra_ir::text::scalar(&t.subject)));
+    }
+    let subject = scalar(&t.subject)?;
+    let text = match &t.op {
+        Op::IsNull => return Ok(format!("isnull({subject})")),
+        Op::Exists => return refuse("the presence of a field whose value may be null"),
+        Op::IsTrue => {
+            return if t.words.null == Nulls::Three || positive { Ok(subject) } else { refuse("a truth") };
+        }
+        Op::Like(patterns) => any(patterns.iter().map(|p| like(&subject, p, t.words.fold)))?,
+        Op::Regex(all) => {
+            any(all.iter().map(|r| Ok(format!("match({subject}, {})", quoted(&regex(r, &t.words)?)))))?
+        }
+        Op::Cidr(nets) => {
+            any(nets.iter().map(|n| Ok(format!("cidrmatch({}, {subject})", quoted(&n.to_string())))))?
+        }
+        Op::In(values) => {
+            any(values.iter().map(|v| compare(&subject, CmpOp::Eq, &Scalar::Lit(v.clone()), t)))?
+        }
+        Op::Compare(op, right) => compare(&subject, *op, right, t)?,
+    };
+    // Absent is false here and unknown there: told apart only beneath a negation.
+    match t.words.null {
+        Nulls::Two if !positive => Ok(format!("(isnotnull({subject}) AND {text})")),
+        _ => Ok(text),
+    }
+}
+
+fn any(parts: impl Iterator<Item = Said>) -> Said {
+    let parts: Vec<String> = parts.collect::<Result<_, _>>()?;
+    Ok(if parts.len() == 1 { parts.join("") } else { format!("({})", parts.join(" OR ")) })
+}
+
+fn like(subject: &str, p: &Pattern, fold: Fold) -> Said {
+    if let (Some(text), Fold::None) = (p.literal(), fold) {
+        return Ok(format!("{subject}={}", quoted(text)));
+    }
+    let plain = |part: &Part| !matches!(part, Part::Lit(l) if l.contains(['%', '_']));
+    if fold == Fold::None && p.parts().iter().all(plain) {
+        let text: String = p
+            .parts()
+            .iter()
+            .map(|part| match part {
+                Part::Any => "%".to_owned(),
+                Part::One => "_".to_owned(),
+                Part::Lit(l) => l.clone(),
+            })
+            .collect();
+        return Ok(format!("like({subject}, {})", quoted(&text)));
+    }
+    let mut r = String::from(if fold == Fold::Unicode { "(?is)^" } else { "(?s)^" });
+    for part in p.parts() {
+        match part {
+            Part::Any => r.push_str(".*"),
+            Part::One => r.push('.'),
+            Part::Lit(l) => l.chars().for_each(|c| {
+                if c.is_ascii_punctuation() {
+                    r.push('\\');
+                }
+                r.push(c);
+            }),
+        }
+    }
+    r.push_str("\\z");
+    Ok(format!("match({subject}, {})", quoted(&r)))
+}
+
+/// An expression with its flags in it.
+fn regex(r: &Regex, words: &Words) -> Said {
+    if !matches!(words.regex, Flavor::Pcre | Flavor::Rust) {
+        return refuse("a regular expression of another flavour");
+    }
+    let flags: String = [(words.fold == Fold::Unicode, 'i'), (r.multi_line, 'm'), (r.dot_all, 's')]
+        .iter()
+        .filter_map(|(on, c)| on.then_some(*c))
+        .collect();
+    let source = if r.whole { format!("\\A(?:{})\\z", r.source) } else { r.source.clone() };
+    Ok(if flags.is_empty() { source } else { format!("(?{flags}){source}") })
+}
+
+fn compare(subject: &str, op: CmpOp, right: &Scalar, t: &Test) -> Said {
+    let text = matches!(right, Scalar::Lit(Value::Str(_)));
+    if t.words.coerce == Coerce::None && text {
+        return refuse("a comparison of text that is never one of numbers");
+    }
+    let (left, right) = match (t.words.fold, right) {
+        (Fold::Unicode, Scalar::Lit(Value::Str(s))) => {
+            (format!("lower({subject})"), quoted(&s.to_lowercase()))
+        }
+        (Fold::Unicode, Scalar::Lit(_)) | (Fold::None, _) => (subject.to_owned(), scalar(right)?),
+        (Fold::Unicode, other) => (format!("lower({subject})"), format!("lower({})", scalar(other)?)),
+    };
+    Ok(format!("{left}{}{right}", op.as_str()))
+}
+
+/// A value in an expression.
+fn scalar(s: &Scalar) -> Said {
+    match s {
+        Scalar::Field(_) => {
+            let name = field(s)?;
+            let bare = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+            Ok(if bare && begins { name } else { format!("'{}'", name.trim_matches('"')) })
+        }
+        Scalar::Lit(Value::Str(s)) => Ok(quoted(s)),
+        Scalar::Lit(Value::Null | Value::Missing) => Ok("null()".into()),
+        Scalar::Lit(v @ (Value::I64(_) | Value::F64(_))) => Ok(v.to_text().unwrap_or_default()),
+        Scalar::Call(c) => call(c),
+        Scalar::Truth(e) => eval(e, false),
+        Scalar::Case(arms, Some(other)) if arms.len() == 1 => {
+            let Some((c, v)) = arms.first() else { return refuse("a choice of nothing") };
+            Ok(format!("if({}, {}, {})", eval(c, true)?, scalar(v)?, scalar(other)?))
+        }
+        Scalar::Case(arms, None) => {
+            let one = |(c, v): &(Expr, Scalar)| Ok(format!("{}, {}", eval(c, true)?, scalar(v)?));
+            let parts: Result<Vec<String>, _> = arms.iter().map(one).collect();
+            Ok(format!("case({})", parts?.join(", ")))
+        }
+        other => refuse(format!("{}, for which SPL has no word", shikra_ir::text::scalar(other))),
+    }
+}
+
+fn call(c: &Call) -> Said {
+    const SIGNS: &[(&str, &str)] = &[
+        ("spl-plus", "+"),
+        ("spl-minus", "-"),
+        ("spl-times", "*"),
+        ("spl-divide", "/"),
+        ("spl-modulo", "%"),
+        ("spl-concat", "."),
+    ];
+    let args: Vec<String> = c.args.iter().map(scalar).collect::<Result<_, _>>()?;
+    let name = c.func.0.name;
+    if let (Some((_, sign)), [a, b]) = (SIGNS.iter().find(|(n, _)| *n == name), args.as_slice()) {
+        return Ok(format!("({a} {sign} {b})"));
+    }
+    match functions::named(name) {
+        Some(own) => Ok(format!("{own}({})", args.join(", "))),
+        None => refuse(format!("the function {name}, which SPL does not have")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Options, load};
+    use shikra_ir::text;
+
+    /// What is printed means the same, and prints the same again.
+    fn check(search: &str, want: &str) {
+        let plan = load(search, &Options::default()).plan;
+        let printed = print(&plan).unwrap_or_else(|e| format!("refused: {e}"));
+        assert_eq!(printed, want, "{search}");
+        if !printed.starts_with("refused") {
+            let again = load(&printed, &Options::default());
+            assert_eq!(again.diagnostics, [], "{printed}");
+            let parts = |p: &Plan| {
+                let (source, e) = p.single_event().unwrap();
+                (text::log_source(source), conjuncts(&e).iter().map(|e| text::expr(e)).collect::<Vec<_>>())
+            };
+            assert_eq!(parts(&again.plan), parts(&plan), "{printed}");
+        }
+    }
+
+    #[test]
+    fn there_and_back() {
+        for (search, want) in [
+            ("EventCode=1 Image=*\\\\cmd.exe", r#"EventCode=1 Image="*\\cmd.exe""#),
+            ("a=1 OR b=2 c=3", "(a=1 OR b=2) c=3"),
+            ("NOT (a=x b=y) OR c=z", r#"(NOT (a="x" b="y") OR c="z")"#),
+            ("a!=x b IN (p, \"q r\") NOT d=*", r#"a!="x" b IN ("p", "q r") NOT d=*"#),
+            ("source=\"XmlWinEventLog:Security\" a<5", r#"source="xmlwineventlog:security" a<"5""#),
+            ("ip=10.0.0.0/8", r#"ip="10.0.0.0/8""#),
+            ("whoami \"a b\"", r#""whoami" "a b""#),
+            ("* | where a=\"x\" AND len(b)>5", r#"* | where a="x" | where len(b)>5"#),
+            ("* | where NOT like(a, \"%b_\")", r#"* | where NOT like(a, "%b_")"#),
+            (
+                "* | where match(a, \"\\d\\\"\") OR cidrmatch(\"10.0.0.0/8\", b)",
+                r#"* | where (match(a, "\\d\"") OR cidrmatch("10.0.0.0/8", b))"#,
+            ),
+            ("* | where 'a b'=c+1", "* | where 'a b'==(c + 1)"),
+            ("a=1 | regex b!=\"x\\s\"", r#"a=1 | regex b!="x\\s""#),
+            ("a=1 | stats count", "refused: a plan that is more than a condition on single events"),
+        ] {
+            check(search, want);
+        }
+    }
+
+    #[test]
+    fn words_of_others() {
+        let test = |words, op| {
+            Plan::Filter(
+                Box::new(Plan::Scan(LogSource::any(Names::Splunk))),
+                Expr::Test(Test {
+                    subject: Scalar::field(Names::Splunk, "f"),
+                    op,
+                    words,
+                    span: Default::default(),
+                })
+                .negate(),
+            )
+        };
+        let one = Pattern::new([Part::Lit("a".into()), Part::One]);
+        let printed = print(&test(Words::default(), Op::Like(vec![one]))).unwrap();
+        assert_eq!(printed, r#"* | where NOT (isnotnull(f) AND match(f, "(?is)^a.\\z"))"#);
+        assert!(print(&test(Words::default(), Op::Exists)).is_err());
+        let lucene = Words { regex: Flavor::Lucene, ..Words::default() };
+        let r = Regex { source: "a".into(), multi_line: false, dot_all: false, whole: false };
+        assert!(print(&test(lucene, Op::Regex(vec![r]))).is_err());
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 use shikra_event::Value;
-use shikra_ir::{Agg, FieldRef, Pattern, Scalar, SortKey, eval};
+use shikra_ir::{Agg, AggFn, FieldRef, Pattern, Scalar, SortKey, eval};
 use shikra_sequence::Match;
 
 use crate::aggregate;
@@ -164,11 +164,21 @@ fn choices(a: &Agg, key: Vec<Value>) -> Vec<Vec<Value>> {
 }
 
 fn columns(reads: &[Scalar], a: &Agg, rows: &[(usize, &Row)], total: usize) -> Columns {
-    let one = |(name, f): &(Arc<str>, shikra_ir::AggFn)| {
+    let by_time = |f: &AggFn| matches!(f, AggFn::Earliest(_) | AggFn::Latest(_));
+    let in_time = if a.columns.iter().any(|(_, f)| by_time(f)) { sorted(rows) } else { Vec::new() };
+    let one = |(name, f): &(Arc<str>, AggFn)| {
+        let rows = if by_time(f) { &in_time } else { rows };
         let value_of = |s: &Scalar, i: usize| rows.get(i).map_or(Value::Missing, |(_, r)| value(reads, s, r));
         (name.clone(), aggregate::value(f, rows.len(), total, &value_of))
     };
     a.columns.iter().map(one).collect()
+}
+
+/// Rows in order of time, whatever order they were brought into since.
+fn sorted<'r>(rows: &[(usize, &'r Row)]) -> Vec<(usize, &'r Row)> {
+    let mut rows = rows.to_vec();
+    rows.sort_by_key(|(_, r)| r.found.first);
+    rows
 }
 
 /// One row a group, with the events of all its rows. Without keys there is one group, empty or not.

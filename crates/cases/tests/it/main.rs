@@ -6,3 +6,4 @@ mod analytics;
 mod corpora;
 mod findings;
 mod readable;
+mod rows;

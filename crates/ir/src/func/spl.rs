@@ -128,7 +128,13 @@ fn real(args: &[Value], f: fn(f64) -> f64) -> Value {
 fn log(args: &[Value], _: &Words) -> Value {
     let base = args.get(1).map_or(Some(10.0), num);
     let Some(base) = base.filter(|b| *b > 0.0 && *b != 1.0) else { return Value::Null };
-    each(&args[0], |v| num(v).map_or(Value::Null, |n| number(n.log(base))))
+    // Exact for the bases that have a function of their own.
+    let of = |n: f64| match base {
+        10.0 => n.log10(),
+        2.0 => n.log2(),
+        b => n.log(b),
+    };
+    each(&args[0], |v| num(v).map_or(Value::Null, |n| number(of(n))))
 }
 
 /// Half away from zero, to so many decimals.

@@ -82,3 +82,9 @@ pub(super) const TABLE: &[(&str, (usize, usize), Meaning)] = &[
     ("urldecode", (1, 1), Call("url-decode")),
     ("validate", (2, MANY), Special),
 ];
+
+/// What SPL calls a function of the IR.
+pub(crate) fn named(function: &str) -> Option<&'static str> {
+    let is = |m: &Meaning| matches!(m, Call(f) if *f == function);
+    TABLE.iter().find(|(.., m)| is(m)).map(|(name, ..)| *name)
+}

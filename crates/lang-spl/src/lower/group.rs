@@ -58,17 +58,10 @@ impl Lower<'_> {
         s
     }
 
-    /// Puts rows in the order that the aggregates need: that of Splunk for those that tell of it, that of time for
-    /// those that go by it.
+    /// Puts rows in the order that Splunk has, where an aggregate tells of it.
     fn order_for(&mut self, s: &mut Stream, all: &[Aggregate], always: bool) {
-        let any = |f: fn(&str) -> bool| all.iter().any(|a| f(&a.func));
-        if always || any(ordered_function) {
+        if always || all.iter().any(|a| ordered_function(&a.func)) {
             s.ordered();
-        }
-        if any(|f| matches!(f, "earliest" | "latest")) && s.order != Order::Events {
-            let keys = vec![sort_key(s.field("_time"), false)];
-            s.order = Order::Made;
-            s.wrap(|p| Plan::Sort(Sort { input: Box::new(p), keys }));
         }
     }
 

@@ -5,8 +5,9 @@ mod columns;
 mod combine;
 mod eval;
 mod extract;
-mod functions;
+pub(crate) mod functions;
 mod group;
+mod map;
 mod search;
 mod text;
 
@@ -270,6 +271,7 @@ impl Lower<'_> {
                 self.input_lookup(s, table, condition.as_ref(), c.span)
             }
             Kind::Join { fields, with, options } => self.join(s, fields, with, options, c.span),
+            Kind::Map(search) => self.map(s, search, c.span),
             Kind::Subsearches(parts) if name == "appendpipe" => self.append_pipe(s, parts),
             Kind::Subsearches(parts) => self.union(Some(s), parts, c),
             Kind::Transaction { fields, starts, ends, options } => {

@@ -82,10 +82,13 @@ impl Lower<'_> {
         match e {
             Search::And(v) => Expr::and(v.iter().map(|e| self.condition(s, e)).collect::<Vec<_>>()),
             Search::Or(v) => Expr::or(v.iter().map(|e| self.condition(s, e)).collect::<Vec<_>>()),
-            Search::Not(e) => self.condition(s, e).negate(),
+            Search::Not(e) => match self.condition(s, e) {
+                Expr::Not(inner) => *inner,
+                other => other.negate(),
+            },
             Search::Compare { field, op, value } => self.compare(s, field, *op, value),
             Search::In { field, values } => {
-                if self.aside(s, field, values.first()) {
+                if self.aside(s, field, values.first().filter(|_| values.len() == 1)) {
                     return Expr::TRUE;
                 }
                 let subject = s.field(&field.text);
@@ -132,7 +135,9 @@ impl Lower<'_> {
             self.note("placeholder", format!("{name} is a stand-in: any will do"), field.span);
             return true;
         }
-        name == "eventtype" && matches!(&s.plan, Plan::Scan(l) if l.keys.contains_key("eventtype"))
+        // The log source says it already.
+        let said = |v: &Word| matches!(&s.plan, Plan::Scan(l) if l.keys.get(&name).is_some_and(|k| *k == v.text.to_lowercase()));
+        value.is_some_and(said)
     }
 
     fn compare(&mut self, s: &mut Stream, field: &Word, op: CmpOp, value: &Word) -> Expr {

@@ -98,7 +98,7 @@ const COMMANDS: &[(&str, How)] = &[
     ("outlier", Not("outlier replaces values by a model of Splunk's own")),
     ("cluster", Not("cluster groups events by a likeness of Splunk's own")),
     ("predict", Not("predict forecasts by a model of Splunk's own")),
-    ("map", Not("map runs a search for every row")),
+    ("map", Read(map)),
     ("multikv", Not("multikv reads tables out of the raw text of events")),
     ("rest", Not("rest asks a Splunk server")),
     ("metadata", Not("metadata asks a Splunk index")),
@@ -291,6 +291,21 @@ fn join(p: &mut Parser<'_>) -> Kind {
     }
     p.error("no-subsearch", "join needs a subsearch in brackets", Span::new(p.at, p.end));
     Kind::Unsupported("join has no subsearch".into())
+}
+
+fn map(p: &mut Parser<'_>) -> Kind {
+    let known = &["search", "maxsearches"];
+    let mut options = p.options(known);
+    if p.peek_is('[') {
+        let part = p.bracketed('[', ']');
+        let text = p.text.get(part.start..part.end).unwrap_or("").to_owned();
+        options.push(("search".into(), Word { text, quoted: true, span: part }));
+    }
+    options.extend(p.options(known));
+    match option(&options, "search") {
+        Some(w) => Kind::Map(w.clone()),
+        None => unsupported("map without a search of its own"),
+    }
 }
 
 fn subsearches(p: &mut Parser<'_>) -> Kind {

@@ -52,6 +52,10 @@ impl<'p> Parser<'p> {
     fn peek(&self) -> Option<char> {
         self.left().chars().next()
     }
+    fn peek_is(&mut self, c: char) -> bool {
+        self.space();
+        self.peek() == Some(c)
+    }
     fn done(&mut self) -> bool {
         self.space();
         self.at >= self.end
