@@ -70,6 +70,7 @@ pub fn load(text: &str, options: &Options) -> Loaded {
         rejected: false,
         partial: false,
         depth: 0,
+        commands: 0,
     };
     let stream = lower.pipeline(&tree);
     let (rejected, partial) = (lower.rejected, lower.partial);
@@ -106,6 +107,7 @@ pub fn predicate(text: &str) -> Result<Expr, Vec<Diagnostic>> {
         rejected: false,
         partial: false,
         depth: 0,
+        commands: 0,
     };
     let mut s = lower::Stream::events(LogSource::any(Names::Splunk));
     let e = lower.truth(&mut s, &tree);

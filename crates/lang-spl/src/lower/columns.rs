@@ -363,12 +363,13 @@ impl Lower<'_> {
             rejected: self.rejected,
             partial: self.partial,
             depth: self.depth + 1,
+            commands: self.commands,
         };
         let out = match inner.depth > super::MAX_DEPTH {
             true => s,
             false => pipeline.commands.iter().fold(s, |s, c| inner.command(s, c)),
         };
-        (self.rejected, self.partial) = (inner.rejected, inner.partial);
+        (self.rejected, self.partial, self.commands) = (inner.rejected, inner.partial, inner.commands);
         for d in said {
             let d = Diagnostic { span: place, ..d };
             if !self.said.contains(&d) {

@@ -66,6 +66,7 @@ impl Lower<'_> {
             rejected: self.rejected,
             partial: self.partial,
             depth: self.depth + 1,
+            commands: self.commands,
         };
         let mut events = inner.base_search(&Search::And(plain.to_vec()), Span::default());
         let star = || Scalar::Lit(Value::str("*"));
@@ -89,7 +90,7 @@ impl Lower<'_> {
             })
         });
         let out = rest.iter().fold(events, |s, c| inner.command(s, c));
-        (self.rejected, self.partial) = (inner.rejected, inner.partial);
+        (self.rejected, self.partial, self.commands) = (inner.rejected, inner.partial, inner.commands);
         out
     }
 }

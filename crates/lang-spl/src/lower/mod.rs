@@ -122,6 +122,10 @@ impl Stream {
             return;
         }
         made.iter().for_each(|(n, _)| self.add(n));
+        // Columns are computed one after the other, in one operator or in several.
+        if let Plan::Eval(_, columns) = &mut self.plan {
+            return columns.extend(made);
+        }
         self.wrap(|p| Plan::Eval(Box::new(p), made));
     }
 
@@ -182,8 +186,12 @@ pub(crate) struct Lower<'l> {
     /// Something is missing, and the rest runs.
     pub partial: bool,
     pub depth: usize,
+    /// Commands lowered so far, of subsearches and templates too.
+    pub commands: usize,
 }
 
+/// Commands of a whole search: each is a level of the plan or more.
+const MAX_COMMANDS: usize = 200;
 /// Subsearches within subsearches, templates within templates.
 const MAX_DEPTH: usize = 24;
 
@@ -246,6 +254,10 @@ impl Lower<'_> {
     /// One command on what flows through the pipe.
     pub fn command(&mut self, s: Stream, c: &Command) -> Stream {
         let name = c.name.to_ascii_lowercase();
+        self.commands += 1;
+        if self.commands > MAX_COMMANDS {
+            return self.stop(s, &format!("more than {MAX_COMMANDS} commands"), c.span);
+        }
         match &c.kind {
             Kind::Search(e) => {
                 let mut s = s;

@@ -9,6 +9,9 @@ use super::{MAX_DEPTH, Parser, unescape};
 use crate::ast::{Eval, EvalKind};
 use crate::macros::quoted_length;
 
+/// Terms of one sum or product: each is a level of the tree.
+const MAX_TERMS: usize = 200;
+
 impl Parser<'_> {
     /// An expression.
     pub(super) fn eval(&mut self) -> Eval {
@@ -27,10 +30,12 @@ impl Parser<'_> {
     fn or(&mut self) -> Eval {
         let first = self.and();
         let mut parts = vec![first];
+        let mut depth = 0;
         loop {
             if self.eat_word("OR") {
                 parts.push(self.and());
-            } else if self.eat_word("XOR") {
+            } else if depth < MAX_TERMS && self.eat_word("XOR") {
+                depth += 1;
                 let right = self.and();
                 let left = joined(parts, EvalKind::Or);
                 let span = left.span.to(right.span);
@@ -108,7 +113,7 @@ impl Parser<'_> {
 
     fn sum(&mut self) -> Eval {
         let mut left = self.product();
-        loop {
+        for _ in 0..MAX_TERMS {
             self.space();
             let sign = match self.peek() {
                 Some(c @ ('+' | '-' | '.')) => c,
@@ -119,11 +124,12 @@ impl Parser<'_> {
             let span = left.span.to(right.span);
             left = Eval { kind: EvalKind::Arith(sign, Box::new(left), Box::new(right)), span };
         }
+        left
     }
 
     fn product(&mut self) -> Eval {
         let mut left = self.operand();
-        loop {
+        for _ in 0..MAX_TERMS {
             self.space();
             let sign = match self.peek() {
                 Some(c @ ('*' | '/' | '%')) => c,
@@ -134,6 +140,7 @@ impl Parser<'_> {
             let span = left.span.to(right.span);
             left = Eval { kind: EvalKind::Arith(sign, Box::new(left), Box::new(right)), span };
         }
+        left
     }
 
     fn operand(&mut self) -> Eval {

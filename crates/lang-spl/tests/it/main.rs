@@ -1,0 +1,141 @@
+//! Searches that mean harm, or are broken: read without a panic, in bounded time, with something said.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use shikra_ir::LoadStatus;
+use shikra_lang_spl::{Macro, Macros, Options, load, print};
+use shikra_syntax::Severity;
+
+/// Reads a text on a small stack.
+fn read(text: String) -> LoadStatus {
+    let thread = std::thread::Builder::new().stack_size(2 << 20);
+    thread.spawn(move || load(&text, &Options::default()).status).unwrap().join().unwrap()
+}
+
+#[test]
+fn depth_is_bounded() {
+    let many = 20_000;
+    for text in [
+        "(".repeat(many) + "a=1",
+        "NOT ".repeat(many) + "a=1",
+        "a=1 ".to_owned() + &"[search b=1 ".repeat(many),
+        "* | where ".to_owned() + &"(".repeat(many),
+        "* | where ".to_owned() + &"NOT ".repeat(many) + "x",
+        "* | where ".to_owned() + &"!".repeat(many) + "x",
+        "* | eval x=".to_owned() + &"-".repeat(many) + "1",
+        "* | eval x=".to_owned() + &"if(a,".repeat(many),
+        "* | foreach a ".to_owned() + &"[foreach a ".repeat(many),
+        "a=1 ".to_owned() + &"| head 1 ".repeat(many),
+        "a=1 ".to_owned() + &"| top a | transaction a | reverse ".repeat(80),
+        "* | eval a=1".to_owned() + &",a=a+1".repeat(many),
+        "* | where a".to_owned() + &" XOR a".repeat(many),
+        "* | where ".to_owned() + &"a OR ".repeat(many) + "b",
+        "* | eval x=".to_owned() + &"1+".repeat(many) + "1",
+    ] {
+        read(text);
+    }
+}
+
+#[test]
+fn macros_do_not_grow_without_measure() {
+    let mut macros = Macros::default();
+    for i in 0..20 {
+        let definition = format!("`m{}` `m{}`", i + 1, i + 1);
+        macros.add(&format!("m{i}"), Macro { arguments: vec![], definition });
+    }
+    macros.add("m20", Macro { arguments: vec![], definition: "wide ".repeat(100) });
+    let loaded = load("`m0`", &Options { macros, ..Options::default() });
+    assert_eq!(loaded.status, LoadStatus::Rejected);
+}
+
+#[test]
+fn what_is_not_supported_is_named() {
+    for (text, name) in [
+        ("* | apply model", "apply"),
+        ("| mstats avg(x) where index=y", "mstats"),
+        ("* | nosuchcommand", "nosuchcommand"),
+        ("* | eval x=nosuch(1)", "nosuch"),
+        ("* | stats nosuch(x)", "nosuch"),
+        ("`nosuch`", "nosuch"),
+        ("* | timechart count", "timechart"),
+        ("a=1 OR [search b=1 | fields b]", "subsearch"),
+    ] {
+        let loaded = load(text, &Options::default());
+        assert_eq!(loaded.status, LoadStatus::Rejected, "{text}");
+        let error = loaded.diagnostics.iter().find(|d| d.severity == Severity::Error).unwrap();
+        assert!(error.message.contains(name), "{text}: {}", error.message);
+    }
+}
+
+/// Pieces that searches are made of.
+fn searches() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "a",
+        "=",
+        "\"x\"",
+        "\"",
+        "'",
+        "(",
+        ")",
+        "[",
+        "]",
+        "|",
+        "`",
+        "```",
+        " ",
+        ",",
+        "AND",
+        "OR",
+        "NOT",
+        "IN",
+        "!=",
+        "\\",
+        "*",
+        "stats",
+        "count",
+        "by",
+        "eval",
+        "where",
+        "if(",
+        "rex",
+        "field=",
+        "(?<n>.)",
+        "tstats",
+        "from",
+        "datamodel=E.P",
+        "as",
+        "search",
+        "lookup",
+        "join",
+        "foreach",
+        "<<FIELD>>",
+        "1",
+        ".5",
+        "-",
+        "$x$",
+        "ä",
+        "map",
+        "search=",
+    ]);
+    prop::collection::vec(piece, 0..40).prop_map(|v| v.join(" "))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { max_shrink_time: Duration::from_secs(5).as_millis() as u32, ..ProptestConfig::default() })]
+
+    /// Any text is read, places lie within it, and what prints reads again.
+    #[test]
+    fn any_text_is_read(text in prop_oneof![searches(), ".{0,80}"]) {
+        let loaded = load(&text, &Options::default());
+        for d in &loaded.diagnostics {
+            prop_assert!(d.span.end <= text.len(), "{:?}", d);
+        }
+        if loaded.status == LoadStatus::Ok && let Ok(printed) = print(&loaded.plan) {
+            let again = load(&printed, &Options::default());
+            prop_assert_eq!(again.status, LoadStatus::Ok, "{} from {}", printed, text);
+        }
+    }
+}
