@@ -98,3 +98,85 @@ fn read(text: &str) -> (Option<Plan>, Vec<Diagnostic>, bool) {
 fn cannot_run(plan: &Plan) -> bool {
     matches!(plan, Plan::Opaque(..)) || plan.children().into_iter().any(cannot_run)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use shikra_ir::text;
+
+    #[test]
+    fn how_it_was_read_is_told() {
+        let verbatim = "p = search Process:Create\nx = filter p where (exe == \"a.exe\")\noutput x\n";
+        for (code, reading, told) in [
+            (verbatim, Reading::Verbatim, "verbatim: runs as it stands"),
+            ("p = search Process:Create", Reading::Recovered, "recovered: 1 assumptions were made"),
+        ] {
+            let loaded = load(code, None);
+            assert_eq!(
+                (loaded.reading, loaded.status),
+                (reading, LoadStatus::Ok),
+                "{:?}",
+                loaded.diagnostics
+            );
+            assert!(loaded.diagnostics.iter().any(|d| d.code == "reading" && d.message == told), "{code}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_had_is_named() {
+        let placeholder = load(
+            "p = search Process:Create\nx = filter p where (command_line.matches(\"__re__\"))\noutput x",
+            None,
+        );
+        assert_eq!(placeholder.status, LoadStatus::Partial);
+        let input =
+            load("input h\np = search Process:Create\nx = filter p where (hostname == h)\noutput x", None);
+        assert_eq!(input.status, LoadStatus::Partial);
+        assert!(input.diagnostics.iter().any(|d| d.code == "unsupported" && d.message.contains("\"h\"")));
+        assert_eq!(load("", None).status, LoadStatus::Rejected);
+    }
+
+    #[test]
+    fn statements_and_their_plans() {
+        let plan = |code: &str| text::plan(&load(code, None).plan.unwrap_or(Plan::Union(vec![])));
+        let run = plan("a = run Analytic:CAR-2013-05-003\noutput a");
+        assert_eq!(run.trim(), "rule CAR-2013-05-003/car");
+        let top = plan("p = search Process:Create\nt = TOP30 p by exe\noutput t");
+        assert!(top.starts_with("limit 30\n  sort column:count desc\n    agg "), "{top}");
+        let object = plan("p = search Process:*\noutput p");
+        assert_eq!(object.trim(), "scan car{object=process}");
+        let between = plan(
+            "a = search Flow:Start\nb = search Process:Create\nj = join (a, b) where (a.pid == b.pid and b.time > a.time and \
+             b.time <= a.time + 2 minutes)\noutput j",
+        );
+        assert!(between.contains("least: Some(1), most: Some(120000000000)"), "{between}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+        #[test]
+        fn any_text_is_read(text in "\\PC*") {
+            load(&text, None);
+        }
+        #[test]
+        fn any_tokens_are_read(parts in prop::collection::vec(prop::sample::select(vec![
+            "x", " = ", "search ", "filter ", "where ", "(", ")", "Process:Create", "\n", "exe", "== ", "\"a", "\"", "”",
+            "and ", "or ", "not ", "in ", "[", "]", ",", "join ", "group ", "by ", "from ", "select ", "count(", "- ",
+            "now ", "1 day ", "output ", "match ", "x.time ", "< ", "TOP30 ", "exists ", "\\",
+        ]), 0..60)) {
+            let text = parts.concat();
+            let loaded = load(&text, None);
+            for d in &loaded.diagnostics {
+                prop_assert!(d.span.start <= d.span.end && d.span.start <= text.len());
+            }
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_bounded() {
+        for text in ["(".repeat(100_000), "not ".repeat(50_000), format!("a < b{}", " + c".repeat(50_000))] {
+            load(&text, None);
+        }
+    }
+}

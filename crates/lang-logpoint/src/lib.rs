@@ -62,3 +62,112 @@ pub fn load(text: &str, options: &Options) -> Loaded {
 fn cannot_run(plan: &Plan) -> bool {
     matches!(plan, Plan::Opaque(..)) || plan.children().into_iter().any(cannot_run)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use shikra_ir::text;
+
+    fn plan(search: &str) -> Plan {
+        let loaded = load(search, &Options::default());
+        loaded.plan.unwrap_or_else(|| panic!("{search}: {:?}", loaded.diagnostics))
+    }
+
+    fn placeless(mut plan: Plan) -> Plan {
+        plan.each_span(&mut |s| *s = Default::default());
+        plan
+    }
+
+    fn check(search: &str, want: &str) {
+        assert_eq!(text::plan(&plan(search)).trim(), want, "{search}");
+    }
+
+    #[test]
+    fn or_binds_before_and() {
+        check("a=1 OR b=2 AND c=3", text::plan(&plan("(a=1 OR b=2) c=3")).trim());
+        check("-a=1 b=2", text::plan(&plan("(NOT a=1) AND b=2")).trim());
+    }
+
+    #[test]
+    fn norm_id_is_a_log_source() {
+        let lines = text::plan(&plan("norm_id=WindowsSysmon event_id=1"));
+        assert!(lines.contains("scan logpoint{norm_id=windowssysmon}"), "{lines}");
+        let loaded = load("event_id=1 (a=1 OR norm_id=x)", &Options::default());
+        assert_eq!(loaded.status, LoadStatus::Partial);
+    }
+
+    #[test]
+    fn what_was_recovered_is_told() {
+        for (search, code) in [
+            ("(a=1 OR b=2", "recovered"),
+            ("a=1) b=2", "recovered"),
+            ("a IN [1, 2) b=1", "recovered"),
+            ("a=\"x", "recovered"),
+            ("a=C:\\\\x\\\\y", "doubled-backslash"),
+            ("a IN NOSUCH", "unsupported"),
+            ("a=1 | process eval(\"x=1\")", "unsupported"),
+            ("lower(a)=x", "unsupported"),
+            ("a=", "syntax"),
+            ("() a=1", "syntax"),
+        ] {
+            let loaded = load(search, &Options::default());
+            assert!(loaded.diagnostics.iter().any(|d| d.code == code), "{search}: {:?}", loaded.diagnostics);
+        }
+        assert_eq!(load("a=1 | rex x", &Options::default()).status, LoadStatus::Rejected);
+        assert_eq!(load("lower(a)=x b=1", &Options::default()).status, LoadStatus::Partial);
+    }
+
+    #[test]
+    fn printed_and_read_again_it_is_the_same() {
+        let pages = [
+            include_str!("../../../tests/cases/logpoint/search.md"),
+            include_str!("../../../tests/cases/logpoint/relations.md"),
+        ];
+        let (mut said, mut refused) = (0, Vec::new());
+        for search in pages.iter().flat_map(|p| p.split("```logpoint\n").skip(1)) {
+            let search = search.split("```").next().unwrap_or_default();
+            let first = plan(search);
+            match print(&first) {
+                Ok(text) => {
+                    said += 1;
+                    assert_eq!(placeless(plan(&text)), placeless(first), "{search}\n{text}");
+                }
+                Err(e) => refused.push(e.reason),
+            }
+        }
+        assert!(said >= 20, "{said}, refused: {refused:?}");
+    }
+
+    #[test]
+    fn other_languages_are_refused() {
+        let scan = Plan::Scan(shikra_ir::LogSource::any(shikra_ir::Names::Sigma));
+        assert!(print(&scan).is_err());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+        #[test]
+        fn any_text_is_read(text in "\\PC*") {
+            load(&text, &Options::default());
+        }
+        #[test]
+        fn any_tokens_are_read(parts in prop::collection::vec(prop::sample::select(vec![
+            "a", "=", "\"x\"", "(", ")", "[", "]", "|", "-", "OR", "and", "NOT", "IN", ",", "chart", "count()", "by",
+            "as", "s1", "followed", "join", "on", "s1.a", "within", "5 minutes", "*", "HOMENET", "norm_id", "search",
+        ]), 0..40)) {
+            let text = parts.join(" ");
+            let loaded = load(&text, &Options::default());
+            for d in &loaded.diagnostics {
+                prop_assert!(d.span.start <= d.span.end);
+            }
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_bounded() {
+        for text in ["(".repeat(100_000), "-".repeat(100_000), "[".repeat(100_000), "NOT ".repeat(50_000)] {
+            load(&text, &Options::default());
+        }
+    }
+}

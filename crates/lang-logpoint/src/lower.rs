@@ -221,10 +221,18 @@ pub(crate) fn doubled(text: &str) -> bool {
     text.trim_start_matches('*').get(2..).is_some_and(|rest| rest.contains("\\\\"))
 }
 
+/// A plan filtered; one that is a filter asks of both at once.
 fn filter(plan: Plan, condition: Pred) -> Plan {
-    match condition {
-        Pred::And(v) if v.is_empty() => plan,
-        p => Plan::Filter(Box::new(plan), p),
+    match (plan, condition) {
+        (plan, Pred::And(v)) if v.is_empty() => plan,
+        (Plan::Filter(input, first), second) => {
+            let parts = [first, second].into_iter().flat_map(|p| match p {
+                Pred::And(v) => v,
+                other => vec![other],
+            });
+            Plan::Filter(input, Pred::and(parts.collect::<Vec<_>>()))
+        }
+        (plan, p) => Plan::Filter(Box::new(plan), p),
     }
 }
 
