@@ -216,6 +216,35 @@ pub fn compare(op: CmpOp, left: &Value, right: &Value, words: &Words) -> Truth {
     }
 }
 
+/// An order of all values: null, truths, numbers, times, addresses, text, lists.
+pub fn order(a: &Value, b: &Value) -> Ordering {
+    use Value::{Bool, F64, I64, Ip, List, Missing, Null, Str, Time};
+    let rank = |v: &Value| match v {
+        Missing | Null => 0,
+        Bool(_) => 1,
+        I64(_) | F64(_) => 2,
+        Time(_) => 3,
+        Ip(_) => 4,
+        Str(_) => 5,
+        List(_) => 6,
+    };
+    match (a, b) {
+        (Bool(a), Bool(b)) => a.cmp(b),
+        (I64(a), I64(b)) => a.cmp(b),
+        (I64(_) | F64(_), I64(_) | F64(_)) => {
+            a.as_f64().unwrap_or_default().total_cmp(&b.as_f64().unwrap_or_default())
+        }
+        (Time(a), Time(b)) => a.cmp(b),
+        (Ip(a), Ip(b)) => a.cmp(b),
+        (Str(a), Str(b)) => a.cmp(b),
+        (List(a), List(b)) => {
+            let pairs = a.iter().zip(b).map(|(a, b)| order(a, b));
+            pairs.fold(Ordering::Equal, Ordering::then).then(a.len().cmp(&b.len()))
+        }
+        _ => rank(a).cmp(&rank(b)),
+    }
+}
+
 /// How two values order under the dialect; none where they cannot be compared.
 pub fn ordering(left: &Value, right: &Value, words: &Words) -> Option<Ordering> {
     use Value::{Bool, F64, I64, Ip, Str, Time};

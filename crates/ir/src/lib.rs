@@ -9,6 +9,7 @@
 //! who evaluates supplies their values through [`eval::Row`].
 
 pub mod eval;
+pub mod extract;
 pub mod func;
 pub mod regex;
 pub mod text;

@@ -256,10 +256,26 @@ pub struct Join {
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)]
 pub enum Extract {
-    Regex { from: Scalar, regex: Regex, most: u64 },
-    Grok { from: Scalar, pattern: String },
-    Dissect { from: Scalar, pattern: String, separator: String },
-    Json { from: Scalar, path: Option<String>, to: Option<Arc<str>> },
+    Regex {
+        from: Scalar,
+        regex: Regex,
+        most: u64,
+    },
+    /// The first pattern that finds itself in the text; see [`crate::extract`].
+    Grok {
+        from: Scalar,
+        patterns: Vec<String>,
+    },
+    Dissect {
+        from: Scalar,
+        pattern: String,
+        separator: String,
+    },
+    Json {
+        from: Scalar,
+        path: Option<String>,
+        to: Option<Arc<str>>,
+    },
 }
 
 /// A sort key.

@@ -31,7 +31,7 @@ const FUNCTIONS: &[(&str, usize, usize, Make)] = &[
     ("ceiling", 1, 1, Ir("ceiling")),
     ("char_length", 1, 1, Ir("length")),
     ("character_length", 1, 1, Ir("length")),
-    ("coalesce", 1, 99, Ir("coalesce")),
+    ("coalesce", 1, 99, Ir("first-known")),
     ("concat", 1, 99, Ir("concat")),
     ("concat_ws", 1, 99, Ir("concat-with")),
     ("contains", 2, 2, With(|a, s| related(a, "contains-text", s))),
@@ -49,7 +49,7 @@ const FUNCTIONS: &[(&str, usize, usize, Make)] = &[
     ("hex", 1, 1, Ir("hex")),
     ("hour", 1, 1, With(|a, _| part(a, "hour"))),
     ("if", 3, 3, With(if_else)),
-    ("ifnull", 2, 2, Ir("coalesce")),
+    ("ifnull", 2, 2, Ir("first-known")),
     ("iff", 3, 3, With(if_else)),
     ("instr", 2, 2, With(|a, _| located(a, false))),
     ("int", 1, 1, With(|a, _| cast(a, "integer"))),
@@ -66,7 +66,7 @@ const FUNCTIONS: &[(&str, usize, usize, Make)] = &[
     ("minute", 1, 1, With(|a, _| part(a, "minute"))),
     ("month", 1, 1, With(|a, _| part(a, "month"))),
     ("nullif", 2, 2, With(nullif)),
-    ("nvl", 2, 2, Ir("coalesce")),
+    ("nvl", 2, 2, Ir("first-known")),
     ("nvl2", 3, 3, With(nvl2)),
     ("position", 2, 3, With(|a, _| located(a, true))),
     ("regexp_extract", 2, 3, With(regexp_extract)),
@@ -309,7 +309,7 @@ pub(crate) fn position(text: Scalar, what: Scalar, from: Option<Scalar>) -> Scal
     let mut args = vec![text, what];
     args.extend(from.map(|f| function("subtract", vec![f, lit(1)])));
     let found = function("add", vec![function("index-of", args), lit(1)]);
-    let found = function("coalesce", vec![found, lit(0)]);
+    let found = function("first-known", vec![found, lit(0)]);
     Scalar::Case(vec![(null, lit(Value::Null))], Some(Box::new(found)))
 }
 
@@ -391,6 +391,6 @@ fn split_part(args: Vec<Scalar>, span: Span) -> Scalar {
     let parts = function("split-regex", vec![text.clone(), quoted]);
     let found = element_at(vec![parts, n.clone()], span);
     let null = test(text.clone(), Op::IsNull, words(), span);
-    let found = function("coalesce", vec![found, lit("")]);
+    let found = function("first-known", vec![found, lit("")]);
     Scalar::Case(vec![(null, lit(Value::Null))], Some(Box::new(found)))
 }

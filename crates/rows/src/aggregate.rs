@@ -5,7 +5,8 @@ use shikra_event::Value;
 use shikra_ir::{AggFn, Scalar};
 
 use crate::reads;
-use crate::row::{key_text, order};
+use crate::row::key_text;
+use shikra_ir::eval::order;
 
 /// The aggregate of `rows` rows out of `total`; `value_of` is a scalar's value on one of them. Rows stand in
 /// order of time, so first and earliest, last and latest are the same.
@@ -90,7 +91,11 @@ fn numbers(values: &[Value]) -> Vec<f64> {
     values.iter().filter_map(shikra_ir::eval::number).collect()
 }
 
+/// Of nothing, nothing.
 fn sum(values: &[Value]) -> Value {
+    if values.is_empty() {
+        return Value::Null;
+    }
     let whole = values.iter().try_fold(0i64, |sum, v| match v {
         Value::I64(n) => sum.checked_add(*n),
         _ => None,

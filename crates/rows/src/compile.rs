@@ -9,6 +9,7 @@ use shikra_ir::{
 };
 use shikra_sequence::{Leaf, Unsupported};
 
+use crate::extract::Extractor;
 use crate::gate::{Gate, Port, TreeSpec, identity, process_events};
 use crate::merge::{self, Kind, Merge, Spec};
 use crate::more::{self, More};
@@ -72,6 +73,7 @@ pub(crate) enum Operator {
     Project(Vec<(Arc<str>, Scalar)>),
     Drop(Vec<Pattern>),
     Unnest(FieldRef),
+    Extract(Box<Extractor>),
     Limit(u64),
     Tail(u64),
     Sort(Vec<shikra_ir::SortKey>),
@@ -178,6 +180,9 @@ fn peel(plan: &Plan, relational: bool) -> Result<(Vec<Operator>, &Plan), Unsuppo
             Plan::Eval(input, c) => (Operator::Eval(c.clone()), &**input),
             Plan::Project(input, c) => (Operator::Project(c.clone()), &**input),
             Plan::Drop(input, p) => (Operator::Drop(p.clone()), &**input),
+            Plan::Extract(input, e) if Extractor::knows(e) => {
+                (Operator::Extract(Box::new(Extractor::new(e)?)), &**input)
+            }
             Plan::Unnest(input, f) => (Operator::Unnest(f.clone()), &**input),
             Plan::Limit(input, n) => (Operator::Limit(*n), &**input),
             Plan::Tail(input, n) => (Operator::Tail(*n), &**input),
@@ -218,6 +223,7 @@ fn operator_reads(o: &Operator, out: &mut Vec<Scalar>) {
     match o {
         Operator::Filter(e) => reads::of_expr(e, out),
         Operator::Eval(c) | Operator::Project(c) => c.iter().for_each(|(_, s)| reads::of_scalar(s, out)),
+        Operator::Extract(e) => reads::of_scalar(&e.from, out),
         Operator::Unnest(f) => reads::of_scalar(&Scalar::Field(f.clone()), out),
         Operator::More(m) => m.reads(out),
         Operator::Drop(_) | Operator::Limit(_) | Operator::Tail(_) => {}

@@ -11,6 +11,7 @@
 
 mod aggregate;
 mod compile;
+mod extract;
 mod gate;
 mod machine;
 mod merge;

@@ -10,8 +10,9 @@ use shikra_sequence::Match;
 
 use crate::aggregate;
 use crate::compile::Operator;
-use crate::row::{Row, View, key_text, order};
+use crate::row::{Row, View, key_text};
 use crate::windows;
+use shikra_ir::eval::order;
 
 /// Runs a program's operators, one after the other.
 pub(crate) fn all(reads: &[Scalar], operators: &[Operator], rows: Vec<Row>) -> Vec<Row> {
@@ -31,6 +32,13 @@ fn one(reads: &[Scalar], operator: &Operator, mut rows: Vec<Row>) -> Vec<Row> {
         }
         Operator::Drop(patterns) => rows.iter_mut().for_each(|r| without(patterns, r)),
         Operator::More(m) => rows = m.apply(reads, rows),
+        Operator::Extract(e) => {
+            for r in &mut rows {
+                for (name, v) in e.apply(&value(reads, &e.from, r)) {
+                    r.set(&name, v);
+                }
+            }
+        }
         Operator::Unnest(field) => rows = rows.into_iter().flat_map(|r| unnested(reads, field, r)).collect(),
         Operator::Limit(n) => rows.truncate(usize::try_from(*n).unwrap_or(usize::MAX)),
         Operator::Tail(n) => {

@@ -1,6 +1,5 @@
 //! Rows: what was carried along of the events of a match, and the columns made since.
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 use shikra_event::Value;
@@ -81,35 +80,6 @@ fn list(v: Value) -> Vec<Value> {
         Value::List(v) => v,
         Value::Missing => Vec::new(),
         one => vec![one],
-    }
-}
-
-/// An order of all values: null, truths, numbers, times, addresses, text, lists.
-pub(crate) fn order(a: &Value, b: &Value) -> Ordering {
-    use Value::{Bool, F64, I64, Ip, List, Missing, Null, Str, Time};
-    let rank = |v: &Value| match v {
-        Missing | Null => 0,
-        Bool(_) => 1,
-        I64(_) | F64(_) => 2,
-        Time(_) => 3,
-        Ip(_) => 4,
-        Str(_) => 5,
-        List(_) => 6,
-    };
-    match (a, b) {
-        (Bool(a), Bool(b)) => a.cmp(b),
-        (I64(a), I64(b)) => a.cmp(b),
-        (I64(_) | F64(_), I64(_) | F64(_)) => {
-            a.as_f64().unwrap_or_default().total_cmp(&b.as_f64().unwrap_or_default())
-        }
-        (Time(a), Time(b)) => a.cmp(b),
-        (Ip(a), Ip(b)) => a.cmp(b),
-        (Str(a), Str(b)) => a.cmp(b),
-        (List(a), List(b)) => {
-            let pairs = a.iter().zip(b).map(|(a, b)| order(a, b));
-            pairs.fold(Ordering::Equal, Ordering::then).then(a.len().cmp(&b.len()))
-        }
-        _ => rank(a).cmp(&rank(b)),
     }
 }
 

@@ -9,6 +9,8 @@ use shikra_event::Value;
 use crate::{Fold, Scalar, Words};
 
 mod arith;
+pub mod calendar;
+mod esql;
 mod fields;
 mod lists;
 mod many;
@@ -17,6 +19,7 @@ mod spl;
 mod sql;
 mod strings;
 mod times;
+mod values;
 
 pub use many::several;
 pub use spl::plain_text;
@@ -93,6 +96,9 @@ pub static FUNCS: &[&[FuncDef]] = &[
     times::TABLE,
     pieces::TABLE,
     sql::TABLE,
+    esql::TABLE,
+    values::TABLE,
+    calendar::TABLE,
 ];
 
 const CORE: &[FuncDef] = &[

@@ -8,7 +8,7 @@ use crate::{Flavor, Regex, Words, eval, regex};
 
 pub(super) const TABLE: &[FuncDef] = &[
     FuncDef { name: "divide-real", arity: (2, 2), takes_null: false, eval: divide },
-    FuncDef { name: "coalesce", arity: (1, usize::MAX), takes_null: true, eval: coalesce },
+    FuncDef { name: "first-known", arity: (1, usize::MAX), takes_null: true, eval: coalesce },
     FuncDef { name: "convert", arity: (2, 2), takes_null: false, eval: convert },
     FuncDef { name: "substring-from-1", arity: (2, 3), takes_null: false, eval: substring },
     FuncDef { name: "split-regex", arity: (2, 3), takes_null: false, eval: split },
@@ -48,7 +48,7 @@ fn coalesce(args: &[Value], _: &Words) -> Value {
 }
 
 /// A value as the type that `args[1]` names: `integer`, `double`, `text`, `boolean`, `time`, `date`.
-fn convert(args: &[Value], _: &Words) -> Value {
+pub(super) fn convert(args: &[Value], _: &Words) -> Value {
     let kind = args[1].to_text().unwrap_or_default();
     let v = &args[0];
     let out = match kind.as_str() {
