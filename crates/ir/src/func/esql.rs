@@ -10,6 +10,18 @@ use crate::{Words, eval};
 
 pub(super) const TABLE: &[FuncDef] = &[
     FuncDef { name: "esql-convert", arity: (2, 2), takes_null: false, eval: convert },
+    FuncDef {
+        name: "lower-each",
+        arity: (1, 1),
+        takes_null: false,
+        eval: |a, _| cased(a, str::to_lowercase),
+    },
+    FuncDef {
+        name: "upper-each",
+        arity: (1, 1),
+        takes_null: false,
+        eval: |a, _| cased(a, str::to_uppercase),
+    },
     FuncDef { name: "split-at", arity: (2, 2), takes_null: false, eval: split },
     FuncDef { name: "repeat", arity: (2, 2), takes_null: false, eval: repeat },
     FuncDef { name: "byte-length", arity: (1, 1), takes_null: false, eval: byte_length },
@@ -44,6 +56,10 @@ fn convert(args: &[Value], words: &Words) -> Value {
         (Some("boolean"), Value::Str(s)) => Value::Bool(s.eq_ignore_ascii_case("true")),
         (_, v) => super::sql::convert(&[v.clone(), kind.clone()], words),
     })
+}
+
+fn cased(args: &[Value], f: fn(&str) -> String) -> Value {
+    each(&args[0], |v| v.to_text().map_or(Value::Null, |t| Value::str(f(&t))))
 }
 
 /// The parts of a text between occurrences of another.
