@@ -116,6 +116,8 @@ pub(crate) enum Kind {
     Field(String),
     Param(String),
     List(Vec<Expr>),
+    /// `{"option": value}`.
+    Map(Vec<(String, Expr)>),
     /// `*`, in `COUNT(*)`.
     Star,
     And(Vec<Expr>),

@@ -36,6 +36,7 @@ pub(super) const TABLE: &[FuncDef] = &[
     FuncDef { name: "logarithm", arity: (2, 2), takes_null: false, eval: |a, _| reals(a, |b, x| x.log(b)) },
     FuncDef { name: "sign", arity: (1, 1), takes_null: false, eval: |a, _| real(a, sign) },
     FuncDef { name: "bucket-number", arity: (2, 2), takes_null: false, eval: bucket },
+    FuncDef { name: "edit-distance", arity: (2, 2), takes_null: false, eval: edit_distance },
     FuncDef { name: "ip-prefix", arity: (3, 3), takes_null: false, eval: ip_prefix },
 ];
 
@@ -178,6 +179,32 @@ fn bucket(args: &[Value], _: &Words) -> Value {
     }
 }
 
+/// Characters of texts that are compared by distance.
+const MAX_COMPARED: usize = 512;
+
+/// How many insertions, deletions, replacements and swaps of neighbours make one text of another (optimal string
+/// alignment); null for long texts.
+fn edit_distance(args: &[Value], _: &Words) -> Value {
+    let chars =
+        |v: &Value| v.to_text().map(|t| t.chars().collect::<Vec<char>>()).filter(|c| c.len() <= MAX_COMPARED);
+    let (Some(a), Some(b)) = (chars(&args[0]), chars(&args[1])) else { return Value::Null };
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, y) in b.iter().enumerate() {
+            let replaced = last[j] + usize::from(x != y);
+            let mut best = replaced.min(last[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && a[i - 1] == *y && *x == b[j - 1] {
+                best = best.min(before[j - 1] + 1);
+            }
+            row.push(best);
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last.last().map_or(Value::Null, |n| Value::I64(*n as i64))
+}
+
 /// An address cut to its first bits: `args[1]` of version 4, `args[2]` of version 6.
 fn ip_prefix(args: &[Value], _: &Words) -> Value {
     let length = |v: &Value, most: u32| match v {
@@ -227,6 +254,11 @@ mod tests {
         check("ip-prefix", &["10.1.2.3".into(), 0.into(), 0.into()], Value::Ip([0, 0, 0, 0].into()));
         check("bucket-number", &[17.into(), 5.into()], Value::F64(15.0));
         check("logarithm", &[2.into(), 8.into()], Value::F64(3.0));
+        for (a, b, n) in
+            [("svchost", "svchosts", 1), ("svchost", "scvhost", 1), ("", "ab", 2), ("abc", "xyz", 3)]
+        {
+            check("edit-distance", &[a.into(), b.into()], n);
+        }
         check("repeat", &["ab".into(), 3.into()], "ababab");
         check("repeat", &["ab".into(), i64::MAX.into()], Value::Null);
         check("split-at", &["a,b".into(), ",".into()], Value::List(vec!["a".into(), "b".into()]));

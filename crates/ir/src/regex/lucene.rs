@@ -147,7 +147,8 @@ impl<'s> Parser<'s> {
                 let c = self.next().ok_or("expression ends in a backslash")?;
                 named_class(c).map_or_else(|| escape(c), str::to_owned)
             }
-            '?' | '*' | '+' | '{' => return Err(format!("nothing to repeat before {c:?}")),
+            // Nothing to repeat: Lucene's parser takes it as it stands.
+            c @ ('?' | '*' | '+' | '{') => escape(c),
             c => escape(c),
         };
         Ok(Lang::Regex(text))

@@ -124,6 +124,7 @@ impl Lower<'_, '_> {
             ("case", [_, _, ..]) => return self.case(args),
             ("date_trunc", [width, time]) => return self.date_trunc(width, time, span),
             ("bucket" | "tbucket", [of, rest @ ..]) => return self.bucket(of, rest, span),
+            ("json_extract", [json, path]) => return self.json_extract(json, path, span),
             ("replace", [text, regex, with]) => return self.replace(text, regex, with, span),
             _ => {}
         }
@@ -171,7 +172,10 @@ impl Lower<'_, '_> {
                 test(function("values-contain", args), Op::IsTrue, words(), span)
             }
             ("cidr_match", [ip, nets @ ..]) if !nets.is_empty() => self.cidr(ip, nets, span),
-            ("match" | "match_phrase", [field, value, ..]) => self.full_text(field, value, span),
+            ("match", [field, value, Expr { kind: Kind::Map(options), .. }]) => {
+                self.fuzzy(field, value, options, span)
+            }
+            ("match" | "match_phrase", [field, value]) => self.full_text(field, value, span),
             ("kql", [query, ..]) => self.kql(query, span),
             ("qstr", _) => self.opaque("the function qstr", span),
             _ => return None,
@@ -227,6 +231,25 @@ impl Lower<'_, '_> {
         test(subject, Op::Cidr(all), words(), span)
     }
 
+    /// `match` with options: those that change what is found are unsupported, but for `fuzziness`.
+    fn fuzzy(&mut self, field: &Expr, value: &Expr, options: &[(String, Expr)], span: Span) -> Pred {
+        const HARMLESS: &[&str] = &["boost", "max_expansions", "prefix_length", "lenient", "fuzzy_rewrite"];
+        let mut edits = 0;
+        for (name, option) in options {
+            match (name.as_str(), &option.kind) {
+                ("fuzziness", Kind::Int(n)) => edits = *n,
+                (name, _) if HARMLESS.contains(&name) => {}
+                (name, _) => return self.opaque(format!("match with {name}"), option.span),
+            }
+        }
+        if edits == 0 {
+            return self.full_text(field, value, span);
+        }
+        let args = vec![self.single(field), self.single(value)];
+        let distance = function("edit-distance", args);
+        compare(CmpOp::Le, distance, lit(edits), span)
+    }
+
     fn kql(&mut self, query: &Expr, span: Span) -> Pred {
         let Kind::Text(text) = &query.kind else {
             return self.opaque("kql with a query that is not constant", span);
@@ -270,6 +293,21 @@ impl Lower<'_, '_> {
         let _ = span;
         let args = [text, regex, with].map(|e| self.single(e));
         function("regex-replace", args.to_vec())
+    }
+
+    /// A member of a JSON text by its path; of `_source`, the event itself, a field.
+    fn json_extract(&mut self, json: &Expr, path: &Expr, span: Span) -> Scalar {
+        let Kind::Text(path) = &path.kind else {
+            return self.opaque_value("json_extract with a path that is not constant", span);
+        };
+        let path = path.strip_prefix("$").unwrap_or(path).trim_start_matches('.');
+        if matches!(&json.kind, Kind::Field(f) if f == "_source") {
+            return super::field(path);
+        }
+        let path = path.replace("[*]", "{}").replace('[', "{").replace(']', "}");
+        let json = self.single(json);
+        let found = function("json-path", vec![json, lit(path.as_str())]);
+        function("esql-convert", vec![found, lit("text")])
     }
 
     /// A span of time: `1 hour`, or such a text.

@@ -5,7 +5,7 @@ use shikra_ir::{
     CmpOp, Coerce, Expr as Pred, Flavor, Fold, Multi, Nulls, Op, Part, Pattern, Regex, Scalar, Test, Truth,
     Words, eval,
 };
-use shikra_syntax::{Diagnostic, Span};
+use shikra_syntax::Span;
 
 use super::call::function;
 use super::{Lower, lit, words};
@@ -101,10 +101,11 @@ impl Lower<'_, '_> {
         for r in &all {
             if let Err(why) = eval::check_regex(r, &words) {
                 let why = why.lines().last().unwrap_or_default().to_owned();
-                let message = format!("regular expression {:?}: {why}", r.source);
-                self.say(Diagnostic::error("regex", message, span));
-                return Pred::Const(Truth::Unknown);
+                return self.opaque(format!("regular expression {:?}: {why}", r.source), span);
             }
+        }
+        if all.iter().any(|r| r.source == ".*") {
+            return not_null(subject, span);
         }
         test(subject, Op::Regex(all), words, span)
     }
@@ -162,6 +163,7 @@ impl Lower<'_, '_> {
             }
             Kind::Duration(..) => self.opaque_value("a span of time where a value is expected", e.span),
             Kind::Param(p) => self.opaque_value(format!("the parameter ?{p}"), e.span),
+            Kind::Map(_) => self.opaque_value("options where a value is expected", e.span),
             Kind::Star => self.opaque_value("* where a value is expected", e.span),
             Kind::And(_)
             | Kind::Or(_)
@@ -321,8 +323,16 @@ pub(super) fn compare(op: CmpOp, left: Scalar, right: Scalar, span: Span) -> Pre
     }
 }
 
+/// What matches any text asks only that there is one, as Elasticsearch has it: its negation finds nulls.
+fn not_null(subject: Scalar, span: Span) -> Pred {
+    test(subject, Op::IsNull, words(), span).negate()
+}
+
 /// Pattern matching; what is asked of a lower-cased text is asked of the text, case ignored.
 pub(super) fn matches(subject: Scalar, patterns: Vec<Pattern>, span: Span) -> Pred {
+    if patterns.iter().any(|p| p.parts() == [Part::Any]) {
+        return not_null(subject, span);
+    }
     let lower = |p: &Pattern| p.map(str::to_lowercase) == *p;
     if let Scalar::Call(c) = &subject
         && c.func.0.name == "lower-each"

@@ -227,6 +227,12 @@ impl Parser<'_> {
                 self.expect("]");
                 return Expr { kind: Kind::List(list), span: span.to(self.before()) };
             }
+            Some(Token::Sign("{")) => {
+                self.bump();
+                let map = self.map();
+                self.expect("}");
+                return Expr { kind: Kind::Map(map), span: span.to(self.before()) };
+            }
             Some(Token::Name { text, quoted }) => {
                 self.bump();
                 return self.named(text, quoted, span);
@@ -243,6 +249,21 @@ impl Parser<'_> {
         };
         self.bump();
         Expr { kind, span }
+    }
+
+    fn map(&mut self) -> Vec<(String, Expr)> {
+        let mut out = Vec::new();
+        while self.peek().is_some() && !self.is_sign("}") {
+            let Some(name) = self.string() else { break };
+            if !self.expect(":") {
+                break;
+            }
+            out.push((name, self.expr()));
+            if self.sign(",").is_none() {
+                break;
+            }
+        }
+        out
     }
 
     /// A number, or a span of time where a unit follows.

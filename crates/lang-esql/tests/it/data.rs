@@ -110,7 +110,7 @@ pub fn documents(csv: &str) -> Vec<Document> {
         let cells = cells(l);
         assert_eq!(cells.len(), columns.len(), "{l}");
         let fields = columns.iter().zip(cells).map(|((n, t), c)| (n.clone(), indexed(*t, t.value(&c))));
-        Document(fields.filter(|(_, v)| !v.is_null()).collect())
+        Document(fields.filter(|(_, v)| !v.is_null() && !v.elements().is_empty()).collect())
     };
     lines.map(row).collect()
 }
