@@ -20,6 +20,7 @@ use std::sync::Arc;
 use shikra_ir::{LogSource, Names, Plan, Rule, Table};
 use shikra_lang_car as car;
 use shikra_lang_eql as eql;
+use shikra_lang_esql as esql;
 use shikra_lang_kql as kql;
 use shikra_lang_logpoint as logpoint;
 use shikra_lang_sigma as sigma;
@@ -90,7 +91,7 @@ enum Reader {
 }
 
 /// All frontends.
-pub static LANGUAGES: &[&Language] = &[&SIGMA, &EQL, &KQL, &LOGPOINT, &SPL, &CAR, &SQL];
+pub static LANGUAGES: &[&Language] = &[&SIGMA, &EQL, &KQL, &ESQL, &LOGPOINT, &SPL, &CAR, &SQL];
 
 /// Kinds of file that hold queries: each answers the rules of a text, none where it is of another kind. The
 /// first that answers any counts.
@@ -137,6 +138,22 @@ static KQL: Language = Language {
         let scan = || Plan::Scan(LogSource::any(Names::Ecs));
         let plan = loaded.predicate.map(|e| Plan::Filter(Box::new(scan()), e));
         Answer { plan, status: loaded.status, diagnostics: loaded.diagnostics }
+    }),
+};
+
+static ESQL: Language = Language {
+    name: "esql",
+    title: "ES|QL",
+    reader: Reader::Queries(|query, _| {
+        let kql = |text: &str| {
+            let loaded =
+                kql::load(text, &kql::Options { types: kql::Types::ecs(), ..kql::Options::default() });
+            let why = || loaded.diagnostics.first().map(|d| d.message.clone()).unwrap_or_default();
+            loaded.predicate.clone().ok_or_else(why)
+        };
+        let loaded =
+            esql::load(&query.text.text, &esql::Options { kql: Some(&kql), ..esql::Options::default() });
+        Answer { plan: loaded.plan, status: loaded.status, diagnostics: loaded.diagnostics }
     }),
 };
 

@@ -371,11 +371,10 @@ fn parsed(pattern: &str, text: &str) -> Option<Timestamp> {
 
 /// The name that a text begins with, and its length.
 fn named(all: &[&str], text: &str, width: usize) -> Option<(u32, usize)> {
-    let found = all.iter().enumerate().find_map(|(i, name)| {
+    all.iter().enumerate().find_map(|(i, name)| {
         let name = if width >= 4 { name } else { name.get(..3)? };
         text.get(..name.len())?.eq_ignore_ascii_case(name).then_some((i as u32, name.len()))
-    });
-    found
+    })
 }
 
 #[cfg(test)]

@@ -153,7 +153,7 @@ impl Lower<'_, '_> {
             }
             let value = self.resolve(&old.text, old.span);
             let (from, to): (Arc<str>, Arc<str>) = (Arc::from(&*old.text), Arc::from(&*new.text));
-            let made = self.columns.iter().any(|c| *c == from);
+            let made = self.columns.contains(&from);
             let place = self.columns.iter().position(|c| *c == from);
             self.wrap(|p| Plan::Eval(p, vec![(to.clone(), value)]));
             self.columns.retain(|c| *c != to);

@@ -13,7 +13,10 @@ use super::call::function;
 use super::{Lower, NOW, any, column, lit, mentions_now, words};
 use crate::ast::{Assign, Expr, Kind, Stats};
 
-/// Aggregates of one argument.
+/// Columns computed from others.
+type Columns = Vec<(Arc<str>, Scalar)>;
+
+/// An aggregate of one argument.
 type Aggregate = (&'static str, fn(Scalar) -> AggFn);
 
 const AGGREGATES: &[Aggregate] = &[
@@ -82,7 +85,7 @@ impl Lower<'_, '_> {
         }
     }
 
-    fn collect(&mut self, s: &Stats, exploding: bool) -> (Vec<Key>, Collected, Vec<(Arc<str>, Scalar)>) {
+    fn collect(&mut self, s: &Stats, exploding: bool) -> (Vec<Key>, Collected, Columns) {
         self.present(s);
         let mut collected = Collected::default();
         let mut keys = Vec::new();

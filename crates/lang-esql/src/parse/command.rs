@@ -342,7 +342,7 @@ impl Parser<'_> {
             (Some(Token::Name { .. }), Some(Token::Sign("="))) => self.name().into_iter().collect(),
             _ => vec![],
         };
-        self.to_pipe();
+        self.skip_to_pipe();
         CommandKind::Other { name: name.to_uppercase(), makes }
     }
 }

@@ -37,7 +37,7 @@ pub(crate) fn query(text: &str, said: &mut Vec<Diagnostic>) -> Query {
         if !matches!(kind, CommandKind::Broken) && p.peek().is_some() && !p.at_pipe() {
             p.error("the command ends here; | or the end of the query expected");
         }
-        p.to_pipe();
+        p.skip_to_pipe();
         query.commands.push(Command { kind, span: start.to(p.before()) });
         if p.sign("|").is_none() {
             return query;
@@ -130,7 +130,7 @@ impl Parser<'_> {
         there
     }
     /// Passes over all up to the next pipe outside of brackets.
-    fn to_pipe(&mut self) {
+    fn skip_to_pipe(&mut self) {
         let mut depth = 0usize;
         while let Some(token) = self.peek() {
             match token {
