@@ -1,8 +1,11 @@
-//! Lists the files under `packs/`, so that the rules that ship with the program are inside of it.
+//! Lists the files under `packs/`, so that the packs that ship with the program are inside of it.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
+
+/// Files of other kinds are no part of a pack.
+const EXTENSIONS: &[&str] = &["yml", "toml", "md", "xml", "ps1"];
 
 fn main() -> io::Result<()> {
     let packs = Path::new(&env::var("CARGO_MANIFEST_DIR").unwrap_or_default()).join("../../packs");
@@ -29,7 +32,7 @@ fn collect(folder: &Path, out: &mut Vec<PathBuf>) -> io::Result<()> {
         let path = entry?.path();
         if path.is_dir() {
             collect(&path, out)?;
-        } else if path.extension().is_some_and(|e| e == "yml") {
+        } else if path.extension().and_then(|e| e.to_str()).is_some_and(|e| EXTENSIONS.contains(&e)) {
             out.push(path);
         }
     }

@@ -20,7 +20,7 @@ pub use explain::{EventRef, explain};
 pub use shikra_languages as languages;
 
 pub use indicators::load_indicators;
-pub use load::{Unreadable, add_pipelines, embedded_rules, load_rules};
+pub use load::{Unreadable, add_pipelines, embedded_rules, load_rules, pack_files};
 pub use placeholders::load_placeholders;
 pub use plan::{Detector, NotRun};
 pub use scan::{ScanOptions, scan};

@@ -77,7 +77,13 @@ pub fn add_pipelines(options: &mut Options, paths: &[PathBuf]) -> Result<(), Str
 /// The rules that ship with the program.
 pub fn embedded_rules(options: &Options) -> RuleSet {
     let parse = |(name, text): &(&str, &str)| parse_file(&Source::new(*name, *text), options);
-    assemble(crate::packs::FILES.iter().map(parse).collect(), options)
+    let detections = crate::packs::FILES.iter().filter(|(name, _)| name.contains("/detections/"));
+    assemble(detections.map(parse).collect(), options)
+}
+
+/// The files of the packs that ship with the program: path, beginning with `packs/`, and text.
+pub fn pack_files() -> &'static [(&'static str, &'static str)] {
+    crate::packs::FILES
 }
 
 fn unreadable(path: &Path, reason: impl ToString) -> Unreadable {

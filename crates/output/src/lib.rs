@@ -11,6 +11,7 @@
 pub mod escape;
 pub mod explain;
 pub mod info;
+pub mod pack;
 pub mod paint;
 pub mod totals;
 

@@ -13,6 +13,7 @@ mod config;
 mod explain;
 mod generate;
 mod info;
+mod pack;
 mod query;
 mod rules;
 mod scan;
@@ -43,6 +44,9 @@ pub static COMMANDS: &[&Command] = &[
     &rules::LIST,
     &rules::SHOW,
     &explain::COMMAND,
+    &pack::LIST,
+    &pack::SHOW,
+    &pack::CHECK,
     &config::SHOW,
     &generate::COMPLETIONS,
     &generate::MAN,
@@ -51,6 +55,7 @@ pub static COMMANDS: &[&Command] = &[
 /// First words that several commands share.
 const GROUPS: &[(&str, &str)] = &[
     ("rules", "Check, list and show rules"),
+    ("pack", "Technique packs: what is known of a technique, and what detects it"),
     ("config", "See what is set, and by whom"),
     ("generate", "Files for the shell and the manual"),
 ];

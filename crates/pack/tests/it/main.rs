@@ -1,0 +1,3 @@
+//! Packs as files: those that ship, and broken ones.
+
+mod packs;
