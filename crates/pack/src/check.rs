@@ -110,7 +110,8 @@ impl Check<'_> {
                     format!("{} does not load as a whole ({})", rule.meta.title, rule.status.as_str());
                 found.push((path.clone(), Diagnostic::error("detection", message, rule.meta.span)));
             }
-            found.extend(rule.diagnostics.iter().map(|d| (path.clone(), d.clone())));
+            let telling = rule.diagnostics.iter().filter(|d| d.severity > Severity::Note);
+            found.extend(telling.map(|d| (path.clone(), d.clone())));
         }
         for file in self.bundle.folder("detections").filter(|f| !with_rules.contains(&*f.source.name)) {
             let message = format!("no detection was found in {}", file.path);
