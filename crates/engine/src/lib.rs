@@ -4,6 +4,7 @@
 
 mod explain;
 pub mod finding;
+pub mod hunt;
 mod indicators;
 pub mod info;
 mod keyed;

@@ -23,7 +23,7 @@ use crate::survivors::{Hit, Passed, Survivors};
 use crate::view::event_view;
 
 /// Troubles that are named one by one; the rest are counted.
-const NAMED_TROUBLES: usize = 1000;
+pub(crate) const NAMED_TROUBLES: usize = 1000;
 
 /// How to scan.
 #[derive(Clone, Debug)]
@@ -40,6 +40,13 @@ pub struct ScanOptions {
     pub input: Options,
     /// Bytes of survivors of keyed rules held in memory before they go to a temporary file.
     pub survivor_budget: usize,
+}
+
+impl ScanOptions {
+    /// Whether a time lies outside of what is asked for. Events without a time are always inside.
+    pub(crate) fn outside(&self, time: Option<Timestamp>) -> bool {
+        time.is_some_and(|t| self.since.is_some_and(|s| t < s) || self.until.is_some_and(|u| t >= u))
+    }
 }
 
 impl Default for ScanOptions {
@@ -101,7 +108,7 @@ pub fn scan(
 }
 
 /// Buffers to be used again, of parts and of encoded findings alike.
-type Spare = Arc<Mutex<Vec<Vec<u8>>>>;
+pub(crate) type Spare = Arc<Mutex<Vec<Vec<u8>>>>;
 
 /// Larger buffers are not kept.
 const LARGEST_SPARE: usize = 8 << 20;
@@ -110,7 +117,7 @@ fn take_spare(spare: &Spare) -> Option<Vec<u8>> {
     spare.lock().unwrap_or_else(PoisonError::into_inner).pop()
 }
 
-fn give_back(spare: &Spare, mut buffer: Vec<u8>) {
+pub(crate) fn give_back(spare: &Spare, mut buffer: Vec<u8>) {
     if (1..=LARGEST_SPARE).contains(&buffer.capacity()) {
         buffer.clear();
         spare.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
@@ -118,25 +125,25 @@ fn give_back(spare: &Spare, mut buffer: Vec<u8>) {
 }
 
 /// Draws the input part by part, with buffers used again.
-struct Reader {
-    parts: Parts,
-    spare: Spare,
+pub(crate) struct Reader {
+    pub parts: Parts,
+    pub spare: Spare,
     drawn: u64,
 }
 
 /// What a worker is given: a part with its number, or what happened between parts.
-enum Job {
+pub(crate) enum Job {
     Part(u64, Part),
     Trouble(Trouble),
     Source,
 }
 
 impl Reader {
-    fn new(paths: &[PathBuf], options: &ScanOptions) -> Reader {
+    pub fn new(paths: &[PathBuf], options: &ScanOptions) -> Reader {
         Reader { parts: Parts::new(paths.to_vec(), options.input.clone()), spare: Spare::default(), drawn: 0 }
     }
 
-    fn next(&mut self) -> Option<Job> {
+    pub fn next(&mut self) -> Option<Job> {
         loop {
             let buffer = take_spare(&self.spare);
             match self.parts.next(buffer)? {
@@ -244,7 +251,7 @@ impl Sink for PartSink<'_, '_> {
             self.done.span = Some(self.done.span.map_or((t, t), |(a, b)| (a.min(t), b.max(t))));
             self.last = Some(t);
         }
-        if self.outside(event.time) {
+        if self.worker.options.outside(event.time) {
             self.done.outside += 1;
             return;
         }
@@ -262,12 +269,6 @@ impl Sink for PartSink<'_, '_> {
 }
 
 impl PartSink<'_, '_> {
-    /// Events without a time are always inside.
-    fn outside(&self, time: Option<Timestamp>) -> bool {
-        let options = self.worker.options;
-        time.is_some_and(|t| options.since.is_some_and(|s| t < s) || options.until.is_some_and(|u| t >= u))
-    }
-
     fn matched(&mut self, event: &Event<'_>) {
         let hits = std::mem::take(&mut self.worker.hits);
         let mut shown = Shown::NotYet;

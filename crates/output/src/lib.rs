@@ -10,6 +10,7 @@
 
 pub mod escape;
 pub mod explain;
+pub mod hunt;
 pub mod info;
 pub mod pack;
 pub mod paint;

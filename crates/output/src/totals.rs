@@ -21,10 +21,23 @@ pub fn render(t: &Totals, style: &Style, seconds: Option<f64>) -> String {
     for limit in &t.limits {
         line(style, Paint::Warn, "limit", &for_terminal(limit), &mut out);
     }
-    if t.cancelled {
-        line(style, Paint::Warn, "stopped", "on request: the rest of the input was not read", &mut out);
-    }
+    stopped(t, style, &mut out);
     out
+}
+
+/// The same of a run without rules: what was read and what was not.
+pub fn read(t: &Totals, style: &Style, seconds: Option<f64>) -> String {
+    let mut out = String::new();
+    input(t, style, seconds, &mut out);
+    troubles(t, style, &mut out);
+    stopped(t, style, &mut out);
+    out
+}
+
+fn stopped(t: &Totals, style: &Style, out: &mut String) {
+    if t.cancelled {
+        line(style, Paint::Warn, "stopped", "on request: the rest of the input was not read", out);
+    }
 }
 
 /// A word, then what there is to say of it.

@@ -12,6 +12,7 @@ use crate::settings::setting;
 mod config;
 mod explain;
 mod generate;
+mod hunt;
 mod info;
 mod pack;
 mod query;
@@ -39,6 +40,7 @@ pub struct Command {
 pub static COMMANDS: &[&Command] = &[
     &scan::COMMAND,
     &query::COMMAND,
+    &hunt::STACK,
     &info::COMMAND,
     &rules::CHECK,
     &rules::LIST,
@@ -56,6 +58,7 @@ pub static COMMANDS: &[&Command] = &[
 const GROUPS: &[(&str, &str)] = &[
     ("rules", "Check, list and show rules"),
     ("pack", "Technique packs: what is known of a technique, and what detects it"),
+    ("hunt", "Hunt for what no rule names: counts, outliers, groups, rarities"),
     ("config", "See what is set, and by whom"),
     ("generate", "Files for the shell and the manual"),
 ];

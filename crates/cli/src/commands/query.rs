@@ -73,7 +73,7 @@ fn run(matches: &ArgMatches, merged: &Merged) -> Outcome {
     Ok(scanning::exit(&totals, &settings))
 }
 
-/// The rule of the query, or why there is none. What the frontend has to say goes to standard error.
+/// The rule of the query that was typed.
 fn rule(matches: &ArgMatches) -> Result<shikra_ir::Rule, Failure> {
     let word = |name: &str| matches.get_one::<String>(name).map_or("", String::as_str);
     let dialect = match word("dialect") {
@@ -87,12 +87,24 @@ fn rule(matches: &ArgMatches) -> Result<shikra_ir::Rule, Failure> {
     options.query.case_sensitive = matches.get_flag("case-sensitive");
     options.query.size = matches.get_one("size").copied();
     options.query.max_samples_per_key = matches.get_one("max-samples-per-key").copied();
-    let source = source(word("text"))?;
-    let rule = languages::query(word("language"), dialect, &source, &options)
-        .ok_or_else(|| Failure::new(format!("there is no language {:?}", word("language"))))?;
+    read(word("language"), dialect, &source(word("text"))?, &options)
+}
+
+/// The rule of a query. What the frontend has to say goes to standard error.
+///
+/// # Errors
+/// Where the query cannot be used.
+pub fn read(
+    language: &str,
+    dialect: Option<&'static str>,
+    source: &Source,
+    options: &languages::Options,
+) -> Result<shikra_ir::Rule, Failure> {
+    let rule = languages::query(language, dialect, source, options)
+        .ok_or_else(|| Failure::new(format!("there is no language {language:?}")))?;
     for d in &rule.diagnostics {
         let mut text = String::new();
-        shikra_output::escape::terminal_lines(&d.render(&source), &mut text);
+        shikra_output::escape::terminal_lines(&d.render(source), &mut text);
         stream::say(&text);
     }
     match rule.status {
@@ -102,7 +114,10 @@ fn rule(matches: &ArgMatches) -> Result<shikra_ir::Rule, Failure> {
 }
 
 /// The query, or the file that `@` names. `@timestamp > x` is a query.
-fn source(text: &str) -> Result<Source, Failure> {
+///
+/// # Errors
+/// Where the file cannot be read.
+pub fn source(text: &str) -> Result<Source, Failure> {
     let is_file = |p: &&str| PathBuf::from(p).exists() || !p.contains([':', '<', '>', '=']);
     let Some(path) = text.strip_prefix('@').filter(is_file) else { return Ok(Source::new("query", text)) };
     let read = std::fs::read_to_string(PathBuf::from(path));

@@ -3,6 +3,7 @@
 
 mod config;
 mod hostile;
+mod hunt;
 mod place;
 mod rules;
 mod scan;
