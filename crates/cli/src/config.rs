@@ -131,6 +131,14 @@ fn hint(key: &str, text: &str) -> String {
     }
 }
 
+/// `$XDG_DATA_HOME/shikra`, `~/.local/share/shikra`, `%LOCALAPPDATA%\shikra`.
+pub fn user_data() -> Option<PathBuf> {
+    let var = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    let xdg = var("XDG_DATA_HOME").filter(|p| p.is_absolute());
+    let folder = xdg.or_else(|| var("LOCALAPPDATA")).or_else(|| Some(var("HOME")?.join(".local/share")))?;
+    Some(folder.join("shikra"))
+}
+
 /// `$XDG_CONFIG_HOME/shikra/config.toml`, `~/.config/shikra/config.toml`, `%APPDATA%\shikra\config.toml`.
 pub fn user_file() -> Option<PathBuf> {
     let var = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);

@@ -164,6 +164,21 @@ pub static SETTINGS: &[Setting] = &[
         ..NONE
     },
     Setting {
+        key: "knowledge",
+        value: "PATH",
+        takes: Takes::Paths,
+        help: "Knowledge beside what was added: ATT&CK bundle, D3FEND, CAR, Atomic Red Team, LOLBAS, repeatable",
+        ..NONE
+    },
+    Setting {
+        key: "data-dir",
+        value: "FOLDER",
+        takes: Takes::Path,
+        help: "Folder for what Shikra keeps [default: shikra in the user's data folder]",
+        anywhere: false,
+        ..NONE
+    },
+    Setting {
         key: "colour",
         value: "WHEN",
         takes: Takes::OneOf(|| vec!["auto", "always", "never"]),
@@ -225,6 +240,10 @@ pub struct Settings {
     pub indicators: Vec<PathBuf>,
     /// Pipelines, in order.
     pub pipelines: Vec<PathBuf>,
+    /// Files and folders of knowledge, beside what the user's data folder holds.
+    pub knowledge: Vec<PathBuf>,
+    /// The user's data folder.
+    pub data_dir: PathBuf,
     /// Colour.
     pub colour: Colour,
     /// Results and errors only.
@@ -257,6 +276,10 @@ impl Settings {
             placeholders: paths("placeholders"),
             indicators: paths("indicators"),
             pipelines: paths("pipeline"),
+            knowledge: paths("knowledge"),
+            data_dir: path("data-dir")
+                .or_else(crate::config::user_data)
+                .unwrap_or_else(|| "shikra-data".into()),
             colour: m.parse("colour", colour)?.unwrap_or(Colour::Auto),
             quiet: m.parse("quiet", switch)?.unwrap_or(false),
             verbose: m.parse("verbose", switch)?.unwrap_or(false),

@@ -8,6 +8,7 @@ pub mod hunt;
 mod indicators;
 pub mod info;
 mod keyed;
+pub mod knowledge;
 mod load;
 mod ordered;
 mod packs;

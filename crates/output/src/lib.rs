@@ -12,7 +12,9 @@ pub mod escape;
 pub mod explain;
 pub mod hunt;
 pub mod info;
+pub mod knowledge;
 pub mod pack;
+pub mod page;
 pub mod paint;
 pub mod totals;
 

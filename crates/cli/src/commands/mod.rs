@@ -14,6 +14,7 @@ mod explain;
 mod generate;
 mod hunt;
 mod info;
+mod knowledge;
 mod pack;
 mod query;
 mod rules;
@@ -49,6 +50,10 @@ pub static COMMANDS: &[&Command] = &[
     &pack::LIST,
     &pack::SHOW,
     &pack::CHECK,
+    &knowledge::ADD,
+    &knowledge::LIST,
+    &knowledge::SHOW,
+    &knowledge::FACTS,
     &config::SHOW,
     &generate::COMPLETIONS,
     &generate::MAN,
@@ -59,6 +64,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("rules", "Check, list and show rules"),
     ("pack", "Technique packs: what is known of a technique, and what detects it"),
     ("hunt", "Hunt for what no rule names: counts, outliers, groups, rarities"),
+    ("knowledge", "What the field knows: ATT&CK, D3FEND, CAR, Atomic Red Team, LOLBAS"),
     ("config", "See what is set, and by whom"),
     ("generate", "Files for the shell and the manual"),
 ];

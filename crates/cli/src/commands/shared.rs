@@ -56,13 +56,14 @@ pub fn must_exist(paths: &[PathBuf], what: &str) -> Result<(), Failure> {
     }
 }
 
-fn tell_unreadable(failed: &[Unreadable], settings: &Settings) {
+/// Says which files could not be read; a few, or all where asked for.
+pub fn tell_unreadable(failed: &[Unreadable], settings: &Settings) {
     let shown = if settings.verbose { usize::MAX } else { NAMED };
     for f in failed.iter().take(shown) {
         stream::error(&format!("cannot read {}: {}", f.path, f.reason));
     }
     if failed.len() > shown {
-        stream::error(&format!("and {} more rule files that cannot be read", failed.len() - shown));
+        stream::error(&format!("and {} more files that cannot be read", failed.len() - shown));
     }
 }
 
