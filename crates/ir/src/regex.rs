@@ -105,6 +105,15 @@ pub fn compile(r: &Regex, words: &Words) -> Result<Compiled, String> {
     Ok(Compiled { node })
 }
 
+/// A Lucene expression in PCRE's syntax, to be found as the whole of a text with `.` matching anything; none where it
+/// has complement or intersection.
+pub fn lucene_as_pcre(source: &str) -> Option<String> {
+    match lucene::translate(source).ok()? {
+        lucene::Lang::Regex(s) => Some(s),
+        _ => None,
+    }
+}
+
 /// [`compile`], remembering what was compiled lately.
 ///
 /// # Errors

@@ -19,6 +19,7 @@ mod meta;
 mod modifier;
 mod near_name;
 mod pipeline;
+mod print;
 mod rule;
 mod selections;
 mod text;
@@ -26,6 +27,7 @@ mod text;
 use std::collections::BTreeMap;
 
 pub use pipeline::Pipeline;
+pub use print::{Unsayable, print, yaml};
 
 use shikra_ir::Rule;
 use shikra_syntax::{Diagnostic, Severity, Source, Span, yaml};

@@ -8,6 +8,7 @@
 
 mod analytics;
 mod content;
+pub mod convert;
 mod detect;
 mod elastic;
 mod lint;

@@ -18,6 +18,7 @@ pub mod page;
 pub mod paint;
 pub mod totals;
 
+mod convert;
 mod csv;
 mod finding;
 mod json;
@@ -29,6 +30,7 @@ mod table;
 mod telling;
 mod timesketch;
 
+pub use convert::ConvertLine;
 pub use finding::{FindingId, Item, RuleView};
 pub use json::{Json, setting_json};
 pub use paint::{Paint, Style};

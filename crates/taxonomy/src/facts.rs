@@ -73,6 +73,16 @@ impl Facts {
     }
 }
 
+impl Facts {
+    /// A shape of every event that is listed, in the order of logs and ids.
+    pub fn shapes(&self) -> Vec<Arc<Shape>> {
+        let mut logs: Vec<(&LogId, &LogFacts)> = self.logs.iter().collect();
+        logs.sort_by_key(|(id, _)| **id);
+        let events = logs.into_iter().flat_map(|(_, log)| log.events.iter().map(move |e| (log, e)));
+        events.map(|(log, (id, names, shape))| shape.get_or_init(|| log.shape(*id, names)).clone()).collect()
+    }
+}
+
 impl LogFacts {
     fn shape(&self, id: u32, names: &str) -> Arc<Shape> {
         let own = names.split(',').map(str::trim).filter(|n| !n.is_empty());

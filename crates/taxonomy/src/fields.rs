@@ -139,6 +139,16 @@ impl Fields {
         all
     }
 
+    /// The fields of ECS documents that Sigma's names mean.
+    pub fn of_documents(&self) -> Vec<String> {
+        let rows = self.schemes.get(&Names::Sigma).into_iter().flat_map(|s| s.rows.values().flatten());
+        let mut out = Vec::new();
+        rows.filter(|m| m.scope == Scope::Form(Form::Ecs)).for_each(|m| m.source.fields(&mut out));
+        out.sort();
+        out.dedup();
+        out
+    }
+
     /// Right sides name fields as events do where the scheme is Sigma's (the tables' common tongue), and in
     /// Sigma's words elsewhere; so this goes at most one step deep.
     fn resolve(&self, of: Of<'_>, names: Names, source: &Source) -> Binding {
@@ -273,6 +283,16 @@ impl Scope {
 }
 
 impl Source {
+    /// The fields that it is made of.
+    fn fields(&self, out: &mut Vec<String>) {
+        match self {
+            Source::Field(name, _) => out.push(name.clone()),
+            Source::Const(_) => {}
+            Source::First(all) | Source::All(all) => all.iter().for_each(|s| s.fields(out)),
+            Source::Joined { parts, .. } => parts.iter().for_each(|(_, s)| s.fields(out)),
+        }
+    }
+
     /// Reads `A|derive / B + "constant"`: ` / ` is the first that is there, ` + ` all that are.
     fn parse(text: &str) -> Result<Source, Kind> {
         let mut parts: Vec<Source> =

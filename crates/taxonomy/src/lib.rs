@@ -167,9 +167,28 @@ impl Taxonomy {
     /// For lints: a false answer means that a test of the field there can never hold.
     pub fn can_have(&self, source: &LogSource, field: &FieldRef) -> Option<bool> {
         let source = self.find(source).ok()?;
-        let facts = self.facts.get_or_init(|| self.read_facts(TABLES, &mut Vec::new()));
-        let known = facts.can_have(&source.events, |shape| !self.bind(shape, field).is_absent());
+        let known = self.facts().can_have(&source.events, |shape| !self.bind(shape, field).is_absent());
         if source.bounded { known } else { known.filter(|can| *can) }
+    }
+
+    fn facts(&self) -> &Facts {
+        self.facts.get_or_init(|| self.read_facts(TABLES, &mut Vec::new()))
+    }
+
+    /// A shape of every event whose fields the tables list, in the order of logs and ids: over all its versions,
+    /// with the fields of the header. For who compares what names mean.
+    pub fn known_events(&self) -> Vec<Arc<Shape>> {
+        self.facts().shapes()
+    }
+
+    /// The fields of ECS documents that Sigma's names mean, sorted.
+    pub fn document_fields(&self) -> Vec<String> {
+        self.fields.of_documents()
+    }
+
+    /// The log sources of a scheme that have rows of their own, those with the fewest keys first.
+    pub fn log_sources(&self, names: Names) -> Vec<LogSource> {
+        self.sources.of(names)
     }
 }
 

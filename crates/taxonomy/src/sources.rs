@@ -67,6 +67,15 @@ impl Sources {
         scheme.add(keys, row, logs)
     }
 
+    /// The keys of all rows of a scheme without patterns, the shortest first.
+    pub fn of(&self, names: Names) -> Vec<LogSource> {
+        let rows = self.schemes.get(&names).into_iter().flat_map(|s| s.rows.keys());
+        let mut all: Vec<LogSource> =
+            rows.map(|keys| LogSource { names, keys: keys.clone(), indices: Vec::new() }).collect();
+        all.sort_by(|a, b| a.keys.len().cmp(&b.keys.len()).then_with(|| a.keys.cmp(&b.keys)));
+        all
+    }
+
     /// What a log source means.
     pub fn find(&self, source: &LogSource, logs: &Logs) -> Result<Source, UnknownLogSource> {
         let Some(scheme) = self.schemes.get(&source.names) else { return Ok(Source::everything()) };

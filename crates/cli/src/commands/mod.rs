@@ -10,6 +10,7 @@ use crate::exit::{Failure, Outcome};
 use crate::settings::setting;
 
 mod config;
+mod convert;
 mod explain;
 mod generate;
 mod hunt;
@@ -46,6 +47,7 @@ pub static COMMANDS: &[&Command] = &[
     &rules::CHECK,
     &rules::LIST,
     &rules::SHOW,
+    &convert::COMMAND,
     &explain::COMMAND,
     &pack::LIST,
     &pack::SHOW,
@@ -61,7 +63,7 @@ pub static COMMANDS: &[&Command] = &[
 
 /// First words that several commands share.
 const GROUPS: &[(&str, &str)] = &[
-    ("rules", "Check, list and show rules"),
+    ("rules", "Check, list, show and convert rules"),
     ("pack", "Technique packs: what is known of a technique, and what detects it"),
     ("hunt", "Hunt for what no rule names: counts, outliers, groups, rarities"),
     ("knowledge", "What the field knows: ATT&CK, D3FEND, CAR, Atomic Red Team, LOLBAS"),
