@@ -206,7 +206,7 @@ fn unnamed(e: &Expr) -> &Expr {
 }
 
 /// `field|contains: a` and `field|contains: b` as `field|contains|all: [a, b]`.
-fn merged(items: &mut Vec<Item>, new: &Item) -> bool {
+fn merged(items: &mut [Item], new: &Item) -> bool {
     if new.values.len() != 1 || !new.key.contains('|') {
         return false;
     }
