@@ -17,6 +17,7 @@ pub mod pack;
 pub mod page;
 pub mod paint;
 pub mod totals;
+pub mod validation;
 
 mod convert;
 mod csv;

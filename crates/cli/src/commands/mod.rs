@@ -21,6 +21,8 @@ mod query;
 mod rules;
 mod scan;
 mod shared;
+mod simulate;
+mod validate;
 
 /// A command.
 pub struct Command {
@@ -56,6 +58,8 @@ pub static COMMANDS: &[&Command] = &[
     &knowledge::LIST,
     &knowledge::SHOW,
     &knowledge::FACTS,
+    &simulate::COMMAND,
+    &validate::COMMAND,
     &config::SHOW,
     &generate::COMPLETIONS,
     &generate::MAN,
