@@ -32,7 +32,7 @@ pub static COMMAND: Command = Command {
         let number = clap::value_parser!(u64);
         c.arg(what())
             .arg(folder.value_parser(clap::value_parser!(PathBuf)).help("Folder to write to"))
-            .arg(seed.value_parser(number.clone()).help("Another seed gives other times, ids and background"))
+            .arg(seed.value_parser(number).help("Another seed gives other times, ids and background"))
             .arg(
                 background
                     .value_parser(number)

@@ -33,7 +33,7 @@ pub static COMMAND: Command = Command {
         let number = clap::value_parser!(u64);
         c.arg(simulate::what().num_args(0..).required(false))
             .arg(form.value_parser(["table", "json", "junit", "html"]).help("How the report is written"))
-            .arg(seed.value_parser(number.clone()).help("Seed of the simulations"))
+            .arg(seed.value_parser(number).help("Seed of the simulations"))
             .arg(
                 background
                     .value_parser(number)

@@ -31,8 +31,10 @@ const COMMON: &[Name] = &[
     ("User", "user.domain", As::UserDomain),
 ];
 
-/// By Sysmon's event id: category, type, names.
-const SYSMON: &[(u16, &[&str], &[&str], &[Name])] = &[
+/// What ECS says of an event of Sysmon: id, category, type, names.
+type Kind = (u16, &'static [&'static str], &'static [&'static str], &'static [Name]);
+
+const SYSMON: &[Kind] = &[
     (
         1,
         &["process"],
