@@ -306,8 +306,11 @@ impl Baseline {
     }
 
     fn places(&self) -> Vec<(Box<str>, Dimension)> {
-        let of = |(p, t): (&Box<str>, &Tables)| t.0.iter().map(|(d, _)| (p.clone(), *d)).collect::<Vec<_>>();
-        self.programs.iter().flat_map(of).collect()
+        let mut all = Vec::new();
+        for (program, tables) in &self.programs {
+            all.extend(tables.0.iter().map(|(d, _)| (program.clone(), *d)));
+        }
+        all
     }
 
     /// The numbers of all values.
