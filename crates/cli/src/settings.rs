@@ -135,6 +135,13 @@ pub static SETTINGS: &[Setting] = &[
         ..NONE
     },
     Setting {
+        key: "memory",
+        value: "MIB",
+        default: "64",
+        help: "Memory for rows that sorting, joining and grouping rules hold back, in MiB; more goes to temporary files",
+        ..NONE
+    },
+    Setting {
         key: "since",
         value: "TIME",
         help: "Only events at or after this time (RFC 3339, UTC where no zone is given)",
@@ -230,6 +237,8 @@ pub struct Settings {
     pub fail_on: Option<Level>,
     /// Threads, at least one.
     pub threads: usize,
+    /// Bytes of memory for rows that relational operators hold back.
+    pub memory: usize,
     /// Only events at or after this.
     pub since: Option<Timestamp>,
     /// Only events before this.
@@ -271,6 +280,7 @@ impl Settings {
             level: m.parse("level", Level::parse)?.unwrap_or_default(),
             fail_on: m.parse("fail-on", Level::parse)?,
             threads: m.parse("threads", threads)?.unwrap_or_else(parsed),
+            memory: m.parse("memory", mebibytes)?.unwrap_or(64 << 20),
             since: m.parse("since", Timestamp::parse)?,
             until: m.parse("until", Timestamp::parse)?,
             placeholders: paths("placeholders"),
@@ -289,6 +299,13 @@ impl Settings {
 
 fn threads(text: &str) -> Option<usize> {
     text.parse().ok().filter(|n| (1..=MAX_THREADS).contains(n))
+}
+
+/// Most memory that makes sense to ask for, in MiB.
+const MAX_MEMORY: usize = 1 << 20;
+
+fn mebibytes(text: &str) -> Option<usize> {
+    text.parse().ok().filter(|n| (0..=MAX_MEMORY).contains(n))?.checked_mul(1 << 20)
 }
 
 fn colour(text: &str) -> Option<Colour> {

@@ -4,17 +4,30 @@ use std::io;
 use std::sync::Arc;
 
 use shikra_event::Value;
+use shikra_relational::DataFusion;
+use shikra_rows::outside::Room;
 use shikra_rows::{Input, Limits, Machine, Match};
 
 use crate::finding::Finding;
-use crate::plan::Detector;
+use crate::plan::{Detector, Keyed};
 use crate::survivors::Survivors;
 use crate::view::event_view;
 
-/// Runs all keyed rules; answers their findings in order of time, then of rule, and what limits were reached.
-pub(crate) fn run(detector: &Detector, survivors: &mut Survivors) -> io::Result<(Vec<Finding>, Vec<String>)> {
+/// Runs all keyed rules and tells `sink` their findings in order of time, then of rule; answers what limits were
+/// reached. `memory`: bytes for rows that wait for relational operators; beyond it they go to temporary files.
+pub(crate) fn run(
+    detector: &Detector,
+    survivors: &mut Survivors,
+    memory: usize,
+    sink: &mut dyn FnMut(Finding) -> io::Result<()>,
+) -> io::Result<Vec<String>> {
+    if detector.keyed.is_empty() {
+        return Ok(vec![]);
+    }
+    let room = Room::new(memory, Arc::new(DataFusion::new(memory)?));
+    let machine = |k: &Keyed| Machine::within(&k.program, Limits::default(), Some(&room));
     let mut machines: Vec<(Machine, Vec<Match>)> =
-        detector.keyed.iter().map(|k| (Machine::new(&k.program, Limits::default()), Vec::new())).collect();
+        detector.keyed.iter().map(|k| (machine(k), Vec::new())).collect();
     survivors.for_each(|s| {
         let Some((machine, matches)) = machines.get_mut(s.program as usize) else { return Ok(()) };
         let order = ((s.order >> 32) as u32, s.order & u64::from(u32::MAX));
@@ -24,7 +37,7 @@ pub(crate) fn run(detector: &Detector, survivors: &mut Survivors) -> io::Result<
     let mut all = Vec::new();
     let mut limits = Vec::new();
     for (number, (mut machine, mut matches)) in machines.into_iter().enumerate() {
-        machine.finish(&mut matches);
+        machine.finish(&mut matches)?;
         if machine.stats().degraded() {
             let title = &detector.rules[detector.keyed[number].rule as usize].meta.title;
             limits.push(format!("rule {title:?}: {:?}", machine.stats()));
@@ -37,11 +50,10 @@ pub(crate) fn run(detector: &Detector, survivors: &mut Survivors) -> io::Result<
         }
     }
     all.sort_by_key(|(time, number, _)| (*time, *number));
-    let findings = all
-        .into_iter()
-        .map(|(_, number, m)| finding(detector, number, m, survivors))
-        .collect::<io::Result<_>>()?;
-    Ok((findings, limits))
+    for (_, number, m) in all {
+        sink(finding(detector, number, m, survivors)?)?;
+    }
+    Ok(limits)
 }
 
 /// Whether a match tells of anything: a group without keys is there even where it is empty.

@@ -2,10 +2,8 @@
 //!
 //! How findings leave the program is left to `output`; what is printed and when to exit, to `cli`.
 
-pub mod baseline;
 mod explain;
 pub mod finding;
-pub mod fold;
 pub mod hunt;
 mod indicators;
 pub mod info;

@@ -40,6 +40,9 @@ pub struct ScanOptions {
     pub input: Options,
     /// Bytes of survivors of keyed rules held in memory before they go to a temporary file.
     pub survivor_budget: usize,
+    /// Bytes of rows that wait for relational operators (sort, join, groups over all) held in memory before they
+    /// go to temporary files, and as much again for sorting and joining these.
+    pub row_budget: usize,
 }
 
 impl ScanOptions {
@@ -58,6 +61,7 @@ impl Default for ScanOptions {
             level: Level::Informational,
             input: Options::default(),
             survivor_budget: 64 << 20,
+            row_budget: 64 << 20,
         }
     }
 }
@@ -419,10 +423,12 @@ impl<'a> Run<'a> {
         if let Some(e) = self.error.take() {
             return Err(e);
         }
-        let (findings, limits) = keyed::run(self.detector, &mut self.survivors)?;
-        for finding in findings.iter().filter(|f| f.rule.level >= self.options.level) {
-            self.report(finding)?;
-        }
+        let level = self.options.level;
+        let mut survivors = std::mem::replace(&mut self.survivors, Survivors::new(0));
+        let memory = self.options.row_budget;
+        let limits = keyed::run(self.detector, &mut survivors, memory, &mut |finding| {
+            if finding.rule.level >= level { self.report(&finding) } else { Ok(()) }
+        })?;
         self.totals.limits = limits;
         let inert = self.detector.unable_to_fire(&seen);
         let name = |r: u32| {

@@ -10,6 +10,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
+use shikra_event::wire::{self, get, get_bytes, put, put_bytes};
 use shikra_event::{Event, Kind, OwnedEvent, Shape, Slot, Timestamp, Value};
 
 /// A leaf, with the values read for it.
@@ -36,18 +37,9 @@ impl Survivor {
     }
 
     fn size(&self) -> usize {
-        let hit = |(_, values): &Hit| size_of::<Hit>() + values.iter().map(value_size).sum::<usize>();
+        let hit = |(_, values): &Hit| size_of::<Hit>() + values.iter().map(Value::size).sum::<usize>();
         size_of::<Survivor>() + self.hits.iter().map(hit).sum::<usize>()
     }
-}
-
-fn value_size(v: &Value) -> usize {
-    size_of::<Value>()
-        + match v {
-            Value::Str(s) => s.len() + 16,
-            Value::List(l) => l.iter().map(value_size).sum(),
-            _ => 0,
-        }
 }
 
 /// An event with the leaves it passed.
@@ -281,28 +273,6 @@ impl Read for Refill<'_> {
     }
 }
 
-fn put(n: u64, out: &mut Vec<u8>) {
-    out.extend(n.to_le_bytes());
-}
-
-fn put_bytes(b: &[u8], out: &mut Vec<u8>) {
-    put(b.len() as u64, out);
-    out.extend(b);
-}
-
-fn get(from: &mut impl Read) -> io::Result<u64> {
-    let mut b = [0; 8];
-    from.read_exact(&mut b)?;
-    Ok(u64::from_le_bytes(b))
-}
-
-fn get_bytes(from: &mut impl Read) -> io::Result<Vec<u8>> {
-    let n = get(from)?;
-    let mut b = Vec::new();
-    from.take(n).read_to_end(&mut b)?;
-    if b.len() as u64 == n { Ok(b) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
-}
-
 fn encode(s: &Survivor, out: &mut Vec<u8>) {
     for n in [s.time.0 as u64, s.order, u64::from(s.program), s.event, s.hits.len() as u64] {
         put(n, out);
@@ -310,7 +280,7 @@ fn encode(s: &Survivor, out: &mut Vec<u8>) {
     for (leaf, values) in &s.hits {
         put(*leaf as u64, out);
         put(values.len() as u64, out);
-        values.iter().for_each(|v| encode_value(v, out));
+        values.iter().for_each(|v| wire::put_value(v, out));
     }
 }
 
@@ -323,67 +293,7 @@ fn decode(from: &mut impl Read) -> io::Result<Survivor> {
 
 fn decode_hit(from: &mut impl Read) -> io::Result<Hit> {
     let (leaf, count) = (get(from)? as usize, get(from)?);
-    Ok((leaf, (0..count).map(|_| decode_value(from)).collect::<io::Result<_>>()?))
-}
-
-fn encode_value(v: &Value, out: &mut Vec<u8>) {
-    match v {
-        Value::Missing => out.push(0),
-        Value::Null => out.push(1),
-        Value::Bool(b) => out.extend([2, u8::from(*b)]),
-        Value::I64(n) => {
-            out.push(3);
-            put(*n as u64, out);
-        }
-        Value::F64(n) => {
-            out.push(4);
-            put(n.to_bits(), out);
-        }
-        Value::Str(s) => {
-            out.push(5);
-            put_bytes(s.as_bytes(), out);
-        }
-        Value::Ip(ip) => {
-            out.push(6);
-            put_bytes(ip.to_string().as_bytes(), out);
-        }
-        Value::Time(t) => {
-            out.push(7);
-            put(t.0 as u64, out);
-        }
-        Value::List(l) => {
-            out.push(8);
-            put(l.len() as u64, out);
-            l.iter().for_each(|v| encode_value(v, out));
-        }
-    }
-}
-
-fn decode_value(from: &mut impl Read) -> io::Result<Value> {
-    let bad = || io::Error::from(io::ErrorKind::InvalidData);
-    let mut tag = [0];
-    from.read_exact(&mut tag)?;
-    Ok(match tag[0] {
-        0 => Value::Missing,
-        1 => Value::Null,
-        2 => {
-            from.read_exact(&mut tag)?;
-            Value::Bool(tag[0] != 0)
-        }
-        3 => Value::I64(get(from)? as i64),
-        4 => Value::F64(f64::from_bits(get(from)?)),
-        5 => Value::str(String::from_utf8(get_bytes(from)?).map_err(|_| bad())?),
-        6 => {
-            let text = String::from_utf8(get_bytes(from)?).map_err(|_| bad())?;
-            Value::Ip(text.parse().map_err(|_| bad())?)
-        }
-        7 => Value::Time(Timestamp(get(from)? as i64)),
-        8 => {
-            let count = get(from)?;
-            Value::List((0..count).map(|_| decode_value(from)).collect::<io::Result<_>>()?)
-        }
-        _ => return Err(bad()),
-    })
+    Ok((leaf, (0..count).map(|_| wire::value(from)).collect::<io::Result<_>>()?))
 }
 
 fn encode_event(event: &OwnedEvent, out: &mut Vec<u8>) {

@@ -15,6 +15,7 @@ mod shape;
 mod slot;
 mod time;
 mod value;
+pub mod wire;
 
 pub use owned::OwnedEvent;
 pub use shape::{Form, Name, Shape, ShapeBuilder, ShapeId, SlotIndex, system};

@@ -30,6 +30,16 @@ pub enum Value {
 }
 
 impl Value {
+    /// Bytes that it takes in memory, about.
+    pub fn size(&self) -> usize {
+        size_of::<Value>()
+            + match self {
+                Value::Str(s) => s.len() + 16,
+                Value::List(l) => l.iter().map(Value::size).sum(),
+                _ => 0,
+            }
+    }
+
     /// A text value.
     pub fn str(text: impl AsRef<str>) -> Value {
         Value::Str(Arc::from(text.as_ref()))

@@ -8,13 +8,11 @@
 //! This crate opens no file and prints nothing: who calls it supplies an [`std::io::Write`] and says with
 //! [`Style`] what is at its other end.
 
-pub mod baseline;
 pub mod escape;
 pub mod explain;
 pub mod hunt;
 pub mod info;
 pub mod knowledge;
-pub mod news;
 pub mod pack;
 pub mod page;
 pub mod paint;

@@ -4,8 +4,9 @@
 //! It works as `sequence` does, and runs sequences with it: [`compile()`] turns a plan into a [`Program`]
 //! whose [`Leaf`]s the engine decides per event with the shared matcher; a [`Machine`] takes the survivors in
 //! order of event time and answers [`Match`]es. What follows the last stateful operator is held in memory
-//! until the input ends ([`Limits::max_events`] rows at most) and then computed; a program without such
-//! operators answers at once.
+//! until the input ends and then computed: [`Limits::max_events`] rows at most, or, where there is a
+//! [`Room`](outside::Room), all of them, in temporary files when it is full. A program without such operators
+//! answers at once.
 //!
 //! Whoever descends from whom is learnt from the process events themselves (`gate`).
 
@@ -17,6 +18,7 @@ mod machine;
 mod merge;
 mod more;
 mod operate;
+pub mod outside;
 mod reads;
 mod row;
 mod windows;

@@ -1,6 +1,8 @@
 //! Runs a [`Program`] over survivors in order of time.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
+use std::io;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -12,6 +14,7 @@ use crate::gate::{Port, Trees};
 use crate::merge::Merge;
 use crate::more;
 use crate::operate;
+use crate::outside::{self, Around, Ended, Room, Waiting};
 use crate::row::Row;
 
 /// A program at work. Feed it as [`shikra_sequence::Machine`]: in order of time and `order`.
@@ -23,6 +26,8 @@ pub struct Machine {
     parts: Vec<Machine>,
     /// Rows that wait for the operators.
     rows: Vec<Row>,
+    /// Those that were too many to be held.
+    waiting: Waiting,
     /// What the operators read of events that may yet take part in a match, oldest first.
     kept: Kept,
     most: usize,
@@ -33,12 +38,20 @@ pub struct Machine {
 impl Machine {
     /// A machine that has seen nothing.
     pub fn new(program: &Program, limits: Limits) -> Machine {
+        Machine::within(program, limits, None)
+    }
+
+    /// A machine that has seen nothing, whose rows go outside when a room is full. Without a room, rows beyond
+    /// [`Limits::max_events`] are lost and counted.
+    pub fn within(program: &Program, limits: Limits, room: Option<&Room>) -> Machine {
         let inner = match &program.core {
             Core::Keyed(k) => Some(Inner::new(&k.program, limits.clone())),
             Core::Events(_) | Core::Merged(_) | Core::Values(_) => None,
         };
         let parts = match &program.core {
-            Core::Merged(m) => m.inputs.iter().map(|i| Machine::new(&i.program, limits.clone())).collect(),
+            Core::Merged(m) => {
+                m.inputs.iter().map(|i| Machine::within(&i.program, limits.clone(), room)).collect()
+            }
             Core::Events(_) | Core::Keyed(_) | Core::Values(_) => Vec::new(),
         };
         Machine {
@@ -46,6 +59,7 @@ impl Machine {
             inner,
             parts,
             rows: Vec::new(),
+            waiting: Waiting::new(room),
             kept: Kept { most: limits.max_events, ..Kept::default() },
             most: limits.max_events,
             last: Timestamp(0),
@@ -96,16 +110,61 @@ impl Machine {
     }
 
     /// Says that no more events will come.
-    pub fn finish(&mut self, out: &mut Vec<Match>) {
+    ///
+    /// # Errors
+    /// Where rows that went outside cannot be read; what was matched before that is in `out`.
+    pub fn finish(&mut self, out: &mut Vec<Match>) -> io::Result<()> {
+        self.finish_into(&mut |m| {
+            out.push(m);
+            Ok(())
+        })
+    }
+
+    /// As [`Machine::finish`], for matches that may be more than fit in memory.
+    ///
+    /// # Errors
+    /// Where rows that went outside cannot be read, or `out` fails.
+    pub fn finish_into(&mut self, out: &mut dyn FnMut(Match) -> io::Result<()>) -> io::Result<()> {
+        let mut matches = Vec::new();
+        self.end(&mut matches);
+        matches.into_iter().try_for_each(&mut *out)?;
+        let told = |r: Row| Match { columns: merged(r.found.columns, r.columns), ..r.found };
+        let Some(room) = self.outside() else {
+            return self.rows_at_end().into_iter().try_for_each(|r| out(told(r)));
+        };
+        let ended = self.ended(self.last);
+        let (names, lost) = (outside::Names::default(), Cell::new(0));
+        let around = Around { outside: room.outside(), names: &names, most: self.most, lost: &lost };
+        let done = ended.stream(around).and_then(|mut rows| rows.try_for_each(|r| out(told(r?))));
+        self.stats.events_dropped += lost.get();
+        done
+    }
+
+    /// Ends the keyed program.
+    fn end(&mut self, out: &mut Vec<Match>) {
         let mut matches = Vec::new();
         if let Some(inner) = &mut self.inner {
             inner.finish(&mut matches);
         }
         self.matched(matches, out);
-        let rows = self.rows_at_end();
-        out.extend(
-            rows.into_iter().map(|r| Match { columns: merged(r.found.columns, r.columns), ..r.found }),
-        );
+    }
+
+    /// The room, where rows of this machine or of one that feeds it went outside.
+    fn outside(&self) -> Option<Room> {
+        let own = || self.waiting.room.clone().filter(|_| self.waiting.is_used());
+        own().or_else(|| self.parts.iter().find_map(Machine::outside))
+    }
+
+    /// What there is when the input has ended, for the operators to work on outside.
+    fn ended(&mut self, now: Timestamp) -> Ended {
+        let part = |p: &mut Machine| {
+            p.end(&mut Vec::new());
+            p.ended(now)
+        };
+        let parts = self.parts.iter_mut().map(part).collect();
+        let operators = more::bind(&self.program.operators, &Value::Time(now));
+        let rows = std::mem::take(&mut self.rows);
+        Ended::new(self.program.clone(), operators, rows, self.waiting.take(), parts)
     }
 
     /// The rows that waited, through the operators.
@@ -132,18 +191,8 @@ impl Machine {
 
     /// The rows of a program that feeds another.
     fn part_rows(&mut self) -> Vec<Row> {
-        let mut matches = Vec::new();
-        if let Some(inner) = &mut self.inner {
-            inner.finish(&mut matches);
-        }
-        self.matched(matches, &mut Vec::new());
-        let named = |mut r: Row| {
-            let own = std::mem::take(&mut r.found.columns);
-            r.columns = merged(own, std::mem::take(&mut r.columns));
-            r.found.keys.clear();
-            r
-        };
-        self.rows_at_end().into_iter().map(named).collect()
+        self.end(&mut Vec::new());
+        self.rows_at_end().into_iter().map(for_another).collect()
     }
 
     /// Hands an event to the programs that are merged.
@@ -258,12 +307,25 @@ impl Machine {
                 self.stats.matches += 1;
             }
             out.push(found);
-        } else if self.rows.len() < self.most {
-            self.rows.push(Row { columns: found.keys.clone(), found, cells });
+        } else if self.rows.len() < self.most || self.waiting.room.is_some() {
+            let row = Row { columns: found.keys.clone(), found, cells };
+            let full = self.waiting.takes(row.size());
+            self.rows.push(row);
+            if full {
+                self.stats.events_dropped += self.waiting.go(&mut self.rows);
+            }
         } else {
             self.stats.events_dropped += 1;
         }
     }
+}
+
+/// A row of a program that feeds another: all it has are columns.
+pub(crate) fn for_another(mut r: Row) -> Row {
+    let own = std::mem::take(&mut r.found.columns);
+    r.columns = merged(own, std::mem::take(&mut r.columns));
+    r.found.keys.clear();
+    r
 }
 
 fn cells(port: &Port, values: &[Value]) -> Vec<Value> {

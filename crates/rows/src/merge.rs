@@ -142,26 +142,34 @@ impl Merge {
 }
 
 /// A row of one side with its keys.
-struct Sided {
-    row: Row,
-    keys: Vec<String>,
+pub(crate) struct Sided {
+    pub row: Row,
+    pub keys: Vec<String>,
 }
 
 impl Input {
     fn side(&self, spec: &Spec, right: bool, rows: Vec<Row>) -> Vec<Sided> {
         let mut names = HashMap::new();
-        let keyed = |row: Row| {
-            let view = View { reads: &self.program.reads, cells: &row.cells, columns: &row.columns };
-            let key = |(l, r): &(Scalar, Scalar)| eval::scalar(if right { r } else { l }, &view);
-            let keys = texts(&spec.keys.iter().map(key).collect::<Vec<_>>());
-            let row = self.renamed(self.seen_from_above(row), &mut names);
-            Sided { row, keys }
-        };
-        rows.into_iter().map(keyed).collect()
+        rows.into_iter().map(|row| self.sided(spec, right, row, &mut names)).collect()
+    }
+
+    /// A row of one side of a join. `names` remembers the columns' qualified names.
+    pub fn sided(
+        &self,
+        spec: &Spec,
+        right: bool,
+        row: Row,
+        names: &mut HashMap<Arc<str>, Arc<str>>,
+    ) -> Sided {
+        let view = View { reads: &self.program.reads, cells: &row.cells, columns: &row.columns };
+        let key = |(l, r): &(Scalar, Scalar)| eval::scalar(if right { r } else { l }, &view);
+        let keys = texts(&spec.keys.iter().map(key).collect::<Vec<_>>());
+        let row = self.renamed(self.seen_from_above(row), names);
+        Sided { row, keys }
     }
 
     /// The row with the cells that the operators above read.
-    fn seen_from_above(&self, mut row: Row) -> Row {
+    pub fn seen_from_above(&self, mut row: Row) -> Row {
         let cell = |at: &Option<usize>| at.and_then(|i| row.cells.get(i)).cloned().unwrap_or_default();
         row.cells = self.cells.iter().map(cell).collect();
         row
@@ -241,7 +249,7 @@ fn join(spec: &Spec, reads: &[Scalar], left: &[Sided], right: &[Sided], out: &mu
 }
 
 /// Both rows as one, where the distance in time and the condition allow it.
-fn joined(spec: &Spec, reads: &[Scalar], left: &Row, right: &Row) -> Option<Row> {
+pub(crate) fn joined(spec: &Spec, reads: &[Scalar], left: &Row, right: &Row) -> Option<Row> {
     if let Some(bound) = spec.time {
         let distance = right.found.time.0.saturating_sub(left.found.time.0);
         let outside = bound.least.is_some_and(|n| distance < n) || bound.most.is_some_and(|n| distance > n);

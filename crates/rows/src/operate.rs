@@ -19,7 +19,8 @@ pub(crate) fn all(reads: &[Scalar], operators: &[Operator], rows: Vec<Row>) -> V
     operators.iter().fold(rows, |rows, o| one(reads, o, rows))
 }
 
-fn one(reads: &[Scalar], operator: &Operator, mut rows: Vec<Row>) -> Vec<Row> {
+/// Runs one operator.
+pub(crate) fn one(reads: &[Scalar], operator: &Operator, mut rows: Vec<Row>) -> Vec<Row> {
     match operator {
         Operator::Filter(e) => rows.retain(|r| eval::truth(e, &view(reads, r)).holds()),
         Operator::Eval(columns) => rows.iter_mut().for_each(|r| compute(reads, columns, r)),
@@ -57,7 +58,7 @@ fn view<'r>(reads: &'r [Scalar], row: &'r Row) -> View<'r> {
     View { reads, cells: &row.cells, columns: &row.columns }
 }
 
-fn value(reads: &[Scalar], s: &Scalar, row: &Row) -> Value {
+pub(crate) fn value(reads: &[Scalar], s: &Scalar, row: &Row) -> Value {
     eval::scalar(s, &view(reads, row))
 }
 
@@ -137,11 +138,7 @@ pub(crate) fn grouped<'a>(reads: &[Scalar], a: &Agg, rows: &'a [Row]) -> Vec<(Ve
     let mut groups: Vec<(Vec<Value>, Members<'a>)> = Vec::new();
     let mut index: HashMap<String, usize> = HashMap::new();
     for (i, row) in rows.iter().enumerate() {
-        let key: Vec<Value> = a.keys.iter().map(|k| value(reads, &k.value, row)).collect();
-        if a.keys.iter().zip(&key).any(|(k, v)| !k.optional && v.is_null()) {
-            continue;
-        }
-        for key in choices(a, key) {
+        for key in keys(reads, a, row) {
             let at = *index.entry(key_text(&key)).or_insert(groups.len());
             match groups.get_mut(at) {
                 Some((_, members)) => members.push((i, row)),
@@ -150,6 +147,18 @@ pub(crate) fn grouped<'a>(reads: &[Scalar], a: &Agg, rows: &'a [Row]) -> Vec<(Ve
         }
     }
     groups
+}
+
+/// The groups that a row belongs to, none where it lacks a key.
+pub(crate) fn keys(reads: &[Scalar], a: &Agg, row: &Row) -> Vec<Vec<Value>> {
+    key(reads, a, row).map_or_else(Vec::new, |key| choices(a, key))
+}
+
+/// The key of a row as it stands, lists included; none where a part lacks that must not.
+pub(crate) fn key(reads: &[Scalar], a: &Agg, row: &Row) -> Option<Vec<Value>> {
+    let key: Vec<Value> = a.keys.iter().map(|k| value(reads, &k.value, row)).collect();
+    let lacks = a.keys.iter().zip(&key).any(|(k, v)| !k.optional && v.is_null());
+    (!lacks).then_some(key)
 }
 
 /// Most groups that one row belongs to.

@@ -34,6 +34,14 @@ impl Row {
         Row { found, cells: Arc::from([]), columns }
     }
 
+    /// Bytes that it takes in memory, about.
+    pub fn size(&self) -> usize {
+        let columns = [&self.columns, &self.found.keys, &self.found.columns];
+        let named = columns.into_iter().flatten().map(|(_, v)| v.size() + size_of::<Arc<str>>());
+        let events = size_of_val(self.found.events.as_slice());
+        size_of::<Row>() + events + self.cells.iter().map(Value::size).sum::<usize>() + named.sum::<usize>()
+    }
+
     pub fn set(&mut self, name: &Arc<str>, value: Value) {
         match self.columns.iter_mut().find(|(n, _)| n == name) {
             Some((_, old)) => *old = value,

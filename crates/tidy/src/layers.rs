@@ -11,9 +11,9 @@ const LAYERS: &[&[&str]] = &[
     &["cluster", "output", "store"],
     &["pack", "visibility", "validate"],
     &["engine"],
-    &["baseline"],
+    &["relational"],
     &["languages", "input", "hunt", "rows", "simulate"],
-    &["lang-*", "sequence", "relational"],
+    &["lang-*", "sequence"],
     &["matcher"],
     &["taxonomy", "knowledge"],
     &["ir"],
@@ -82,9 +82,7 @@ fn pure_crates_touch_no_world() {
         "std::process",
         "std::env::",
     ];
-    let pure = |n: &str| {
-        layer(n) >= layer("lang-sigma") || matches!(n, "hunt" | "baseline" | "languages" | "simulate")
-    };
+    let pure = |n: &str| layer(n) >= layer("lang-sigma") || matches!(n, "hunt" | "languages" | "simulate");
     for name in crates().into_iter().filter(|n| pure(n)) {
         for file in rust_files(&root().join("crates").join(&name).join("src")) {
             let text = fs::read_to_string(&file).unwrap();

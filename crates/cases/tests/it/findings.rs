@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use shikra_cases::{cases, files};
+use shikra_cases::{Case, cases, files};
 use shikra_engine::finding::{Finding, FindingSink};
 use shikra_engine::{Detector, ScanOptions, scan};
 use shikra_taxonomy::Taxonomy;
@@ -24,6 +24,15 @@ impl FindingSink for Records {
     }
 }
 
+/// The records of each finding: a line each, or, where every finding has one record, all in one line.
+fn wanted(case: &Case, found: &Records) -> Vec<Vec<u64>> {
+    let numbers = |text: &str| text.split_whitespace().map(|n| n.parse().unwrap()).collect::<Vec<u64>>();
+    match found.0.iter().all(|f| f.len() == 1) {
+        true => numbers(&case.lines).into_iter().map(|n| vec![n]).collect(),
+        false => case.lines.lines().map(numbers).collect(),
+    }
+}
+
 #[test]
 fn findings_of_whole_scans() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cases");
@@ -35,18 +44,15 @@ fn findings_of_whole_scans() {
             fs::write(&log, &case.events).unwrap();
             let detector = Detector::new(case.load().rules, taxonomy.clone());
             assert_eq!(detector.not_run(), [], "{}", case.title);
-            let mut found = Records::default();
-            let options = ScanOptions { threads: 1, ..ScanOptions::default() };
-            scan(&detector, std::slice::from_ref(&log), &options, &mut found, &()).unwrap();
-            let alone = found.0.iter().all(|f| f.len() == 1);
-            let numbers =
-                |text: &str| text.split_whitespace().map(|n| n.parse().unwrap()).collect::<Vec<u64>>();
-            let want: Vec<Vec<u64>> = match alone {
-                true => numbers(&case.lines).into_iter().map(|n| vec![n]).collect(),
-                false => case.lines.lines().map(numbers).collect(),
-            };
-            if found.0 != want {
-                wrong.push(format!("{}: {:?}, expected {want:?}", case.title, found.0));
+            // Rows that wait in memory, and rows that wait in temporary files.
+            for row_budget in [ScanOptions::default().row_budget, 0] {
+                let mut found = Records::default();
+                let options = ScanOptions { threads: 1, row_budget, ..ScanOptions::default() };
+                scan(&detector, std::slice::from_ref(&log), &options, &mut found, &()).unwrap();
+                let want = wanted(&case, &found);
+                if found.0 != want {
+                    wrong.push(format!("{}: {:?}, expected {want:?}", case.title, found.0));
+                }
             }
         }
     }

@@ -40,6 +40,14 @@ fn json(v: &Value) -> Json {
     }
 }
 
+/// What a scan finds whose waiting rows may take so many bytes of memory.
+fn found(detector: &Detector, log: &Path, row_budget: usize) -> Found {
+    let mut found = Found::default();
+    let options = ScanOptions { threads: 1, row_budget, ..ScanOptions::default() };
+    scan(detector, &[log.to_owned()], &options, &mut found, &()).unwrap();
+    found
+}
+
 fn run(case: &Case, log: &Path, taxonomy: &Arc<Taxonomy>) -> Vec<String> {
     fs::write(log, if case.events.is_empty() { "{}\n" } else { &case.events }).unwrap();
     let rules = case.load().rules;
@@ -50,9 +58,11 @@ fn run(case: &Case, log: &Path, taxonomy: &Arc<Taxonomy>) -> Vec<String> {
         .collect();
     let detector = Detector::new(rules, taxonomy.clone());
     assert_eq!(detector.not_run(), [], "{}", case.title);
-    let mut found = Found::default();
-    let options = ScanOptions { threads: 1, ..ScanOptions::default() };
-    scan(&detector, &[log.to_owned()], &options, &mut found, &()).unwrap();
+    let found = found(&detector, log, ScanOptions::default().row_budget);
+    let outside = self::found(&detector, log, 0);
+    if (&found.rows, &found.records) != (&outside.rows, &outside.records) {
+        wrong.push(format!("{}: rows that went outside differ\n{:?}", case.title, outside.rows));
+    }
     match &case.rows {
         Some(rows) => {
             let want: Vec<Json> = rows.lines().map(|l| serde_json::from_str(l).unwrap()).collect();

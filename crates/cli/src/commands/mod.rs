@@ -9,7 +9,6 @@ use crate::config::Merged;
 use crate::exit::{Failure, Outcome};
 use crate::settings::setting;
 
-mod baseline;
 mod config;
 mod convert;
 mod explain;
@@ -46,13 +45,6 @@ pub static COMMANDS: &[&Command] = &[
     &scan::COMMAND,
     &query::COMMAND,
     &hunt::STACK,
-    &hunt::NEW,
-    &baseline::BUILD,
-    &baseline::UPDATE,
-    &baseline::MERGE,
-    &baseline::SHOW,
-    &baseline::DIFF,
-    &baseline::FORGET,
     &info::COMMAND,
     &rules::CHECK,
     &rules::LIST,
@@ -79,7 +71,6 @@ const GROUPS: &[(&str, &str)] = &[
     ("pack", "Technique packs: what is known of a technique, and what detects it"),
     ("hunt", "Hunt for what no rule names: counts, outliers, groups, rarities"),
     ("knowledge", "What the field knows: ATT&CK, D3FEND, CAR, Atomic Red Team, LOLBAS"),
-    ("baseline", "What programs ordinarily do, learnt from logs and kept in a file"),
     ("config", "See what is set, and by whom"),
     ("generate", "Files for the shell and the manual"),
 ];

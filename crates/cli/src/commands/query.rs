@@ -21,7 +21,7 @@ pub static COMMAND: Command = Command {
     words: &["query"],
     about: "Ask one query of logs, in any language",
     long: "Prints what the query finds, as `scan` prints findings.",
-    settings: &["format", "output", "threads", "since", "until"],
+    settings: &["format", "output", "threads", "memory", "since", "until"],
     args: |c| {
         let text = |name: &'static str, value: &'static str| Arg::new(name).long(name).value_name(value);
         let language = text("language", "NAME").required(true);

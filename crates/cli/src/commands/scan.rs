@@ -31,6 +31,7 @@ pub static COMMAND: Command = Command {
         "level",
         "fail-on",
         "threads",
+        "memory",
         "since",
         "until",
         "placeholders",
@@ -105,6 +106,7 @@ pub fn scan_options(settings: &Settings) -> ScanOptions {
         since: settings.since,
         until: settings.until,
         level: settings.level,
+        row_budget: settings.memory,
         ..ScanOptions::default()
     }
 }

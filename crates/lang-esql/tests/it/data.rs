@@ -144,6 +144,6 @@ pub fn run(plan: &Plan, documents: &[Document]) -> Result<Vec<Match>, String> {
             machine.push(Input { time, order: (0, i as u64), handle: i as u64, hits }, &mut found);
         }
     }
-    machine.finish(&mut found);
+    machine.finish(&mut found).unwrap();
     Ok(found)
 }

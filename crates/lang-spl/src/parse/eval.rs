@@ -11,6 +11,8 @@ use crate::macros::quoted_length;
 
 /// Terms of one sum or product: each is a level of the tree.
 const MAX_TERMS: usize = 200;
+/// `XOR`s of one search: each doubles what stands beside it.
+const MAX_XORS: usize = 8;
 
 impl Parser<'_> {
     /// An expression.
@@ -30,12 +32,17 @@ impl Parser<'_> {
     fn or(&mut self) -> Eval {
         let first = self.and();
         let mut parts = vec![first];
-        let mut depth = 0;
         loop {
             if self.eat_word("OR") {
                 parts.push(self.and());
-            } else if depth < MAX_TERMS && self.eat_word("XOR") {
-                depth += 1;
+            } else if self.eat_word("XOR") {
+                self.xors += 1;
+                if self.xors > MAX_XORS {
+                    let at = Span::new(self.at, self.end);
+                    self.error("too-deep", format!("more than {MAX_XORS} XORs in one search"), at);
+                    self.at = self.end;
+                    return joined(parts, EvalKind::Or);
+                }
                 let right = self.and();
                 let left = joined(parts, EvalKind::Or);
                 let span = left.span.to(right.span);

@@ -18,19 +18,19 @@ const MAX_COMMANDS: usize = 256;
 
 /// Reads a whole search.
 pub(crate) fn pipeline(text: &str, said: &mut Vec<Diagnostic>) -> Pipeline {
-    let mut p = Parser { text, at: 0, end: text.len(), depth: 0, said };
+    let mut p = Parser { text, at: 0, end: text.len(), depth: 0, xors: 0, said };
     p.pipeline(true)
 }
 
 /// Reads commands that stand within another text, as the body of `foreach`.
 pub(crate) fn body(text: &str, said: &mut Vec<Diagnostic>) -> Pipeline {
-    let mut p = Parser { text, at: 0, end: text.len(), depth: 1, said };
+    let mut p = Parser { text, at: 0, end: text.len(), depth: 1, xors: 0, said };
     p.pipeline(false)
 }
 
 /// Reads a lone `eval` expression.
 pub(crate) fn expression(text: &str, said: &mut Vec<Diagnostic>) -> Eval {
-    let mut p = Parser { text, at: 0, end: text.len(), depth: 0, said };
+    let mut p = Parser { text, at: 0, end: text.len(), depth: 0, xors: 0, said };
     let e = p.eval();
     p.rest("the expression");
     e
@@ -42,6 +42,8 @@ pub(crate) struct Parser<'p> {
     at: usize,
     end: usize,
     depth: usize,
+    /// `XOR`s so far: each of them doubles what stands beside it.
+    xors: usize,
     said: &'p mut Vec<Diagnostic>,
 }
 
@@ -117,6 +119,7 @@ impl<'p> Parser<'p> {
             at: part.start,
             end: part.end,
             depth: self.depth + 1,
+            xors: self.xors,
             said: &mut *self.said,
         };
         f(&mut inner)

@@ -64,6 +64,6 @@ pub fn run(plan: &Plan, documents: &[Document]) -> Result<Vec<Match>, String> {
             machine.push(input, &mut found);
         }
     }
-    machine.finish(&mut found);
+    machine.finish(&mut found).unwrap();
     Ok(found)
 }

@@ -79,32 +79,24 @@ impl Search {
         right_reads: &[Scalar],
         right: &[Row],
     ) -> Vec<Row> {
-        let conditions: Vec<Vec<Vec<Literal>>> =
-            right.iter().filter_map(|r| self.condition(right_reads, r)).collect();
+        let search = self.prepared(right_reads, right);
+        left.into_iter().filter(|r| search.stays(left_reads, r)).collect()
+    }
+
+    /// The search for what these rows ask.
+    pub fn prepared(&self, reads: &[Scalar], rows: &[Row]) -> Prepared<'_> {
         // Conditions on one value that is plain text are told by looking it up.
-        let plain = |c: &Vec<Vec<Literal>>| match c.as_slice() {
-            [values] => match values.as_slice() {
-                [Literal::Text(t)] => Some(t.clone()),
-                _ => None,
-            },
-            _ => None,
-        };
-        let known: HashSet<String> = conditions.iter().filter_map(plain).collect();
-        let others: Vec<&Vec<Vec<Literal>>> = conditions.iter().filter(|c| plain(c).is_none()).collect();
-        let satisfied = |row: &Row| {
-            let view = View { reads: left_reads, cells: &row.cells, columns: &row.columns };
-            let values: Vec<Value> = self.keys.iter().map(|(l, _)| eval::scalar(l, &view)).collect();
-            let first = values.first().map_or(&[] as &[Value], Value::elements);
-            let text = |v: &Value| func::plain_text(v).map(|t| func::fold(&t, Fold::Unicode));
-            first.iter().filter_map(text).any(|t| known.contains(&t))
-                || others.iter().any(|c| {
-                    c.iter().zip(&values).all(|(any, v)| {
-                        any.iter()
-                            .any(|l| matches!(l, Literal::Free) || v.elements().iter().any(|v| l.holds(v)))
-                    })
-                })
-        };
-        left.into_iter().filter(|r| satisfied(r) != self.negated).collect()
+        let (mut known, mut others) = (HashSet::new(), Vec::new());
+        for condition in rows.iter().filter_map(|r| self.condition(reads, r)) {
+            match condition.as_slice() {
+                [values] => match values.as_slice() {
+                    [Literal::Text(t)] => drop(known.insert(t.clone())),
+                    _ => others.push(condition),
+                },
+                _ => others.push(condition),
+            }
+        }
+        Prepared { search: self, known, others }
     }
 
     /// What a row asks; none where it asks nothing.
@@ -116,5 +108,31 @@ impl Search {
         }
         let one = |v: &Value| if v.is_null() { vec![Literal::Free] } else { Literal::of(v) };
         Some(values.iter().map(one).collect())
+    }
+}
+
+/// A search with its conditions.
+pub(crate) struct Prepared<'s> {
+    search: &'s Search,
+    known: HashSet<String>,
+    others: Vec<Vec<Vec<Literal>>>,
+}
+
+impl Prepared<'_> {
+    /// Whether a left row stays.
+    pub fn stays(&self, reads: &[Scalar], row: &Row) -> bool {
+        self.satisfied(reads, row) != self.search.negated
+    }
+
+    fn satisfied(&self, reads: &[Scalar], row: &Row) -> bool {
+        let view = View { reads, cells: &row.cells, columns: &row.columns };
+        let values: Vec<Value> = self.search.keys.iter().map(|(l, _)| eval::scalar(l, &view)).collect();
+        let first = values.first().map_or(&[] as &[Value], Value::elements);
+        let text = |v: &Value| func::plain_text(v).map(|t| func::fold(&t, Fold::Unicode));
+        let one = |any: &[Literal], v: &Value| {
+            any.iter().any(|l| matches!(l, Literal::Free) || v.elements().iter().any(|v| l.holds(v)))
+        };
+        first.iter().filter_map(text).any(|t| self.known.contains(&t))
+            || self.others.iter().any(|c| c.iter().zip(&values).all(|(any, v)| one(any, v)))
     }
 }

@@ -26,6 +26,6 @@ fn run(query: &str, options: &Options, documents: &[Document]) -> Result<Vec<Mat
             machine.push(input, &mut matches);
         }
     }
-    machine.finish(&mut matches);
+    machine.finish(&mut matches).unwrap();
     Ok(matches)
 }

@@ -68,7 +68,7 @@ fn rows(plan: &Plan) -> Vec<String> {
         let input = Input { time: d.time, order: d.order, handle: i as u64, hits: d.hits(program.leaves()) };
         machine.push(input, &mut found);
     }
-    machine.finish(&mut found);
+    machine.finish(&mut found).unwrap();
     let text = |v: &Value| v.to_text().unwrap_or_else(|| "-".into());
     let row = |m: &shikra_rows::Match| {
         let events: Vec<String> = m.events.iter().filter_map(|e| Some(e.event?.to_string())).collect();

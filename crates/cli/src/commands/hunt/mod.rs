@@ -20,9 +20,6 @@ use crate::settings::Settings;
 use crate::terminal::Stream;
 use crate::{interrupt, stream};
 
-mod new;
-pub use new::COMMAND as NEW;
-
 /// Settings that all hunts heed.
 const SETTINGS: &[&str] = &["output", "threads", "since", "until"];
 
