@@ -29,7 +29,7 @@ use shikra_lang_spl as spl;
 use shikra_lang_sql as sql;
 use shikra_syntax::{Diagnostic, Source, Span};
 
-pub use lint::{lint, lint_set};
+pub use lint::{lint, lint_set, lint_tags};
 use query::{Answer, Query};
 
 /// How rules are read, for all languages.

@@ -1,6 +1,7 @@
 //! What will never work, told from the IR and the taxonomy: for rules of every language.
 
 mod address;
+mod tags;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,6 +11,8 @@ use shikra_ir::{
 };
 use shikra_syntax::{Diagnostic, Span};
 use shikra_taxonomy::Taxonomy;
+
+pub use tags::lint_tags;
 
 /// Everything there is to say of a rule by itself. Rejected rules have been told why already.
 pub fn lint(rule: &Rule, taxonomy: &Taxonomy) -> Vec<Diagnostic> {

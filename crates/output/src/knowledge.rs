@@ -267,25 +267,30 @@ pub fn entity_json(known: &Knowledge, found: &Resolved<'_>) -> String {
     let mut out = Vec::new();
     Json::new(&mut out).object(|o| {
         o.key("schema").string("shikra.knowledge/1");
-        o.key("asked").string(&found.asked.id);
-        o.key("passed").strings(&found.passed);
-        write_entity(known, found.entity, o);
-        o.key("relations").array(|a| {
-            for s in SECTIONS {
-                for r in s.related(known, &found.entity.id) {
-                    a.item().object(|o| {
-                        o.key("relation").string(s.how.as_str());
-                        o.key("direction").string(if s.inward { "in" } else { "out" });
-                        o.key("kind").string(r.entity.kind.as_str());
-                        o.key("id").string(&r.entity.id);
-                        o.key("name").string(&r.entity.name);
-                        o.key("text").string(&r.link.text);
-                    });
-                }
-            }
-        });
+        entity_members(known, found, o);
     });
     String::from_utf8(out).unwrap_or_default()
+}
+
+/// The members that tell of an entity and its relations.
+pub(crate) fn entity_members(known: &Knowledge, found: &Resolved<'_>, o: &mut Members<'_>) {
+    o.key("asked").string(&found.asked.id);
+    o.key("passed").strings(&found.passed);
+    write_entity(known, found.entity, o);
+    o.key("relations").array(|a| {
+        for s in SECTIONS {
+            for r in s.related(known, &found.entity.id) {
+                a.item().object(|o| {
+                    o.key("relation").string(s.how.as_str());
+                    o.key("direction").string(if s.inward { "in" } else { "out" });
+                    o.key("kind").string(r.entity.kind.as_str());
+                    o.key("id").string(&r.entity.id);
+                    o.key("name").string(&r.entity.name);
+                    o.key("text").string(&r.link.text);
+                });
+            }
+        }
+    });
 }
 
 /// The members that an entity has of its own.

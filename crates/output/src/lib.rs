@@ -16,6 +16,7 @@ pub mod knowledge;
 pub mod pack;
 pub mod page;
 pub mod paint;
+pub mod technique;
 pub mod totals;
 pub mod validation;
 

@@ -71,7 +71,8 @@ impl Page {
 
     /// For a terminal.
     pub fn to_text(&self, style: &Style) -> String {
-        let mut t = Terminal { style, out: String::new(), cites: Cites::new(&self.references) };
+        let mut t =
+            Terminal { style, out: String::new(), cites: Cites::new(&self.references), after_title: false };
         self.blocks.iter().for_each(|b| t.block(b));
         t.references();
         t.out
@@ -179,6 +180,24 @@ fn plain(text: &str) -> String {
     out
 }
 
+/// Paragraphs on one line each; items of lists stay on lines of their own.
+fn joined(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for line in text.lines() {
+        let own = line.trim_start().starts_with(['*', '-', '#', '|']) || line.starts_with("    ");
+        if line.trim().is_empty() {
+            out.push_str("\n\n");
+        } else if own || out.is_empty() || out.ends_with('\n') {
+            out.push_str(if out.is_empty() || out.ends_with('\n') { "" } else { "\n" });
+            out.push_str(line);
+        } else {
+            out.push(' ');
+            out.push_str(line.trim());
+        }
+    }
+    out
+}
+
 /// Words of a line laid out in `room` columns; a word that is wider stands alone.
 fn wrap(line: &str, room: usize) -> Vec<String> {
     let mut lines = Vec::new();
@@ -202,6 +221,8 @@ struct Terminal<'p> {
     style: &'p Style,
     out: String,
     cites: Cites<'p>,
+    /// Whether a heading or a remark stands just above.
+    after_title: bool,
 }
 
 impl Terminal<'_> {
@@ -215,9 +236,11 @@ impl Terminal<'_> {
     }
 
     fn block(&mut self, block: &Block) {
-        if !self.out.is_empty() && !matches!(block, Block::Facts(_)) {
+        let joins = self.after_title && matches!(block, Block::Facts(_));
+        if !self.out.is_empty() && !joins {
             self.out.push('\n');
         }
+        self.after_title = matches!(block, Block::Heading(..) | Block::Warning(_) | Block::Note(_));
         match block {
             Block::Heading(level, text) => self.heading(*level, text),
             Block::Prose(text) => self.prose(text),
@@ -252,7 +275,7 @@ impl Terminal<'_> {
     }
 
     fn prose(&mut self, text: &str) {
-        for l in self.lines(text, 0) {
+        for l in self.lines(&joined(text), 0) {
             self.line(&l);
         }
     }
@@ -391,7 +414,7 @@ impl Markdown<'_> {
                 self.out.push_str(&format!("{marks} {}\n\n", literal(text)));
             }
             Block::Prose(text) => {
-                let text = self.text(text);
+                let text = self.text(&joined(text));
                 self.out.push_str(&format!("{text}\n\n"));
             }
             Block::Facts(facts) => {

@@ -200,6 +200,19 @@ fn show(matches: &ArgMatches, merged: &Merged) -> Outcome {
     Ok(done(complete))
 }
 
+/// The technique that an id or a name means; what else there is of that name where no technique has it.
+///
+/// # Errors
+/// As [`one`].
+pub fn technique<'k>(known: &'k Knowledge, wanted: &str) -> Result<Resolved<'k>, Failure> {
+    let found = known.find(wanted);
+    let techniques: Vec<&&Entity> = found.iter().filter(|e| e.kind == Kind::Technique).collect();
+    match techniques[..] {
+        [e] => one(known, &e.id),
+        _ => one(known, wanted),
+    }
+}
+
 /// The one thing that an id or a name means.
 ///
 /// # Errors

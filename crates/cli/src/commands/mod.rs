@@ -23,6 +23,7 @@ mod scan;
 mod shared;
 mod simulate;
 mod validate;
+mod technique;
 
 /// A command.
 pub struct Command {
@@ -54,6 +55,7 @@ pub static COMMANDS: &[&Command] = &[
     &pack::LIST,
     &pack::SHOW,
     &pack::CHECK,
+    &technique::COMMAND,
     &knowledge::ADD,
     &knowledge::LIST,
     &knowledge::SHOW,

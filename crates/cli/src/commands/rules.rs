@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, ArgMatches};
 use shikra_engine::Detector;
 use shikra_ir::{LoadStatus, Rule, text};
-use shikra_languages::{RuleSet, lint, lint_set};
+use shikra_knowledge::Knowledge;
+use shikra_languages::{RuleSet, lint, lint_set, lint_tags};
 use shikra_output::{RuleCheck, RuleSummary, rule_line, rule_page};
 use shikra_syntax::{Diagnostic, Source};
 
@@ -20,12 +21,15 @@ use crate::terminal::Stream;
 /// Settings that say how rules are read.
 const READING: &[&str] = &["threads", "placeholders", "indicators", "pipeline"];
 
+/// Settings of a check: tags are looked up in what is known.
+const CHECKING: &[&str] = &["threads", "placeholders", "indicators", "pipeline", "knowledge", "data-dir"];
+
 /// `rules check`.
 pub static CHECK: Command = Command {
     words: &["rules", "check"],
     about: "Say of every rule whether it loads, and what in it will never work",
     long: "Ends with exit code 1 where a rule is rejected.",
-    settings: READING,
+    settings: CHECKING,
     args: |c| c.arg(rule_paths()).arg(report_format()),
     run: check,
 };
@@ -70,7 +74,8 @@ fn load(matches: &ArgMatches, settings: &Settings) -> Result<RuleSet, Failure> {
 fn check(matches: &ArgMatches, merged: &Merged) -> Outcome {
     let settings = Settings::new(merged)?;
     let mut set = load(matches, &settings)?;
-    let checks = checks(&mut set);
+    let (known, _) = super::knowledge::known(&settings)?;
+    let checks = checks(&mut set, &known);
     let style = Stream::Out.style(settings.colour, settings.verbose);
     let mut summary = RuleSummary::default();
     let mut out = String::new();
@@ -92,11 +97,15 @@ fn check(matches: &ArgMatches, merged: &Merged) -> Outcome {
 }
 
 /// What frontends, lints and the planner have to say of each rule.
-fn checks(set: &mut RuleSet) -> Vec<RuleCheck> {
+fn checks(set: &mut RuleSet, known: &Knowledge) -> Vec<RuleCheck> {
     let taxonomy = shared::taxonomy();
     let mut rules = std::mem::take(&mut set.rules);
     for rule in rules.iter_mut().filter(|r| r.status != LoadStatus::Rejected) {
         let more = lint(rule, &taxonomy);
+        rule.diagnostics.extend(more);
+    }
+    for rule in &mut rules {
+        let more = lint_tags(rule, known);
         rule.diagnostics.extend(more);
     }
     for (at, diagnostic) in lint_set(&rules) {

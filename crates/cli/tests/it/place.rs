@@ -51,7 +51,10 @@ impl Place {
                 c.env_remove(name);
             }
         }
-        c.env("XDG_CONFIG_HOME", self.path("xdg")).env_remove("NO_COLOR").env_remove("COLUMNS");
+        c.env("XDG_CONFIG_HOME", self.path("xdg"))
+            .env("XDG_DATA_HOME", self.path("data"))
+            .env_remove("NO_COLOR")
+            .env_remove("COLUMNS");
         c
     }
 
