@@ -1,6 +1,6 @@
 //! Everything that is known, joined, with look-ups.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::model::{Entity, Kind, Link, Part, Relates, State};
 use crate::versions::{Attack, Versions};
@@ -97,22 +97,26 @@ impl Knowledge {
         }
     }
 
-    /// Ids of a later version that no bundle here has.
+    /// Ids of a later version that no bundle here has: they have what their predecessors had.
     fn name_what_moves_lead_to(&mut self) {
-        let new: Vec<Entity> = self
-            .versions
-            .moves()
-            .filter(|m| !self.by_id.contains_key(&key(&m.to)))
-            .map(|m| {
-                let mut e = Entity::new(Kind::Technique, m.to.clone(), m.name.clone());
-                if let Some(old) = self.get(&m.from) {
-                    e.tactics = old.tactics.clone();
-                    e.platforms = old.platforms.clone();
-                }
-                e
-            })
+        let moves: Vec<(String, String, String)> =
+            self.versions.moves().map(|m| (m.from.clone(), m.to.clone(), m.name.clone())).collect();
+        let unknown: BTreeSet<String> = moves
+            .iter()
+            .map(|m| m.1.clone())
+            .filter(|to| self.get(to).is_none_or(|e| e.platforms.is_empty()))
             .collect();
-        for e in new {
+        for (from, to, name) in moves.into_iter().filter(|m| unknown.contains(&m.1)) {
+            let mut e = Entity::new(Kind::Technique, to.clone(), name);
+            let known = self.get(&to);
+            e.platforms = known.map_or(Vec::new(), |k| k.platforms.clone());
+            if let Some(old) = self.get(&from) {
+                let more = old.platforms.iter().filter(|p| !e.platforms.contains(p)).cloned();
+                e.platforms.extend(more.collect::<Vec<_>>());
+                if known.is_none() {
+                    e.tactics = old.tactics.clone();
+                }
+            }
             self.add(e);
         }
     }

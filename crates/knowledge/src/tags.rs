@@ -36,6 +36,10 @@ impl Knowledge {
     }
 
     fn attack_tag(&self, what: &str) -> Verdict<'_> {
+        // Ids of MITRE ATLAS, in rule sets that keep both side by side.
+        if what.to_ascii_lowercase().starts_with("aml.") {
+            return Verdict::Foreign;
+        }
         let is_id = what.chars().any(|c| c.is_ascii_digit());
         if is_id {
             return self.id_tag(what);

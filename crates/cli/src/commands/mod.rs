@@ -11,6 +11,7 @@ use crate::settings::setting;
 
 mod config;
 mod convert;
+mod coverage;
 mod explain;
 mod generate;
 mod hunt;
@@ -56,6 +57,7 @@ pub static COMMANDS: &[&Command] = &[
     &pack::SHOW,
     &pack::CHECK,
     &technique::COMMAND,
+    &coverage::COMMAND,
     &knowledge::ADD,
     &knowledge::LIST,
     &knowledge::SHOW,
