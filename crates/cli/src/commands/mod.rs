@@ -23,8 +23,8 @@ mod rules;
 mod scan;
 mod shared;
 mod simulate;
-mod validate;
 mod technique;
+mod validate;
 
 /// A command.
 pub struct Command {
