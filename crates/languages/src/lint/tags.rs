@@ -77,8 +77,7 @@ fn place(rule: &Rule, tag: &str) -> Option<Span> {
         });
         found.next().map(|(at, _)| (at, needle.len()))
     };
-    let (at, length) =
-        [tag, bare, spaced.as_str()].into_iter().filter(|n| !n.is_empty()).find_map(whole)?;
+    let (at, length) = [tag, bare, spaced.as_str()].into_iter().filter(|n| !n.is_empty()).find_map(whole)?;
     // A rule's text ends with its own document, whatever comes before it.
     let span = rule.meta.span;
     let own = rule.meta.text.len().checked_sub(span.end.checked_sub(span.start)?)?;
