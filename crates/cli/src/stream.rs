@@ -8,8 +8,8 @@ use shikra_output::escape;
 
 use crate::exit::Failure;
 
-/// Bytes gathered before they are written.
-const BUFFER: usize = 256 << 10;
+/// Bytes gathered before they are written; more at once go out as they are.
+const BUFFER: usize = 32 << 10;
 
 /// Writes a result to standard output.
 ///

@@ -106,9 +106,15 @@ fn render_scalar(kind: Kind, d: &[u8], out: &mut String) -> bool {
         Kind::JSON_STRING => unescape_json(d, out),
         Kind::XML_TEXT => unescape_xml(&String::from_utf8_lossy(d), out),
         Kind::I8 | Kind::I16 | Kind::I32 | Kind::I64 => push_or_hex(signed(d), d, out),
-        Kind::U8 | Kind::U16 | Kind::U32 | Kind::U64 => push_or_hex(unsigned(d), d, out),
+        Kind::U8 | Kind::U16 | Kind::U32 | Kind::U64 => match unsigned(d) {
+            Some(n) => push_digits(n, 10, 1, out),
+            None => push_hex(d, out),
+        },
         Kind::HEX32 | Kind::HEX64 | Kind::SIZE => match unsigned(d) {
-            Some(n) => drop(write!(out, "0x{n:x}")),
+            Some(n) => {
+                out.push_str("0x");
+                push_digits(n, 16, 1, out);
+            }
             None => push_hex(d, out),
         },
         Kind::F32 => push_or_hex(array(d).map(f32::from_le_bytes), d, out),
@@ -134,9 +140,24 @@ fn push_or_hex<T: std::fmt::Display>(n: Option<T>, d: &[u8], out: &mut String) {
 }
 
 fn push_hex(d: &[u8], out: &mut String) {
-    for b in d {
-        let _ = write!(out, "{b:02X}");
+    out.reserve(2 * d.len());
+    out.extend(
+        d.iter().flat_map(|b| [b >> 4, b & 15]).map(|n| char::from(b"0123456789ABCDEF"[usize::from(n)])),
+    );
+}
+
+/// A number in base 10 or 16 with so many digits at least. By hand: findings are full of numbers, and the
+/// formatting machinery takes several times as long.
+fn push_digits(mut n: u64, base: u64, least: usize, out: &mut String) {
+    let mut digits = [b'0'; 20];
+    let mut at = digits.len();
+    while n > 0 {
+        at -= 1;
+        digits[at] = b"0123456789abcdef"[(n % base) as usize];
+        n /= base;
     }
+    let at = at.min(digits.len() - least);
+    out.push_str(std::str::from_utf8(&digits[at..]).unwrap_or_default());
 }
 
 /// Little-endian UTF-16 without its trailing NULs; lone surrogates become U+FFFD.
@@ -186,11 +207,14 @@ fn windows_1252(b: u8) -> char {
 
 fn push_guid(d: &[u8], out: &mut String) {
     let Some(g) = array::<16>(d) else { return push_hex(d, out) };
-    let a = u32::from_le_bytes([g[0], g[1], g[2], g[3]]);
-    let (b, c) = (u16::from_le_bytes([g[4], g[5]]), u16::from_le_bytes([g[6], g[7]]));
-    let _ = write!(out, "{{{a:08x}-{b:04x}-{c:04x}-{:02x}{:02x}-", g[8], g[9]);
-    for b in &g[10..] {
-        let _ = write!(out, "{b:02x}");
+    // Bytes in order of writing, and where dashes stand.
+    const ORDER: [usize; 16] = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
+    out.push('{');
+    for (n, at) in ORDER.into_iter().enumerate() {
+        if matches!(n, 4 | 6 | 8 | 10) {
+            out.push('-');
+        }
+        push_digits(g[at].into(), 16, 2, out);
     }
     out.push('}');
 }
@@ -201,9 +225,12 @@ fn push_sid(d: &[u8], out: &mut String) {
         return push_hex(d, out);
     }
     let authority = d[2..8].iter().fold(0u64, |n, b| n << 8 | u64::from(*b));
-    let _ = write!(out, "S-{}-{authority}", d[0]);
-    for sub in d[8..8 + 4 * count].chunks_exact(4) {
-        let _ = write!(out, "-{}", u32::from_le_bytes([sub[0], sub[1], sub[2], sub[3]]));
+    let subs = d[8..8 + 4 * count].chunks_exact(4);
+    let subs = subs.map(|sub| u64::from(u32::from_le_bytes([sub[0], sub[1], sub[2], sub[3]])));
+    out.push('S');
+    for n in [u64::from(d[0]), authority].into_iter().chain(subs) {
+        out.push('-');
+        push_digits(n, 10, 1, out);
     }
 }
 
@@ -236,7 +263,14 @@ fn push_systemtime(d: &[u8], out: &mut String) {
 }
 
 fn push_time((y, mo, d, h, mi, s, n): (i64, u32, u32, u32, u32, u32, u32), out: &mut String) {
-    let _ = write!(out, "{y:04}-{mo:02}-{d:02}T{h:02}:{mi:02}:{s:02}.{:07}Z", n / 100);
+    push_digits(y.unsigned_abs(), 10, 4, out);
+    for (mark, n) in [('-', mo), ('-', d), ('T', h), (':', mi), (':', s)] {
+        out.push(mark);
+        push_digits(n.into(), 10, 2, out);
+    }
+    out.push('.');
+    push_digits((n / 100).into(), 10, 7, out);
+    out.push('Z');
 }
 
 /// Resolves JSON escapes; what is not a valid escape stays as written, lone surrogates become U+FFFD.

@@ -59,6 +59,10 @@ pub(crate) fn has_key(text: &str, key: &str) -> bool {
 fn keys(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.trim_start_matches('\u{feff}').lines().filter_map(|l| {
         let l = l.strip_prefix(' ').unwrap_or(l);
+        // Most lines stand further in: they are not worth a search.
+        if l.starts_with([' ', '#', '\t']) {
+            return None;
+        }
         let (key, value) = l.split_once(':')?;
         let bare =
             !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');

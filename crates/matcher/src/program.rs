@@ -100,6 +100,11 @@ impl Program {
         Program { id, inputs, hopeless }
     }
 
+    /// All its predicates.
+    pub fn preds(&self) -> impl Iterator<Item = PredId> {
+        self.inputs.iter().flat_map(|i| i.preds.iter().copied().chain(i.whole.iter().map(|(p, _)| *p)))
+    }
+
     /// Whether it can be told from the slot's kind that every predicate is false for it.
     pub fn is_hopeless(&self, slot: Slot<'_>) -> bool {
         self.hopeless != 0 && alphabet(slot).is_some_and(|a| self.hopeless & 1 << a != 0)

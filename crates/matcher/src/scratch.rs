@@ -27,6 +27,9 @@ const FIXED: [&str; 5] =
 /// Longest value that is taken as given, and longest last value kept, in bytes.
 const KEPT: usize = 192;
 
+/// In the number of what is asked for of a class: one of its predicates calls for a filter.
+const CALLS: ClassId = 1 << 31;
+
 /// How much one thread may remember. Answers do not depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -106,6 +109,9 @@ struct Ready {
     /// What the plan takes as given and the shape does not promise.
     fixed: Vec<Value>,
     groups: Vec<ReadyGroup>,
+    /// So many of the groups, the first ones, can call for a filter, and nothing else does: unless one of them
+    /// does, the others need not be looked at. None: it takes all of them.
+    callers: Option<usize>,
     spread: Vec<(Spread, ClassId)>,
     start: ClassId,
     bindings: FastMap<FieldRef, Binding>,
@@ -296,7 +302,9 @@ impl Scratch {
         if ready.rules.active.is_empty() {
             return;
         }
-        self.memo.outcome_key(ready, event, &self.limits, &mut self.key);
+        if !self.memo.outcome_key(ready, event, &self.limits, &mut self.key) {
+            return;
+        }
         let hash = Outcomes::hash(&self.memo.hasher, &self.key);
         let outcome = match self.outcomes.get(hash, &self.key) {
             Some(known) => known,
@@ -398,13 +406,22 @@ impl Memo {
         }
         self.entries.clear();
         self.entries.extend(self.classes.get(class).iter().filter(|e| rules.asks(e.pred())));
-        let asked = self.classes.intern(&self.entries);
+        let calls = |e: &Entry| e.truth() == Truth::True && !rules.called_by(e.pred()).is_empty();
+        let call = if self.entries.iter().any(calls) { CALLS } else { 0 };
+        let asked = self.classes.intern(&self.entries) | call;
         self.asked.insert((rules.id, class), asked);
         asked
     }
 
     fn ready(&mut self, plan: ShapePlan, event: &Event<'_>, fixed: &[SlotIndex]) -> Ready {
-        let groups = plan.groups.into_iter().map(|g| self.ready_group(g, event, &plan.rules)).collect();
+        let can_call = |g: &Group| g.program.preds().any(|p| !plan.rules.called_by(p).is_empty());
+        let (first, later): (Vec<Group>, Vec<Group>) = plan.groups.into_iter().partition(can_call);
+        let callers = first.len();
+        let groups =
+            first.into_iter().chain(later).map(|g| self.ready_group(g, event, &plan.rules)).collect();
+        let calls = |e: &Entry| e.truth() == Truth::True && !plan.rules.called_by(e.pred()).is_empty();
+        let others = plan.start.iter().chain(plan.spread.iter().flat_map(|s| &s.absent));
+        let alone = plan.rules.always.is_empty() && !others.into_iter().any(calls);
         let spread = plan.spread.into_iter().map(|s| {
             let absent = self.classes.intern(&s.absent);
             let absent = self.project(absent, &plan.rules);
@@ -416,6 +433,7 @@ impl Memo {
         };
         Ready {
             groups,
+            callers: alone.then_some(callers),
             spread: spread.collect(),
             start: self.classes.intern(&plan.start),
             fixed: fixed.iter().map(value).collect(),
@@ -448,8 +466,14 @@ impl Memo {
         self.classes.intern(&self.entries)
     }
 
-    /// Rule set and classes that are not empty.
-    fn outcome_key(&mut self, ready: &mut Ready, event: &Event<'_>, limits: &Limits, key: &mut Vec<u32>) {
+    /// Rule set and classes that are not empty; false where no filter is called for.
+    fn outcome_key(
+        &mut self,
+        ready: &mut Ready,
+        event: &Event<'_>,
+        limits: &Limits,
+        key: &mut Vec<u32>,
+    ) -> bool {
         key.clear();
         key.push(ready.rules.id);
         let push = |class: ClassId, key: &mut Vec<u32>| {
@@ -458,7 +482,18 @@ impl Memo {
             }
         };
         push(ready.start, key);
-        for g in &mut ready.groups {
+        let callers = ready.callers.unwrap_or(0).min(ready.groups.len());
+        let (first, later) = ready.groups.split_at_mut(callers);
+        let mut called = 0;
+        for g in first {
+            let class = self.group(g, event, &ready.rules, limits);
+            called |= class & CALLS;
+            push(class, key);
+        }
+        if ready.callers.is_some() && called == 0 {
+            return false;
+        }
+        for g in later {
             push(self.group(g, event, &ready.rules, limits), key);
         }
         for (spread, absent) in &ready.spread {
@@ -466,6 +501,7 @@ impl Memo {
                 push(*absent, key);
             }
         }
+        true
     }
 
     /// What the rules ask for of the class of a group of slots.
@@ -591,7 +627,7 @@ impl Decider {
 
     /// Sets the truth of every predicate in the classes of `key`.
     fn learn(&mut self, classes: &Classes, key: &[u32]) {
-        for e in key.iter().skip(1).flat_map(|&c| classes.get(c)) {
+        for e in key.iter().skip(1).flat_map(|&c| classes.get(c & !CALLS)) {
             // Variables of many fields are in several classes: the greatest truth counts.
             let truth = &mut self.truth[e.pred() as usize];
             *truth = e.truth().max(*truth);

@@ -50,7 +50,22 @@ impl<'a> Json<'a> {
 
     /// A whole number.
     pub fn number(self, n: impl Into<i128>) {
-        let _ = write!(self.out, "{}", n.into());
+        let n = n.into();
+        let Ok(mut rest) = u64::try_from(n) else {
+            let _ = write!(self.out, "{n}");
+            return;
+        };
+        let mut digits = [b'0'; 20];
+        let mut at = digits.len();
+        loop {
+            at -= 1;
+            digits[at] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        self.out.extend_from_slice(&digits[at..]);
     }
 
     /// A number; null where it is not finite, since JSON has no word for that.
@@ -176,6 +191,9 @@ mod tests {
         check(&Value::Missing, "null");
         check(&Value::Bool(true), "true");
         check(&Value::I64(i64::MIN), "-9223372036854775808");
+        check(&Value::I64(0), "0");
+        check(&Value::I64(10), "10");
+        check(&Value::I64(i64::MAX), "9223372036854775807");
         check(&Value::F64(1e300), "1e300");
         check(&Value::F64(f64::NAN), "null");
         check(&Value::F64(0.1), "0.1");

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use shikra_engine::finding::{Encoder, Totals};
 use shikra_engine::view::{computer, shown, value_of};
-use shikra_event::{Event, Kind, Shape, ShapeId, SlotIndex, Timestamp, Value};
+use shikra_event::{Event, Kind, Shape, ShapeId, SlotIndex, Value};
 use shikra_ir::RuleMeta;
 
 use crate::escape;
@@ -60,7 +60,10 @@ impl Sink for Ndjson {
 
 /// Appends a finding as one JSON object.
 pub(crate) fn write_finding(f: Item<'_>, out: &mut Vec<u8>) {
-    write_head(f.id(), f.time, &f.host, f.rule, out);
+    let (mut time, mut host) = (Vec::new(), Vec::new());
+    Json::new(&mut time).time(f.time);
+    Json::new(&mut host).string_or_null(some(&f.host));
+    write_head(f.id(), &time, &host, f.rule, out);
     for (i, e) in f.events.iter().enumerate() {
         if i > 0 {
             out.push(b',');
@@ -75,14 +78,14 @@ pub(crate) fn write_finding(f: Item<'_>, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-/// Everything before the events.
-fn write_head(id: FindingId, time: Option<Timestamp>, host: &str, rule: &RuleView, out: &mut Vec<u8>) {
+/// Everything before the events. `time` and `host` are JSON.
+fn write_head(id: FindingId, time: &[u8], host: &[u8], rule: &RuleView, out: &mut Vec<u8>) {
     out.extend_from_slice(br#"{"schema":"shikra.finding/1","id":""#);
     id.write(out);
     out.extend_from_slice(br#"","time":"#);
-    Json::new(out).time(time);
+    out.extend_from_slice(time);
     out.extend_from_slice(br#","host":"#);
-    Json::new(out).string_or_null(some(host));
+    out.extend_from_slice(host);
     out.push(b',');
     out.extend_from_slice(rule.json_members());
     out.extend_from_slice(br#","events":["#);
@@ -107,9 +110,11 @@ struct NdjsonEncoder {
     /// The present event.
     content: Vec<u8>,
     digest: [u8; 32],
-    time: Option<Timestamp>,
-    host: String,
+    /// Its time and computer as JSON.
+    time: Vec<u8>,
+    host: Vec<u8>,
     source: Arc<str>,
+    text: String,
 }
 
 /// What is the same for all events of a shape.
@@ -157,18 +162,22 @@ impl NdjsonEncoder {
 impl Encoder for NdjsonEncoder {
     fn event(&mut self, event: &Event<'_>, source: &Arc<str>) {
         let shape = self.shape(event.shape);
-        self.host = computer(event).unwrap_or_default();
-        self.time = event.time;
-        self.source = source.clone();
+        self.host.clear();
+        Json::new(&mut self.host).string_or_null(some(&computer(event).unwrap_or_default()));
+        self.time.clear();
+        Json::new(&mut self.time).time(event.time);
+        if !Arc::ptr_eq(&self.source, source) {
+            self.source = source.clone();
+        }
         let out = &mut self.content;
         out.clear();
         out.shrink_to(KEEP);
         out.extend_from_slice(br#""record":"#);
         Json::new(out).number(event.record);
         out.extend_from_slice(br#","time":"#);
-        Json::new(out).time(event.time);
+        out.extend_from_slice(&self.time);
         out.extend_from_slice(&shape.identity);
-        Json::new(out).string_or_null(some(&self.host));
+        out.extend_from_slice(&self.host);
         out.extend_from_slice(br#","fields":{"#);
         let mut first = true;
         for (key, slots) in &shape.fields {
@@ -177,7 +186,7 @@ impl Encoder for NdjsonEncoder {
                 out.push(b',');
             }
             out.extend_from_slice(key);
-            if write_field(event, slots, out) {
+            if write_field(event, slots, &mut self.text, out) {
                 first = false;
             } else {
                 out.truncate(start);
@@ -189,18 +198,26 @@ impl Encoder for NdjsonEncoder {
 
     fn finding(&mut self, rule: &Arc<RuleMeta>, out: &mut Vec<u8>) {
         let rule = self.rules.view(rule);
-        write_head(identity_of(&rule, &[self.digest], &[]), self.time, &self.host, &rule, out);
+        write_head(identity_of(&rule, &[self.digest], &[]), &self.time, &self.host, &rule, out);
         write_event(&self.source, &self.content, out);
         out.extend_from_slice(b"]}\n");
     }
 }
 
 /// Appends the value of a field; false, and whatever, where it has none.
-fn write_field(event: &Event<'_>, slots: &[SlotIndex], out: &mut Vec<u8>) -> bool {
+fn write_field(event: &Event<'_>, slots: &[SlotIndex], text: &mut String, out: &mut Vec<u8>) -> bool {
     if let [one] = slots {
         let slot = event.slot(*one);
-        if slot.kind == Kind::UTF16 && escape::json_utf16(slot.data, out) {
-            return true;
+        match slot.kind {
+            Kind::UTF16 if escape::json_utf16(slot.data, out) => return true,
+            // Kinds whose value is their text.
+            Kind::GUID | Kind::SID | Kind::HEX32 | Kind::HEX64 | Kind::SIZE | Kind::BINARY => {
+                text.clear();
+                slot.render(text);
+                Json::new(out).string(text);
+                return true;
+            }
+            _ => {}
         }
     }
     let value = value_of(event, slots);
@@ -214,7 +231,7 @@ mod tests {
     use crate::RuleView;
     use crate::finding::tests::{event, finding, of, rule};
     use shikra_engine::finding::Finding;
-    use shikra_event::Value;
+    use shikra_event::{Timestamp, Value};
     use shikra_ir::Level;
     use std::sync::Arc;
 
@@ -257,6 +274,11 @@ mod tests {
             ("Gone", Slot::MISSING),
             ("Null", Slot { kind: Kind::JSON_NULL, data: b"null" }),
             ("Time", Slot { kind: Kind::FILETIME, data: &132_478_052_651_234_567u64.to_le_bytes() }),
+            ("Guid", Slot { kind: Kind::GUID, data: &[1; 16] }),
+            ("Short", Slot { kind: Kind::GUID, data: &[1; 3] }),
+            ("Sid", Slot { kind: Kind::SID, data: &[1, 1, 0, 0, 0, 0, 0, 5, 18, 0, 0, 0] }),
+            ("Hex", Slot { kind: Kind::HEX64, data: &[0; 8] }),
+            ("Binary", Slot { kind: Kind::BINARY, data: &[0, 0xab] }),
             ("Odd \"name\"", Slot { kind: Kind::JSON_ARRAY, data: b"[1,\"x\"]" }),
         ];
         for (event_id, time) in [(Some(1), Some(Timestamp(5))), (None, None)] {

@@ -1,5 +1,7 @@
 //! A small spanned YAML tree, bounded in depth and size, built from the events of `saphyr-parser`.
 //!
+//! Documents in plain block style, nearly all there are, take a shorter way (`plain`) to the same tree.
+//!
 //! A stream is cut at its `---` lines first, so that a document which is not YAML costs only itself. Aliases are
 //! copied in under the same node budget, merge keys (`<<`) are resolved, duplicate keys are reported and the
 //! last one counts, as in the YAML libraries that rule authors test with.
@@ -9,6 +11,8 @@ use std::collections::{HashMap, HashSet};
 
 use crate::{Diagnostic, Span};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
+
+mod plain;
 
 /// Deepest nesting of a document.
 const MAX_DEPTH: usize = 48;
@@ -196,6 +200,14 @@ fn split(text: &str, region: Span) -> Vec<Span> {
 }
 
 fn document(text: &str, span: Span) -> Document<'_> {
+    match plain::read(&text[span.start..span.end], span.start) {
+        Some(root) => Document { root: Some(root), span, diagnostics: Vec::new() },
+        None => general(text, span),
+    }
+}
+
+/// Reads any document.
+fn general(text: &str, span: Span) -> Document<'_> {
     let part = &text[span.start..span.end];
     let mut build = Builder::new(part, span.start);
     let mut parser = Parser::new_from_str(part);
@@ -447,6 +459,114 @@ mod tests {
         assert_eq!(slice(root.get("a").unwrap()), "é");
         assert_eq!(slice(&root.get("b").unwrap().items()[1]), "'y z'");
         assert_eq!(slice(docs[1].root.as_ref().unwrap().get("c").unwrap()), "1");
+    }
+
+    fn agrees(text: &str) -> bool {
+        let read = plain::read(text, 7);
+        if let Some(root) = &read {
+            let padded = format!("#23456\n{text}");
+            let whole = general(&padded, Span::new(7, padded.len()));
+            assert!(whole.diagnostics.is_empty(), "{:?}: {text:?}", whole.diagnostics);
+            if Some(root) != whole.root.as_ref() {
+                let (short, long) = (format!("{root:#?}"), format!("{:#?}", whole.root.unwrap()));
+                let first = short.lines().zip(long.lines()).position(|(a, b)| a != b).unwrap_or(0);
+                let near = |t: &str| t.lines().skip(first.saturating_sub(8)).take(12).collect::<String>();
+                panic!("{text:?}\n{}\n{}", near(&short), near(&long));
+            }
+        }
+        read.is_some()
+    }
+
+    #[test]
+    fn plain_documents_read_the_same_the_short_way() {
+        for text in [
+            "a: b\n",
+            "a: b",
+            "title: x y  # note\nlevel: 'it''s' # why\nn: \"q\"\n",
+            "a:\n  - x\n  - 'y'\nb:\n- z\n- k: v\n  l: w\n",
+            "a:\n    b:\n        c|contains: d\n    e: f:g\n",
+            "a: one\n  two\n  three\nb: c\n",
+            "a: |\n  one\n   two\n\n  three\n\nb: |-\n  x\n# c\nd: >\n  p\n  q\n",
+            "a: |\n  one",
+            "a: >\n  one\n  two\n\n\n",
+            "s:\n  - |\n    text\n  - a\n    b\n",
+            "é: ü\nb:\n  - ß\n",
+        ] {
+            assert!(agrees(text), "left to the general reader: {text:?}");
+        }
+        for text in [
+            "a: [1]",
+            "a: &x b",
+            "a: *x",
+            "a: !!str b",
+            "a:\n",
+            "a: \"\\n\"",
+            "a: b: c",
+            "a: b\n c: d",
+            "- a",
+            "a:\n\tb: c",
+            "a: 'x\n  y'",
+            "a: 1\na: 2",
+            "<<: a",
+            "? a\n: b",
+            "a: >\n  x\n   y\n",
+            "a: x\n\n  y\n",
+            "a: x\n # c\n  y\n",
+            "a: %x",
+            "a: @x",
+            "%YAML 1.2\na: b",
+            "a: |2\n   x\n",
+            "a: |+\n  x\n\n",
+            "a: 'b' c",
+            "a:\n  b\n",
+            "a\n",
+            "a:\n  - - b\n",
+            "a: x\n  - y\n",
+            "a:\n  - x\n b: c\n",
+            "a:\n  - x\n   - y\n",
+        ] {
+            agrees(text);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_short_way_agrees(lines in proptest::collection::vec("(  ){0,3}(- )?([ab]{1,2}(\\|c)?:( |))?('[a#: ]{0,3}'|\"[a#:]{0,3}\"|[ab#:*&?|>\\[{-]{0,3}( [ab#:-]{1,2}){0,2}|[|>]-?)( #c)? ?", 1..9)) {
+            agrees(&lines.join("\n"));
+            agrees(&(lines.join("\n") + "\n"));
+        }
+    }
+
+    #[test]
+    fn the_short_way_agrees_on_all_rules() {
+        let Some(root) = corpora() else { return };
+        let (mut files, mut plain, mut folders) = (0, 0, vec![root]);
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap().filter_map(Result::ok) {
+                let path = entry.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|e| e == "yml" || e == "yaml")
+                    && let Ok(text) = std::fs::read_to_string(&path)
+                {
+                    for span in split(&text, Span::new(0, text.len())) {
+                        files += 1;
+                        plain += usize::from(agrees(&text[span.start..span.end]));
+                    }
+                }
+            }
+        }
+        println!("{plain} of {files} documents are plain");
+    }
+
+    fn corpora() -> Option<std::path::PathBuf> {
+        let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/corpora");
+        let root = std::env::var_os("SHIKRA_CORPORA").unwrap_or_else(|| beside.into());
+        let rules = std::path::PathBuf::from(root).join("rules");
+        if !rules.is_dir() {
+            println!("skipped: no corpora");
+        }
+        rules.is_dir().then_some(rules)
     }
 
     #[test]

@@ -64,6 +64,8 @@ fn run(matches: &ArgMatches, merged: &Merged) -> Outcome {
     let bar = Bar::new(settings.quiet);
     let result = scan(&detector, &inputs, &scan_options(&settings), &mut writer, &bar);
     drop(bar);
+    // The program ends here: to take thousands of rules apart first would only take time.
+    std::mem::forget(detector);
     let totals = result?;
     writer.finish(&totals)?;
     if let Some(mut file) = totals_file {

@@ -1,0 +1,310 @@
+//! The plain part of YAML, read directly: block maps and sequences of scalars as nearly all rules are written.
+//!
+//! Whatever is not plain (flow style, anchors, tags, escapes, tabs, empty values, anything that might be an
+//! error) is left to the general reader: [`read`] answers nothing then. Where it answers, tree and spans are
+//! those of the general reader; tests hold it to that. It takes a tenth of the time, and with thousands of rules
+//! that is what loading consists of.
+
+use std::borrow::Cow;
+
+use super::{Node, Yaml};
+use crate::Span;
+
+/// Longer texts are left to the general reader, which counts nodes.
+const LONGEST: usize = 256 << 10;
+/// Deeper ones as well.
+const DEEPEST: usize = 16;
+/// Longest key; longer ones are none in YAML.
+const LONGEST_KEY: usize = 1000;
+
+/// The one document in `text`, where it is plain; `base` is added to its spans.
+pub(super) fn read(text: &str, base: usize) -> Option<Node<'_>> {
+    let odd = |b: u8| (b < 0x20 && b != b'\n') || b == 0x7f;
+    if text.len() > LONGEST || text.bytes().any(odd) || text.contains('\u{feff}') {
+        return None;
+    }
+    let mut reader = Reader { text, base, at: 0, line: None };
+    reader.advance();
+    let first = reader.line?;
+    if first.body.starts_with('%') || first.indent != 0 {
+        return None;
+    }
+    let root = reader.map(0, first.start, 0)?;
+    reader.line.is_none().then_some(root)
+}
+
+/// A line with content, or what is left of it.
+#[derive(Clone, Copy)]
+struct Line<'a> {
+    /// Column of the content.
+    indent: usize,
+    /// Where the content begins.
+    start: usize,
+    /// The content without spaces at its end.
+    body: &'a str,
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    base: usize,
+    /// Where the line after `line` begins.
+    at: usize,
+    line: Option<Line<'a>>,
+}
+
+impl<'a> Reader<'a> {
+    /// The line at `at`, without its end, and where the next one begins.
+    fn raw(&self, at: usize) -> Option<(&'a str, usize)> {
+        let rest = self.text.get(at..).filter(|r| !r.is_empty())?;
+        Some(match memchr::memchr(b'\n', rest.as_bytes()) {
+            Some(n) => (rest.get(..n)?, at + n + 1),
+            None => (rest, self.text.len()),
+        })
+    }
+
+    /// On to the next line that is neither blank nor a comment.
+    fn advance(&mut self) {
+        self.line = None;
+        while let Some((raw, next)) = self.raw(self.at) {
+            let body = raw.trim_start_matches(' ');
+            let indent = raw.len() - body.len();
+            let start = self.at + indent;
+            self.at = next;
+            if !body.is_empty() && !body.starts_with('#') {
+                self.line = Some(Line { indent, start, body: body.trim_end_matches(' ') });
+                return;
+            }
+        }
+    }
+
+    /// A span without white space at its end.
+    fn span(&self, start: usize, end: usize) -> Span {
+        let text = self.text.get(start..end).unwrap_or("");
+        Span::new(self.base + start, self.base + start + text.trim_end().len())
+    }
+
+    /// A map whose keys stand in this column; the first one is next.
+    fn map(&mut self, indent: usize, start: usize, depth: usize) -> Option<Node<'a>> {
+        let mut entries: Vec<(Node<'a>, Node<'a>)> = Vec::new();
+        while let Some(line) = self.line.filter(|l| l.indent == indent) {
+            if is_item(line.body) {
+                break;
+            }
+            let (key, rest) = key(line.body)?;
+            let known = |(k, _): &(Node<'a>, Node<'a>)| matches!(&k.value, Yaml::Scalar(t, _) if t == key);
+            if key == "<<" || entries.iter().any(known) {
+                return None;
+            }
+            let span = self.span(line.start, line.start + key.len());
+            let key = Node { value: Yaml::Scalar(Cow::Borrowed(key), true), span };
+            let value = self.value(line.start + rest, indent, depth)?;
+            entries.push((key, value));
+        }
+        let last = entries.last()?.1.span.end;
+        Some(Node { value: Yaml::Map(entries), span: Span::new(self.base + start, last) })
+    }
+
+    /// What stands behind a key that ends at `at`, or beneath it.
+    fn value(&mut self, at: usize, indent: usize, depth: usize) -> Option<Node<'a>> {
+        let line = self.line?;
+        let rest = line.body.get(at - line.start..)?;
+        let body = rest.trim_start_matches(' ');
+        if !body.is_empty() && !body.starts_with('#') {
+            return self.scalar(at + rest.len() - body.len(), body, indent);
+        }
+        if depth >= DEEPEST {
+            return None;
+        }
+        self.advance();
+        let next = self.line?;
+        match (is_item(next.body), next.indent) {
+            (true, column) if column > indent => self.sequence(column, Some(next.start), depth + 1),
+            (true, column) if column == indent => self.sequence(column, None, depth + 1),
+            (false, column) if column > indent => {
+                // A scalar on a line of its own is left to the general reader.
+                key(next.body)?;
+                self.map(column, next.start, depth + 1)
+            }
+            _ => None,
+        }
+    }
+
+    /// A sequence whose dashes stand in this column; the first one is next. Its span begins at `from`, or at its
+    /// first item where it stands no further in than its key.
+    fn sequence(&mut self, indent: usize, from: Option<usize>, depth: usize) -> Option<Node<'a>> {
+        let mut items = Vec::new();
+        while let Some(line) = self.line.filter(|l| l.indent == indent && is_item(l.body)) {
+            let body = line.body.get(1..)?.trim_start_matches(' ');
+            let skipped = line.body.len() - body.len();
+            if body.is_empty() || body.starts_with('#') || is_item(body) || depth >= DEEPEST {
+                return None;
+            }
+            let (start, column) = (line.start + skipped, indent + skipped);
+            items.push(if key(body).is_some() {
+                self.line = Some(Line { indent: column, start, body });
+                self.map(column, start, depth + 1)?
+            } else {
+                self.scalar(start, body, indent)?
+            });
+        }
+        let first = items.first().map(|n: &Node<'_>| n.span.start)?;
+        let last = items.last().map(|n| n.span.end)?;
+        let start = from.map_or(first, |at| self.base + at);
+        Some(Node { value: Yaml::Seq(items), span: Span::new(start, last) })
+    }
+
+    /// A scalar that begins at `start`, where `body` is what is left of the line, in a block of this indent; and
+    /// on to the line behind it.
+    fn scalar(&mut self, start: usize, body: &'a str, indent: usize) -> Option<Node<'a>> {
+        match body.as_bytes().first()? {
+            b'\'' => self.quoted(start, body, '\''),
+            b'"' if !body.contains('\\') => self.quoted(start, body, '"'),
+            b'|' => self.block(body, indent, false),
+            b'>' => self.block(body, indent, true),
+            _ => self.bare(start, body, indent),
+        }
+    }
+
+    fn quoted(&mut self, start: usize, body: &'a str, quote: char) -> Option<Node<'a>> {
+        let mut end = 1;
+        let mut doubled = false;
+        loop {
+            end += body.get(end..)?.find(quote)?;
+            if quote == '"' || !body.get(end + 1..)?.starts_with('\'') {
+                break;
+            }
+            doubled = true;
+            end += 2;
+        }
+        let rest = body.get(end + 1..)?;
+        if !(rest.is_empty() || rest.starts_with(' ') && rest.trim_start_matches(' ').starts_with('#')) {
+            return None;
+        }
+        let inner = body.get(1..end)?;
+        let text = if doubled { Cow::Owned(inner.replace("''", "'")) } else { Cow::Borrowed(inner) };
+        // The general reader takes a comment for a part of the place.
+        let span = self.span(start, start + body.len());
+        self.advance();
+        Some(Node { value: Yaml::Scalar(text, false), span })
+    }
+
+    /// Unquoted text, which may go on in the lines beneath.
+    fn bare(&mut self, start: usize, body: &'a str, indent: usize) -> Option<Node<'a>> {
+        if !begins_bare(body) {
+            return None;
+        }
+        let first = without_comment(body);
+        let commented = first.len() < body.len();
+        is_simple(first)?;
+        let mut end = start + first.len();
+        let mut text = Cow::Borrowed(first);
+        loop {
+            let follows_directly = self.raw(self.at).is_some_and(|(raw, _)| !is_skipped(raw));
+            self.advance();
+            let Some(line) = self.line.filter(|l| l.indent > indent) else { break };
+            // Blank lines are line ends in the text, and comments end it.
+            if commented || !follows_directly || without_comment(line.body).len() < line.body.len() {
+                return None;
+            }
+            is_simple(line.body)?;
+            let text = text.to_mut();
+            text.push(' ');
+            text.push_str(line.body);
+            end = line.start + line.body.len();
+        }
+        Some(Node { value: Yaml::Scalar(text, true), span: self.span(start, end) })
+    }
+
+    /// Text in lines of their own, further in than the block it stands in.
+    fn block(&mut self, head: &str, indent: usize, folded: bool) -> Option<Node<'a>> {
+        let strip = match head.get(1..)? {
+            "" => false,
+            "-" => true,
+            _ => return None,
+        };
+        let mut text = String::new();
+        // The span is that of the lines.
+        let (mut start, mut end) = (self.at, self.at);
+        let (mut within, mut blank) = (None, 0);
+        while let Some((raw, next)) = self.raw(self.at) {
+            let body = raw.trim_start_matches(' ');
+            let column = raw.len() - body.len();
+            if body.is_empty() {
+                // Spaces beyond the indent are text; so are blank lines at the beginning.
+                if column > within? || next == self.at + raw.len() {
+                    return None;
+                }
+                blank += 1;
+                self.at = next;
+                continue;
+            }
+            if column <= indent {
+                break;
+            }
+            let within = *within.get_or_insert_with(|| {
+                start = self.at + column;
+                column
+            });
+            if column < within || folded && (column > within || blank > 0) {
+                return None;
+            }
+            if !text.is_empty() {
+                text.push(if folded { ' ' } else { '\n' });
+            }
+            text.extend(std::iter::repeat_n('\n', std::mem::take(&mut blank)));
+            text.push_str(raw.get(within..)?);
+            end = self.at + raw.len();
+            self.at = next;
+        }
+        if text.is_empty() || folded && text.contains("  ") {
+            return None;
+        }
+        if !strip {
+            text.push('\n');
+        }
+        let node = Node { value: Yaml::Scalar(Cow::Owned(text), false), span: self.span(start, end) };
+        self.advance();
+        Some(node)
+    }
+}
+
+/// Whether a dash begins the line.
+fn is_item(body: &str) -> bool {
+    body.strip_prefix('-').is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+}
+
+/// Blank, or a comment.
+fn is_skipped(raw: &str) -> bool {
+    matches!(raw.trim_start_matches(' ').bytes().next(), None | Some(b'#'))
+}
+
+/// Whether unquoted text may begin so; what is rare is left out.
+fn begins_bare(body: &str) -> bool {
+    let first = body.as_bytes().first().copied().unwrap_or(b' ');
+    first.is_ascii_alphanumeric() || first >= 0x80 || b"_./\\($+~<=^".contains(&first)
+}
+
+/// The text up to a comment.
+fn without_comment(body: &str) -> &str {
+    match body.find(" #") {
+        Some(at) => body[..at].trim_end_matches(' '),
+        None => body,
+    }
+}
+
+/// Nothing in it can be taken for the colon of a map.
+fn is_simple(text: &str) -> Option<()> {
+    (!text.contains(": ") && !text.ends_with(':')).then_some(())
+}
+
+/// The unquoted key that a line begins with, and where what belongs to it begins.
+fn key(body: &str) -> Option<(&str, usize)> {
+    if !begins_bare(body) {
+        return None;
+    }
+    let bytes = body.as_bytes();
+    let colon =
+        memchr::memchr_iter(b':', bytes).find(|&at| matches!(bytes.get(at + 1), None | Some(b' ')))?;
+    let key = body.get(..colon).filter(|k| !k.ends_with(' ') && !k.contains(" #"))?;
+    (key.len() <= LONGEST_KEY).then_some((key, colon + 1))
+}
