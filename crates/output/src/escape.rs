@@ -164,7 +164,7 @@ fn stands_for_itself(text: u64) -> bool {
     const HIGH: u64 = 0x8080_8080_8080_8080;
     // Bytes are below 0x80, so no borrow or carry crosses from one to the next but where one is found anyway.
     let below = |n: u64| text.wrapping_sub(ONES * n);
-    let is = |b: u8| (text ^ ONES * u64::from(b)).wrapping_sub(ONES);
+    let is = |b: u8| (text ^ (ONES * u64::from(b))).wrapping_sub(ONES);
     (below(0x20) | is(b'"') | is(b'\\') | is(0x7f)) & HIGH == 0
 }
 
