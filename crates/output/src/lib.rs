@@ -8,7 +8,9 @@
 //! This crate opens no file and prints nothing: who calls it supplies an [`std::io::Write`] and says with
 //! [`Style`] what is at its other end.
 
+pub mod compare;
 pub mod coverage;
+pub mod duplicates;
 pub mod escape;
 pub mod explain;
 pub mod hunt;

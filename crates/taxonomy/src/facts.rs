@@ -52,6 +52,12 @@ impl Facts {
         Ok(())
     }
 
+    /// Whether this event of a log is listed, or all of its events are.
+    pub fn lists(&self, log: LogId, id: Option<u32>) -> bool {
+        let listed = |f: &LogFacts| f.events.iter().any(|(known, ..)| Some(*known) == id);
+        self.logs.get(&log).is_some_and(|f| f.complete || listed(f))
+    }
+
     /// Whether some of these events has a field that `has` looks for; none where too little is known to deny
     /// it.
     pub fn can_have(&self, events: &[EventRef], has: impl Fn(&Shape) -> bool) -> Option<bool> {

@@ -163,6 +163,13 @@ impl Taxonomy {
         found
     }
 
+    /// Whether the tables list the fields of such an event, or all events of its log.
+    pub fn lists(&self, shape: &Shape) -> bool {
+        let key = self.logs.key(shape);
+        let facts = self.facts.get_or_init(|| self.read_facts(TABLES, &mut Vec::new()));
+        key.log.is_some_and(|log| facts.lists(log, key.id))
+    }
+
     /// Whether some event that `source` admits can have `field`; none where nothing is known of its fields.
     /// For lints: a false answer means that a test of the field there can never hold.
     pub fn can_have(&self, source: &LogSource, field: &FieldRef) -> Option<bool> {

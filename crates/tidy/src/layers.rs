@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["engine"],
     &["relational"],
     &["languages", "input", "hunt", "rows", "simulate"],
-    &["lang-*", "sequence"],
+    &["lang-*", "sequence", "compare"],
     &["matcher"],
     &["taxonomy", "knowledge"],
     &["ir"],

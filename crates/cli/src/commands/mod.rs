@@ -9,9 +9,11 @@ use crate::config::Merged;
 use crate::exit::{Failure, Outcome};
 use crate::settings::setting;
 
+mod compare;
 mod config;
 mod convert;
 mod coverage;
+mod duplicates;
 mod explain;
 mod generate;
 mod hunt;
@@ -52,6 +54,8 @@ pub static COMMANDS: &[&Command] = &[
     &rules::LIST,
     &rules::SHOW,
     &convert::COMMAND,
+    &compare::COMPARE,
+    &duplicates::DUPLICATES,
     &explain::COMMAND,
     &pack::LIST,
     &pack::SHOW,
@@ -71,7 +75,7 @@ pub static COMMANDS: &[&Command] = &[
 
 /// First words that several commands share.
 const GROUPS: &[(&str, &str)] = &[
-    ("rules", "Check, list, show and convert rules"),
+    ("rules", "Check, list, show, convert and compare rules"),
     ("pack", "Technique packs: what is known of a technique, and what detects it"),
     ("hunt", "Hunt for what no rule names: counts, outliers, groups, rarities"),
     ("knowledge", "What the field knows: ATT&CK, D3FEND, CAR, Atomic Red Team, LOLBAS"),

@@ -19,7 +19,10 @@ use crate::stream;
 use crate::terminal::Stream;
 
 /// Settings that say how rules are read.
-const READING: &[&str] = &["threads", "placeholders", "indicators", "pipeline"];
+pub const READING: &[&str] = &["threads", "placeholders", "indicators", "pipeline"];
+
+/// Settings that say how rules are found and read.
+pub const READING_ONE: &[&str] = &["rules", "threads", "placeholders", "indicators", "pipeline"];
 
 /// Settings of a check: tags are looked up in what is known.
 const CHECKING: &[&str] = &["threads", "placeholders", "indicators", "pipeline", "knowledge", "data-dir"];
@@ -49,7 +52,7 @@ pub static SHOW: Command = Command {
     words: &["rules", "show"],
     about: "Show a rule: what is known of it, and its text",
     long: "",
-    settings: &["rules", "threads", "placeholders", "indicators", "pipeline"],
+    settings: READING_ONE,
     args: |c| {
         let rule = Arg::new("rule").value_name("RULE").required(true).help("Id, title or file of the rule");
         let plan = Arg::new("plan").long("plan").action(ArgAction::SetTrue);
@@ -58,7 +61,7 @@ pub static SHOW: Command = Command {
     run: show,
 };
 
-fn rule_paths() -> Arg {
+pub fn rule_paths() -> Arg {
     Arg::new("paths")
         .value_name("PATH")
         .help("Rules: files or folders [default: those of the configuration, else those shipped]")
@@ -66,7 +69,7 @@ fn rule_paths() -> Arg {
         .value_parser(clap::value_parser!(PathBuf))
 }
 
-fn load(matches: &ArgMatches, settings: &Settings) -> Result<RuleSet, Failure> {
+pub fn load(matches: &ArgMatches, settings: &Settings) -> Result<RuleSet, Failure> {
     let named = super::paths(matches);
     shared::load(if named.is_empty() { &settings.rules } else { &named }, settings)
 }
