@@ -13,6 +13,7 @@ use crate::{Flavor, Fold, Regex, Words};
 mod capture;
 mod lucene;
 mod pcre;
+mod to_lucene;
 
 pub use capture::Groups;
 
@@ -112,6 +113,23 @@ pub fn lucene_as_pcre(source: &str) -> Option<String> {
         lucene::Lang::Regex(s) => Some(s),
         _ => None,
     }
+}
+
+/// An expression of another flavour as a Lucene one over whole values that heeds case, where Lucene can say it: no
+/// look-around, no boundaries but the ends of the text, no large classes.
+pub fn as_lucene(r: &Regex, words: &Words) -> Option<String> {
+    let source = match words.regex {
+        Flavor::Rust => r.source.clone(),
+        Flavor::Lucene => return None,
+        Flavor::Pcre | Flavor::Java => {
+            let t = pcre::translate(&r.source, words.regex == Flavor::Java, r.multi_line).ok()?;
+            if t.backtracking {
+                return None;
+            }
+            t.source
+        }
+    };
+    to_lucene::translate(&whole(source, r.whole), words.fold == Fold::Unicode, r.multi_line, r.dot_all)
 }
 
 /// [`compile`], remembering what was compiled lately.

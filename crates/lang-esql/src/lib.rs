@@ -8,8 +8,10 @@
 mod ast;
 mod lower;
 mod parse;
+mod print;
 mod token;
 
+pub use print::{Unsayable, print};
 use shikra_event::Timestamp;
 use shikra_ir::{Expr, LoadStatus, Plan};
 use shikra_syntax::{Diagnostic, Severity};

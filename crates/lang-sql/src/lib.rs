@@ -12,9 +12,11 @@ mod from;
 mod lower;
 mod parse;
 mod playbook;
+mod print;
 mod scope;
 mod text;
 
+pub use print::{Unsayable, print};
 use shikra_ir::{LoadStatus, Plan};
 use shikra_syntax::{Diagnostic, Severity, Span};
 

@@ -63,7 +63,6 @@ pub(crate) fn like(text: &str, escape: char) -> Pattern {
 }
 
 /// A pattern in LIKE's syntax.
-#[allow(dead_code)]
 pub(crate) fn like_text(pattern: &Pattern) -> String {
     let mut out = String::new();
     for part in pattern.parts() {
@@ -84,7 +83,6 @@ pub(crate) fn like_text(pattern: &Pattern) -> String {
 }
 
 /// A string literal that says a text.
-#[allow(dead_code)]
 pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::from("'");
     for c in text.chars() {

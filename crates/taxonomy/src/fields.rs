@@ -240,6 +240,10 @@ fn key_of(names: Names, name: &str) -> String {
 
 fn exact(shape: &Shape, name: &str) -> Binding {
     match shape.positions(name) {
+        // The document says it under another name, which its reader knew.
+        [] if name == system::CHANNEL && !shape.channel().is_empty() => {
+            Binding::Const(Value::from(shape.channel()))
+        }
         [] => Binding::Absent,
         slots => Binding::Slots { slots: slots.to_vec(), derive: Vec::new() },
     }

@@ -249,6 +249,17 @@ impl<'p> Printer<'p> {
                 let texts: Vec<String> = all.iter().map(|r| quote(&r.source)).collect();
                 Ok(format!("{} regex{tilde} ({})", self.operand(subject)?, texts.join(", ")))
             }
+            (_, None) if elastic => {
+                let cased = Words { fold: Fold::None, ..*words };
+                let all: Option<Vec<String>> =
+                    all.iter().map(|r| Some(quote(&shikra_ir::regex::as_lucene(r, &cased)?))).collect();
+                match all {
+                    Some(texts) => {
+                        Ok(format!("{} regex{tilde} ({})", self.operand(subject)?, texts.join(", ")))
+                    }
+                    None => refuse("a regular expression that Lucene's cannot say"),
+                }
+            }
             (flavor, _) => refuse(format!("a regular expression of flavour {flavor:?}")),
         }
     }

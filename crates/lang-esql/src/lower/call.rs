@@ -113,6 +113,16 @@ const CONVERSIONS: &[(&str, &str)] = &[
     ("to_version", "version"),
 ];
 
+/// What a function of the IR's table is called here, where it is called with the same arguments.
+pub(crate) fn function_of(ir: &str) -> Option<&'static str> {
+    FUNCTIONS.iter().find(|(.., make)| matches!(make, One(n) | All(n) if *n == ir)).map(|(name, ..)| *name)
+}
+
+/// Whether a function of the IR's table stands for what a function here does with its arguments anyway.
+pub(crate) fn is_single(ir: &str) -> bool {
+    ir == "single"
+}
+
 impl Lower<'_, '_> {
     /// The value of a call.
     pub(super) fn call(&mut self, name: &str, args: &[Expr], span: Span) -> Scalar {

@@ -19,6 +19,8 @@ pub(super) fn whole(rule: &Rule, target: &Target, query: String, notes: Vec<Stri
         "eql" | "kql" | "esql" => (elastic(meta, target.name, &id, &query, &notes), "toml"),
         other => (page(meta, other, &id, &query, &notes), "md"),
     };
+    // A query of a page is known by the page's id and its language.
+    let id = if extension == "md" { format!("{id}/{}", target.name) } else { id };
     Converted { query, file, extension, id, notes }
 }
 
@@ -178,9 +180,6 @@ fn toml_query(query: &str) -> String {
     format!("'''\n{query}\n'''")
 }
 
-/// Indices whose events may be Windows'.
-const INDICES: [&str; 4] = ["winlogbeat-*", "logs-windows.*", "logs-system.*", "logs-endpoint.events.*"];
-
 fn elastic(meta: &RuleMeta, language: &str, id: &str, query: &str, notes: &[String]) -> String {
     let mut out = comments("#", &origin(meta, notes));
     let date = |d: &Option<String>| d.as_deref().map(|d| d.replace('-', "/"));
@@ -198,7 +197,11 @@ fn elastic(meta: &RuleMeta, language: &str, id: &str, query: &str, notes: &[Stri
     }
     out.push_str("from = \"now-9m\"\n");
     if language != "esql" {
-        let _ = writeln!(out, "index = {}", toml_list(&INDICES.map(str::to_owned)));
+        let _ = writeln!(
+            out,
+            "index = {}",
+            toml_list(&super::speech::INDICES.iter().map(|i| (*i).to_owned()).collect::<Vec<_>>())
+        );
     }
     let (named, kind) = match language {
         "kql" => ("kuery", "query"),

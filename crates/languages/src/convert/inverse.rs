@@ -28,6 +28,7 @@ pub(super) fn test(t: &Test, subject: Scalar, rest: &[Derive]) -> Result<Expr, S
         Derive::NoBraces => path(&at, r"\{?", ".", r"\}?"),
         Derive::Hash(name) => path(&at, &format!("(?:.*,)? *(?i:{name})="), "[^,]", "(?:,.*)?"),
         Derive::Number => number(&at),
+        Derive::Dword => dword(&at),
         Derive::Bool | Derive::Map(_) => mapped(&at, last),
         other => Err(format!("a value that is derived ({})", name(other))),
     }
@@ -162,6 +163,33 @@ fn number(t: &Test) -> Result<Expr, String> {
         }
         _ => Err("a test of a number".into()),
     }
+}
+
+/// A decimal number that is compared as Sysmon writes it: `DWORD (0x00000004)`.
+fn dword(t: &Test) -> Result<Expr, String> {
+    let Op::Like(patterns) = &t.op else { return Err("the data of a registry value".into()) };
+    let mut kept = Vec::new();
+    for p in patterns {
+        let number = |text: &str| {
+            let digits = text.strip_prefix("dword (0x")?.strip_suffix(')')?;
+            u32::from_str_radix(digits, 16).ok().filter(|_| digits.len() == 8)
+        };
+        let foreign = |part: &Part| match part {
+            Part::Lit(s) => {
+                !s.to_lowercase().chars().all(|c| "dwor (0x)abcdef".contains(c) || c.is_ascii_digit())
+            }
+            _ => false,
+        };
+        match p.literal() {
+            Some(text) => kept.extend(number(&text.to_lowercase()).map(|n| Pattern::exact(&n.to_string()))),
+            None if p.parts().iter().any(foreign) => {}
+            None => return Err("a pattern for the data of a registry value".into()),
+        }
+    }
+    if kept.is_empty() {
+        return Ok(Expr::FALSE);
+    }
+    Ok(Expr::Test(Test { op: Op::Like(kept), ..t.clone() }))
 }
 
 /// A value by a table: those that satisfy the test.

@@ -7,6 +7,7 @@ use shikra_event::{Shape, Value};
 use shikra_ir::{
     CmpOp, Expr, FieldRef, Fold, Multi, Names, Nulls, Op, Pattern, Scalar, Test, Truth, Words, eval,
 };
+use shikra_syntax::Span;
 use shikra_taxonomy::Binding;
 
 use super::Problem;
@@ -163,6 +164,8 @@ pub(super) struct Manner {
     pub names: Names,
     /// Absent values make tests unknown.
     pub three_valued: bool,
+    /// A field with several values compares as null.
+    pub single: bool,
     /// Names of fields in lower case come before others.
     pub lowered_first: bool,
 }
@@ -206,10 +209,15 @@ impl Renamer<'_, '_> {
                 return self.whole(&Test { subject, ..t.clone() }, negated).map_err(problem);
             }
         };
+        if self.manner.single && !matches!(t.op, Op::IsNull | Op::Exists) {
+            self.one_value(&uses, t).map_err(problem)?;
+        }
         let one = |me: &mut Self, u: &Use| {
             let subject = Scalar::field(me.manner.names, &u.name);
             let t = Test { op: me.op(&t.op)?, ..t.clone() };
-            me.under(&t, subject, u)
+            let said = me.under(&t, subject, u)?;
+            let absent = u.unless.iter().map(|n| me.null(n, t.span));
+            Ok::<Expr, String>(if t.op == Op::IsNull { said } else { and(absent.chain([said]).collect()) })
         };
         let three = t.words.null == Nulls::Three && !matches!(t.op, Op::IsNull | Op::Exists);
         if let ([u], true, true) = (uses.as_slice(), three, self.manner.three_valued)
@@ -219,10 +227,7 @@ impl Renamer<'_, '_> {
         }
         let each = uses.iter().map(|u| Ok(two_valued(one(self, u)?))).collect::<Result<Vec<_>, String>>();
         let each = each.map_err(problem)?;
-        let there = |u: &Use| {
-            let subject = Scalar::field(self.manner.names, &u.name);
-            Expr::Test(Test { subject, op: Op::IsNull, words: Words::default(), span: t.span }).negate()
-        };
+        let there = |u: &Use| self.null(&u.name, t.span).negate();
         Ok(match (&t.op, negated) {
             (Op::IsNull, false) => and(each),
             (Op::IsNull, true) => or(each.iter().map(opposite).collect()),
@@ -232,6 +237,33 @@ impl Renamer<'_, '_> {
                 if three { and(vec![or(uses.iter().map(there).collect()), none]) } else { none }
             }
         })
+    }
+
+    /// Refuses fields that have several values by nature, but where the test can ask for any of them.
+    fn one_value(&self, uses: &[Use], t: &Test) -> Result<(), String> {
+        let any = matches!(&t.op, Op::Like(p) if p.iter().all(|p| p.literal().is_some()));
+        let document = |s: &Arc<Shape>| s.form() == shikra_event::Form::Ecs;
+        for u in uses.iter().filter(|_| !any || t.words.fold == Fold::Unicode) {
+            let f = FieldRef::new(self.manner.names, &u.name);
+            let several = |b: Binding| match b {
+                Binding::Slots { slots, derive } => {
+                    use shikra_taxonomy::Derive::{Args, Split};
+                    slots.len() > 1 || derive.iter().any(|d| matches!(d, Args | Split(_)))
+                }
+                Binding::Const(Value::List(_)) | Binding::All(_) => true,
+                _ => false,
+            };
+            if self.shapes.iter().any(|s| !document(s) && self.names.bound(s, &f).is_some_and(several)) {
+                return Err(format!("the field {}, which may have several values", u.name));
+            }
+        }
+        Ok(())
+    }
+
+    /// That a field is absent.
+    fn null(&self, name: &str, span: Span) -> Expr {
+        let subject = Scalar::field(self.manner.names, name);
+        Expr::Test(Test { subject, op: Op::IsNull, words: Words::default(), span })
     }
 
     /// A test that is taken as it is.
@@ -254,7 +286,8 @@ impl Renamer<'_, '_> {
 
     /// The names of a field.
     fn uses(&mut self, f: &FieldRef) -> Result<Vec<Use>, String> {
-        let same = |name: &str| Ok(vec![Use { name: name.into(), rest: vec![], lowered: false }]);
+        let same =
+            |name: &str| Ok(vec![Use { name: name.into(), rest: vec![], lowered: false, unless: vec![] }]);
         if f.names == Names::Column {
             return Err(format!("the computed column {}", f.name));
         }
@@ -262,7 +295,15 @@ impl Renamer<'_, '_> {
             return same(&f.name);
         }
         match self.names.meaning(f, self.shapes, self.manner.names, self.manner.lowered_first) {
-            Meaning::Names(uses) => Ok(uses),
+            Meaning::Names(mut uses) => {
+                if let Some(name) = self.names.of_message(f, self.shapes, self.manner.names)
+                    && uses.iter().all(|u| u.name != name)
+                {
+                    let unless = uses.iter().map(|u| u.name.clone()).collect();
+                    uses.push(Use { name, rest: vec![], lowered: false, unless });
+                }
+                Ok(uses)
+            }
             // No table knows it: then events that have it have it under this very name.
             Meaning::Nowhere if matches!(self.from, Names::Sigma | Names::Raw | Names::Splunk) => {
                 match self.manner.names {
@@ -279,7 +320,7 @@ impl Renamer<'_, '_> {
     fn scalar(&mut self, s: &Scalar) -> Result<Scalar, String> {
         match s {
             Scalar::Field(f) => match self.uses(f)?.as_slice() {
-                [Use { name, rest, lowered: false }] if rest.is_empty() => {
+                [Use { name, rest, lowered: false, .. }] if rest.is_empty() => {
                     Ok(Scalar::field(self.manner.names, name))
                 }
                 _ => Err(format!("the field {} within a computed value: it has no one name", f.name)),

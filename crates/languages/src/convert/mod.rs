@@ -83,7 +83,7 @@ impl<'t> Converter<'t> {
     /// With the taxonomy that says what names mean.
     pub fn new(taxonomy: &'t Taxonomy) -> Converter<'t> {
         let world = World {
-            known: taxonomy.known_events(),
+            known: known_events(taxonomy),
             document: taxonomy.document_fields().iter().map(|n| Name::from(n.as_str())).collect(),
         };
         let sources = sources::Catalogue::new(taxonomy, &world);
@@ -344,6 +344,13 @@ impl<'t> Converter<'t> {
 /// of a field that a listed event does not have.
 fn is_open(names: Names) -> bool {
     matches!(names, Names::Sigma | Names::Raw | Names::Splunk | Names::LogPoint | Names::Ossem)
+}
+
+/// The events that the tables list, but for those that carry the id of another event under the same name.
+fn known_events(taxonomy: &Taxonomy) -> Vec<Arc<Shape>> {
+    let mut known = taxonomy.known_events();
+    known.retain(|s| s.positions(shikra_event::system::EVENT_ID).len() == 1);
+    known
 }
 
 /// Calls `f` on every test with its negation.

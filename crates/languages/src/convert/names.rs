@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use shikra_event::{Form, Shape, ShapeId, Value, system};
+use shikra_event::{Form, Name, Shape, ShapeBuilder, ShapeId, Value, system};
 use shikra_ir::{FieldRef, Names};
 use shikra_taxonomy::{Binding, Derive, Taxonomy};
 
@@ -17,6 +17,8 @@ pub(super) struct Use {
     pub rest: Vec<Derive>,
     /// The target's value is the source's in lower case.
     pub lowered: bool,
+    /// It counts only where these are absent.
+    pub unless: Vec<String>,
 }
 
 /// What became of a field.
@@ -64,10 +66,7 @@ impl<'t> Lexicon<'t> {
             return known.clone();
         }
         let mut index = Index::new();
-        let mut all: Vec<(String, Binding)> = self.taxonomy.fields(shape, names);
-        if names == Names::Raw {
-            all.retain(|(name, _)| shape.positions(name).len() == 1);
-        }
+        let all: Vec<(String, Binding)> = self.taxonomy.fields(shape, names);
         for (name, binding) in all {
             if speakable(names, shape, &name) {
                 index.entry(key_of(&plain(shape, binding))).or_default().push(name);
@@ -86,21 +85,60 @@ impl<'t> Lexicon<'t> {
         to: Names,
         lowered_first: bool,
     ) -> Meaning {
-        let bound: Vec<Option<Binding>> = shapes.iter().map(|s| self.bound(s, field)).collect();
-        if bound.iter().all(Option::is_none) {
+        let whole: Vec<Option<Binding>> = shapes.iter().map(|s| self.bound(s, field)).collect();
+        if whole.iter().all(Option::is_none) {
             return Meaning::Nowhere;
         }
+        if let Some(uses) = self.any_variant(field, shapes, &whole, to, lowered_first) {
+            return Meaning::Names(uses);
+        }
+        let bound: Vec<Vec<Binding>> = shapes.iter().map(|s| parts(self.bound(s, field))).collect();
+        let most = bound.iter().map(Vec::len).max().unwrap_or(0);
+        let mut out = Vec::new();
+        for n in 0..most {
+            let nth: Vec<Option<Binding>> = bound.iter().map(|b| b.get(n).cloned()).collect();
+            match self.any_variant(field, shapes, &nth, to, lowered_first) {
+                Some(uses) if most > 1 => out.extend(uses),
+                _ => return Meaning::Nameless,
+            }
+        }
+        Meaning::Names(out)
+    }
+
+    /// What a field falls back to in events that carry nothing but their header and message, where that has a name.
+    pub fn of_message(&mut self, field: &FieldRef, shapes: &[Arc<Shape>], to: Names) -> Option<String> {
+        let fields = || system::ALL.iter().copied().map(Name::from).collect();
+        let bare = |s: &Arc<Shape>| {
+            let (channel, event_id) = (s.channel().to_owned(), s.event_id());
+            ShapeBuilder { channel, event_id, fields: fields(), ..ShapeBuilder::default() }.build()
+        };
+        let bare = shapes.iter().filter(|s| s.form() != Form::Ecs).map(bare).find(|s| {
+            let message = FieldRef::new(Names::Raw, system::MESSAGE);
+            self.bound(s, field).is_some_and(|b| self.bound(s, &message) == Some(b))
+        })?;
+        let name = match to {
+            Names::Ecs | Names::LogPoint => "message",
+            Names::Splunk => "_raw",
+            _ => system::MESSAGE,
+        };
+        let said = self.bound(&bare, &FieldRef::new(to, name)) == self.bound(&bare, field);
+        said.then(|| name.to_owned())
+    }
+
+    fn any_variant(
+        &mut self,
+        field: &FieldRef,
+        shapes: &[Arc<Shape>],
+        bound: &[Option<Binding>],
+        to: Names,
+        lowered_first: bool,
+    ) -> Option<Vec<Use>> {
         let order: &[Variant] = if lowered_first {
             &[Variant::Lowered, Variant::Same, Variant::Derived(1), Variant::Derived(2)]
         } else {
             &[Variant::Same, Variant::Lowered, Variant::Derived(1), Variant::Derived(2)]
         };
-        for variant in order {
-            if let Some(names) = self.cover(field, shapes, &bound, to, *variant) {
-                return Meaning::Names(names);
-            }
-        }
-        Meaning::Nameless
+        order.iter().find_map(|variant| self.cover(field, shapes, bound, to, *variant))
     }
 
     /// Names that together mean it wherever it is, each by the same variant, and nothing where it is not.
@@ -143,9 +181,17 @@ impl<'t> Lexicon<'t> {
             if !covered[at] || out.len() >= 8 {
                 return None;
             }
-            out.push(Use { name, rest, lowered: variant == Variant::Lowered });
+            out.push(Use { name, rest, lowered: variant == Variant::Lowered, unless: vec![] });
         }
         Some(out)
+    }
+}
+
+/// The values of a field that has several of different derivation.
+fn parts(b: Option<Binding>) -> Vec<Binding> {
+    match b {
+        Some(Binding::All(all)) => all,
+        b => b.into_iter().collect(),
     }
 }
 
@@ -216,6 +262,7 @@ fn speakable(names: Names, shape: &Shape, name: &str) -> bool {
     match names {
         Names::Ecs => name.contains('.') || matches!(name, "message" | "@timestamp"),
         Names::Raw => true,
+        Names::Splunk => !document,
         Names::Sigma => !name.contains(' '),
         _ => !document && !name.contains(' '),
     }

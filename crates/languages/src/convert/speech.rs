@@ -7,10 +7,12 @@ use shikra_ir::{
     Coerce, Expr, Fold, LogSource, Names, Nulls, Op, Pattern, Plan, RuleMeta, Scalar, Test, Words,
 };
 use shikra_lang_eql as eql;
+use shikra_lang_esql as esql;
 use shikra_lang_kql as kql;
 use shikra_lang_logpoint as logpoint;
 use shikra_lang_sigma as sigma;
 use shikra_lang_spl as spl;
+use shikra_lang_sql as sql;
 
 use super::logic::{self, Manner};
 use super::places::Where;
@@ -40,10 +42,10 @@ struct Header {
 }
 
 const ECS: Header =
-    Header { channel: "winlog.channel", prefix: "", id: "event.code", numbers: false, fold: Fold::None };
+    Header { channel: "winlog.channel", prefix: "", id: "event.code", numbers: false, fold: Fold::Unicode };
 
 const fn manner(names: Names, three_valued: bool, lowered_first: bool) -> Manner {
-    Manner { names, three_valued, lowered_first }
+    Manner { names, three_valued, lowered_first, single: false }
 }
 
 fn never(_: &Plan) -> Option<Result<String, String>> {
@@ -53,6 +55,10 @@ fn never(_: &Plan) -> Option<Result<String, String>> {
 fn filter(source: &LogSource, e: &Expr) -> Plan {
     Plan::Filter(Box::new(Plan::Scan(source.clone())), e.clone())
 }
+
+/// Indices whose events may be Windows'.
+pub(super) const INDICES: &[&str] =
+    &["winlogbeat-*", "logs-windows.*", "logs-system.*", "logs-endpoint.events.*"];
 
 /// All targets.
 pub static TARGETS: &[&Target] = &[
@@ -93,6 +99,16 @@ pub static TARGETS: &[&Target] = &[
             kql::print(e, &options).map_err(|u| u.reason)
         },
         again: never,
+        header: Header { fold: Fold::None, ..ECS },
+    },
+    &Target {
+        name: "esql",
+        manner: Manner { single: true, ..manner(Names::Ecs, true, false) },
+        print: |source, e, _| {
+            let indices = INDICES.iter().map(|i| (*i).to_owned()).collect();
+            esql::print(&filter(&LogSource { indices, ..source.clone() }, e)).map_err(|u| u.reason)
+        },
+        again: |plan| Some(esql::print(plan).map_err(|u| u.reason)).filter(Result::is_ok),
         header: ECS,
     },
     &Target {
@@ -107,6 +123,13 @@ pub static TARGETS: &[&Target] = &[
             numbers: false,
             fold: Fold::Unicode,
         },
+    },
+    &Target {
+        name: "sql",
+        manner: manner(Names::Raw, true, false),
+        print: |source, e, _| sql::print(&filter(source, e)).map_err(|u| u.reason),
+        again: |plan| Some(sql::print(plan).map_err(|u| u.reason)).filter(Result::is_ok),
+        header: Header { channel: "Channel", prefix: "", id: "EventID", numbers: true, fold: Fold::Unicode },
     },
 ];
 
@@ -141,8 +164,13 @@ pub(super) fn place(which: &Where, target: &Target) -> Expr {
         Where::Windows => test(h.channel, Op::IsNull).negate(),
         Where::Documents => test(h.channel, Op::IsNull),
         Where::Channel { name, only, except } => {
-            let mut parts =
-                vec![test(h.channel, Op::Like(vec![Pattern::exact(&format!("{}{name}", h.prefix))]))];
+            let name = format!("{}{name}", h.prefix);
+            let mut names = vec![Pattern::exact(&name)];
+            // Where case matters: as Windows writes it, and as some exporters do.
+            if h.fold == Fold::None && name.to_lowercase() != name {
+                names.push(Pattern::exact(&name.to_lowercase()));
+            }
+            let mut parts = vec![test(h.channel, Op::Like(names))];
             if !only.is_empty() {
                 parts.push(ids(only));
             }

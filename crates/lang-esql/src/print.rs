@@ -1,0 +1,412 @@
+//! IR to text, where ES|QL can say it; what cannot be said is refused with the reason.
+//!
+//! Reading what is printed gives a condition that means the same of fields with one value each. Field names are not
+//! translated: those of another scheme are refused. Where absent values make a test false rather than unknown, its
+//! negation says so.
+
+use shikra_event::Value;
+use shikra_ir::{
+    Call, CmpOp, Expr, Flavor, Fold, LogSource, Multi, Names, Nulls, Op, Part, Pattern, Plan, Regex, Scalar,
+    SortKey, Test, Truth, Words, regex,
+};
+
+use crate::lower::{function_of, is_single};
+
+/// Why a plan cannot be written as ES|QL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsayable {
+    /// The clause that has no counterpart, and why.
+    pub reason: String,
+}
+
+impl std::fmt::Display for Unsayable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for Unsayable {}
+
+type Said<T = String> = Result<T, Unsayable>;
+
+fn refuse<T>(reason: impl Into<String>) -> Said<T> {
+    Err(Unsayable { reason: reason.into() })
+}
+
+/// Nesting that is written out.
+const MAX_DEPTH: usize = 100;
+
+/// The text of a plan.
+///
+/// # Errors
+/// What cannot be said.
+pub fn print(plan: &Plan) -> Result<String, Unsayable> {
+    let (input, command) = match plan {
+        Plan::Scan(source) => return from(source),
+        Plan::Filter(input, e) => {
+            let parts: Vec<String> =
+                conjuncts(e).into_iter().map(|e| condition(e, 1, 0)).collect::<Said<_>>()?;
+            (input, format!("WHERE {}", parts.join("\n    AND ")))
+        }
+        Plan::Eval(input, columns) => {
+            let one = |(name, s): &(std::sync::Arc<str>, Scalar)| {
+                Ok(format!("{} = {}", identifier(name), scalar(s, 0)?))
+            };
+            (input, format!("EVAL {}", columns.iter().map(one).collect::<Said<Vec<_>>>()?.join(", ")))
+        }
+        Plan::Project(input, columns) => {
+            let own = |(name, s): &(std::sync::Arc<str>, Scalar)| match s {
+                Scalar::Field(f) if f.names == Names::Column && f.name == *name => Ok(identifier(name)),
+                _ => refuse("columns that are renamed and computed at once"),
+            };
+            (input, format!("KEEP {}", columns.iter().map(own).collect::<Said<Vec<_>>>()?.join(", ")))
+        }
+        Plan::Sort(s) => {
+            (&s.input, format!("SORT {}", s.keys.iter().map(sort_key).collect::<Said<Vec<_>>>()?.join(", ")))
+        }
+        Plan::Limit(input, n) => (input, format!("LIMIT {n}")),
+        Plan::Unnest(input, f) => (input, format!("MV_EXPAND {}", identifier(&f.name))),
+        Plan::Opaque(_, o) => return refuse(format!("unsupported: {}", o.reason)),
+        _ => return refuse("an operator that is not written as ES|QL"),
+    };
+    Ok(format!("{}\n| {command}", print(input)?))
+}
+
+fn from(source: &LogSource) -> Said {
+    if source.names != Names::Ecs || !source.keys.is_empty() {
+        return refuse(format!("the log source {}", shikra_ir::text::log_source(source)));
+    }
+    if source.indices.is_empty() {
+        return Ok("FROM *".into());
+    }
+    Ok(format!("FROM {}", source.indices.join(", ")))
+}
+
+fn conjuncts(e: &Expr) -> Vec<&Expr> {
+    match e {
+        Expr::And(v) if !v.is_empty() => v.iter().flat_map(conjuncts).collect(),
+        Expr::Named(_, e) => conjuncts(e),
+        e => vec![e],
+    }
+}
+
+fn sort_key(k: &SortKey) -> Said {
+    let value = match &k.value {
+        Scalar::Call(c) if matches!(c.func.0.name, "values-min" | "values-max") => c.args.first(),
+        other => Some(other),
+    };
+    let Some(value) = value else { return refuse("a sort key without a value") };
+    let order = if k.descending { " DESC" } else { "" };
+    let nulls = match (k.descending, k.nulls_first) {
+        (true, true) | (false, false) => "",
+        (true, false) => " NULLS LAST",
+        (false, true) => " NULLS FIRST",
+    };
+    Ok(format!("{}{order}{nulls}", scalar(value, 0)?))
+}
+
+/// A condition; in brackets where it binds less than `above` (0 `or`, 1 `and`, 2 `not`).
+fn condition(e: &Expr, above: u8, depth: usize) -> Said {
+    if depth > MAX_DEPTH {
+        return refuse("conditions nested too deeply");
+    }
+    let within = |text: String, own: u8| if own < above { format!("({text})") } else { text };
+    let list = |v: &[Expr], word: &str, level: u8| {
+        let parts = v.iter().map(|e| condition(e, level, depth + 1)).collect::<Said<Vec<_>>>()?;
+        Ok(parts.join(word))
+    };
+    match e {
+        Expr::Named(_, e) => condition(e, above, depth + 1),
+        Expr::Const(Truth::True) => Ok("true".into()),
+        Expr::Const(Truth::False) => Ok("false".into()),
+        Expr::Const(Truth::Unknown) => Ok("null".into()),
+        Expr::And(v) if v.is_empty() => Ok("true".into()),
+        Expr::Or(v) if v.is_empty() => Ok("false".into()),
+        Expr::And(v) => Ok(within(list(v, " AND ", 2)?, 1)),
+        Expr::Or(v) => Ok(within(list(v, " OR ", 1)?, 0)),
+        Expr::Test(t) => test(t, depth).map(|(text, own)| within(text, own)),
+        Expr::Not(inner) => negated(inner, depth).map(|(text, own)| within(text, own)),
+        Expr::Opaque(o) => refuse(format!("unsupported: {}", o.reason)),
+    }
+}
+
+/// A negation and how tightly it binds.
+fn negated(inner: &Expr, depth: usize) -> Said<(String, u8)> {
+    match inner {
+        Expr::Named(_, e) => negated(e, depth + 1),
+        Expr::Test(t) if t.op == Op::IsNull => Ok((format!("{} IS NOT NULL", subject(t, depth)?), 2)),
+        Expr::Test(t) => {
+            let (text, own) = test(t, depth)?;
+            let text = format!("NOT {}", if own < 2 { format!("({text})") } else { text });
+            match t.words.null {
+                Nulls::Three => Ok((text, 2)),
+                Nulls::Two => Ok((format!("{} IS NULL OR {text}", subject(t, depth)?), 0)),
+            }
+        }
+        e => {
+            let mut two = false;
+            e.tests(&mut |t| two |= t.words.null == Nulls::Two && !matches!(t.op, Op::IsNull));
+            if two {
+                return refuse("a negation of several tests that an absent value leaves false");
+            }
+            Ok((format!("NOT {}", condition(e, 3, depth + 1)?), 2))
+        }
+    }
+}
+
+fn subject(t: &Test, depth: usize) -> Said {
+    scalar(&t.subject, depth + 1)
+}
+
+/// A test, and how tightly it binds.
+fn test(t: &Test, depth: usize) -> Said<(String, u8)> {
+    if t.words.multi == Multi::All {
+        return refuse("a test of all values of a field");
+    }
+    let text = match &t.op {
+        Op::IsNull => format!("{} IS NULL", subject(t, depth)?),
+        Op::Exists => format!("{} IS NOT NULL", subject(t, depth)?),
+        Op::Like(patterns) => return like(&subject(t, depth)?, patterns, &t.words),
+        Op::Regex(all) => rlike(&subject(t, depth)?, all, &t.words)?,
+        Op::In(values) => {
+            let values = values.iter().map(literal).collect::<Said<Vec<_>>>()?;
+            match values.as_slice() {
+                [one] => format!("{} == {one}", subject(t, depth)?),
+                many => format!("{} IN ({})", subject(t, depth)?, many.join(", ")),
+            }
+        }
+        Op::Cidr(nets) => {
+            let nets: Vec<String> = nets.iter().map(|n| format!("\"{n}\"")).collect();
+            format!("CIDR_MATCH(TO_IP({}), {})", subject(t, depth)?, nets.join(", "))
+        }
+        Op::Compare(op, right) => return comparison(*op, t, right, depth),
+        Op::IsTrue => match &t.subject {
+            Scalar::Call(c) if c.func.0.name == "values-contain" => scalar(&t.subject, depth + 1)?,
+            _ => return refuse("the truth of a computed value"),
+        },
+    };
+    Ok((text, 2))
+}
+
+fn comparison(op: CmpOp, t: &Test, right: &Scalar, depth: usize) -> Said<(String, u8)> {
+    let text = matches!(right, Scalar::Lit(Value::Str(_)));
+    if t.words.fold == Fold::Unicode && (text || !matches!(right, Scalar::Lit(_))) {
+        return match (op, right) {
+            (CmpOp::Eq, Scalar::Lit(Value::Str(s))) => {
+                like(&subject(t, depth)?, &[Pattern::exact(s)], &t.words)
+            }
+            (CmpOp::Eq, right) => {
+                let (l, r) = (subject(t, depth)?, scalar(right, depth + 1)?);
+                Ok((format!("TO_LOWER({l}) == TO_LOWER({r})"), 2))
+            }
+            _ => refuse("an order of text that ignores case"),
+        };
+    }
+    Ok((format!("{} {} {}", subject(t, depth)?, op.as_str(), scalar(right, depth + 1)?), 2))
+}
+
+/// Patterns, in the operator that means them. What ignores case asks of the text in lower case.
+fn like(subject: &str, patterns: &[Pattern], words: &Words) -> Said<(String, u8)> {
+    if patterns.iter().any(|p| p.parts() == [Part::Any]) {
+        return Ok((format!("{subject} IS NOT NULL"), 2));
+    }
+    let exact = patterns.iter().all(|p| p.literal().is_some());
+    let caseless = |p: &Pattern| {
+        let text = p.to_string();
+        text.to_lowercase() == text && text.to_uppercase() == text
+    };
+    let fold = words.fold == Fold::Unicode && !patterns.iter().all(caseless);
+    // `:` asks whether any of the values is this one.
+    if exact && words.multi == Multi::Any && words.fold == Fold::None {
+        let each =
+            patterns.iter().map(|p| Ok(format!("{subject} : {}", string(p.literal().unwrap_or_default())?)));
+        let each = each.collect::<Said<Vec<_>>>()?;
+        let own = if each.len() == 1 { 2 } else { 0 };
+        return Ok((each.join(" OR "), own));
+    }
+    let subject = if fold { format!("TO_LOWER({subject})") } else { subject.to_owned() };
+    let texts = patterns.iter().map(|p| {
+        let p = if fold { p.map(str::to_lowercase) } else { p.clone() };
+        match exact {
+            true => string(p.literal().unwrap_or_default()),
+            false => string(&p.to_string()),
+        }
+    });
+    let texts = texts.collect::<Said<Vec<_>>>()?;
+    let text = match (exact, texts.as_slice()) {
+        (true, [one]) => format!("{subject} == {one}"),
+        (true, many) => format!("{subject} IN ({})", many.join(", ")),
+        (false, [one]) => format!("{subject} LIKE {one}"),
+        (false, many) => format!("{subject} LIKE ({})", many.join(", ")),
+    };
+    Ok((text, 2))
+}
+
+fn rlike(subject: &str, all: &[Regex], words: &Words) -> Said {
+    let one = |r: &Regex| match words.regex {
+        Flavor::Lucene if words.fold == Fold::None => string(&r.source),
+        Flavor::Pcre | Flavor::Rust | Flavor::Java => match regex::as_lucene(r, words) {
+            Some(s) => string(&s),
+            None => refuse(format!("a regular expression that Lucene cannot say ({})", r.source)),
+        },
+        Flavor::Lucene => refuse("a Lucene regular expression that ignores case"),
+    };
+    let texts = all.iter().map(one).collect::<Said<Vec<_>>>()?;
+    Ok(match texts.as_slice() {
+        [one] => format!("{subject} RLIKE {one}"),
+        many => format!("{subject} RLIKE ({})", many.join(", ")),
+    })
+}
+
+fn scalar(s: &Scalar, depth: usize) -> Said {
+    if depth > MAX_DEPTH {
+        return refuse("values nested too deeply");
+    }
+    match s {
+        Scalar::Field(f) if matches!(f.names, Names::Ecs | Names::Column) => Ok(identifier(&f.name)),
+        Scalar::Field(f) => refuse(format!("field {} of the scheme {}", f.name, f.names.as_str())),
+        Scalar::Lit(v) => literal(v),
+        Scalar::Call(c) => call(c, depth),
+        Scalar::Case(arms, other) => {
+            let mut parts = Vec::new();
+            for (c, v) in arms {
+                parts.push(condition(c, 0, depth + 1)?);
+                parts.push(scalar(v, depth + 1)?);
+            }
+            if let Some(o) = other {
+                parts.push(scalar(o, depth + 1)?);
+            }
+            Ok(format!("CASE({})", parts.join(", ")))
+        }
+        Scalar::Truth(e) => Ok(format!("({})", condition(e, 0, depth + 1)?)),
+        Scalar::AnyField => refuse("a search in all fields"),
+        Scalar::FieldGlob(..) => refuse("fields by pattern"),
+        Scalar::Var(_) | Scalar::Each(_) => refuse("a condition on the elements of a list"),
+    }
+}
+
+fn call(c: &Call, depth: usize) -> Said {
+    const SIGNS: &[(&str, &str)] =
+        &[("add", "+"), ("subtract", "-"), ("multiply", "*"), ("divide-trunc", "/"), ("modulo", "%")];
+    let name = c.func.0.name;
+    // Written where a function takes one value anyway.
+    if let (true, [one]) = (is_single(name), c.args.as_slice()) {
+        return scalar(one, depth + 1);
+    }
+    let args = c.args.iter().map(|a| scalar(a, depth + 1)).collect::<Said<Vec<_>>>()?;
+    if let (Some((_, sign)), [a, b]) = (SIGNS.iter().find(|(n, _)| *n == name), args.as_slice()) {
+        return Ok(format!("({a} {sign} {b})"));
+    }
+    match (name, args.as_slice()) {
+        ("number", [one]) => Ok(format!("TO_DOUBLE({one})")),
+        ("lower", [one]) => Ok(format!("TO_LOWER({one})")),
+        ("upper", [one]) => Ok(format!("TO_UPPER({one})")),
+        _ => match function_of(name) {
+            Some(own) => Ok(format!("{}({})", own.to_uppercase(), args.join(", "))),
+            None => refuse(format!("the function {name}")),
+        },
+    }
+}
+
+fn literal(v: &Value) -> Said {
+    Ok(match v {
+        Value::Missing | Value::Null => "null".into(),
+        Value::Bool(b) => b.to_string(),
+        Value::I64(n) => n.to_string(),
+        Value::F64(n) => format!("{n:?}"),
+        Value::Str(s) => string(s)?,
+        Value::Ip(ip) => format!("TO_IP(\"{ip}\")"),
+        Value::Time(t) => format!("TO_DATETIME(\"{t}\")"),
+        Value::List(v) => format!("[{}]", v.iter().map(literal).collect::<Said<Vec<_>>>()?.join(", ")),
+    })
+}
+
+/// A text, in three quotes where that saves escapes.
+fn string(text: &str) -> Said {
+    if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        return refuse("a control character");
+    }
+    let raw = text.contains('\\') && !text.contains(['\n', '\r', '\t']);
+    if raw && !text.contains("\"\"\"") && !text.ends_with('"') && !text.starts_with('"') {
+        return Ok(format!("\"\"\"{text}\"\"\""));
+    }
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    Ok(out)
+}
+
+/// A name, parts that are no plain words in backticks.
+fn identifier(name: &str) -> String {
+    const RESERVED: &[&str] = &[
+        "and", "as", "asc", "by", "desc", "false", "first", "in", "is", "last", "like", "not", "null",
+        "nulls", "on", "or", "rlike", "true", "where", "with",
+    ];
+    let part = |p: &str| {
+        let begins = p.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '_' | '@'));
+        let plain = begins && p.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'@'));
+        if plain && !RESERVED.contains(&p.to_ascii_lowercase().as_str()) {
+            p.to_owned()
+        } else {
+            format!("`{}`", p.replace('`', "``"))
+        }
+    };
+    name.split('.').map(part).collect::<Vec<_>>().join(".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Options, load};
+    use shikra_ir::text;
+
+    /// What is printed means the same, word by word.
+    fn check(query: &str, want: &str) {
+        let plan = load(query, &Options::default()).plan.unwrap();
+        let printed = print(&plan).unwrap_or_else(|e| format!("refused: {e}"));
+        assert_eq!(printed, want);
+        if !printed.starts_with("refused") {
+            let again = load(&printed, &Options::default());
+            assert_eq!(again.diagnostics, [], "{printed}");
+            assert_eq!(text::plan(&again.plan.unwrap()), text::plan(&plan), "{printed}");
+        }
+    }
+
+    #[test]
+    fn there_and_back() {
+        for (query, want) in [
+            (
+                "from logs-*, b | where a == \"x\" and not b like \"*\\\\\\\\c*\"",
+                "FROM logs-*, b\n| WHERE a == \"x\"\n    AND NOT b LIKE \"\"\"*\\\\c*\"\"\"",
+            ),
+            (
+                "from a | where to_lower(x) in (\"a\", \"b\") or y > 5",
+                "FROM a\n| WHERE (TO_LOWER(x) IN (\"a\", \"b\") OR y > 5)",
+            ),
+            (
+                "from a | where x is not null and y is null",
+                "FROM a\n| WHERE x IS NOT NULL\n    AND y IS NULL",
+            ),
+            (
+                "from a | where cidr_match(ip, \"10.0.0.0/8\") and x rlike \"a.*b\"",
+                "FROM a\n| WHERE CIDR_MATCH(TO_IP(ip), \"10.0.0.0/8\")\n    AND x RLIKE \"a.*b\"",
+            ),
+            (
+                "from a | where x : \"b\" and length(y) == 3",
+                "FROM a\n| WHERE x : \"b\"\n    AND LENGTH(y) == 3",
+            ),
+            ("from a | limit 3", "FROM a\n| LIMIT 3"),
+            ("from a | stats count(*)", "refused: columns that are renamed and computed at once"),
+        ] {
+            check(query, want);
+        }
+    }
+}
