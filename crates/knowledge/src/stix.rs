@@ -305,3 +305,62 @@ fn texts<'v>(o: &'v Value, key: &str) -> impl Iterator<Item = &'v str> {
 fn some(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"{"type":"bundle","spec":{"x":[1]},"objects":[
+        {"type":"attack-pattern","id":"a--1","name":"One","revoked":true,"external_references":[{"source_name":"mitre-attack","external_id":"T1"}]},
+        {"type":"attack-pattern","id":"a--2","name":"Two","external_references":[{"source_name":"mitre-attack","external_id":"T2.001"}]},
+        {"type":"relationship","relationship_type":"revoked-by","source_ref":"a--1","target_ref":"a--2"},
+        {"type":"x-mitre-detection-strategy","id":"d--1","name":"D","x_mitre_analytic_refs":["n--1"],"external_references":[{"source_name":"mitre-attack","external_id":"DET1"}]},
+        {"type":"x-mitre-analytic","id":"n--1","name":"N","x_mitre_log_source_references":[{"x_mitre_data_component_ref":"c--1","name":"L","channel":"C"}],"external_references":[{"source_name":"mitre-attack","external_id":"AN1"}]},
+        {"type":"x-mitre-data-component","id":"c--1","name":"C","external_references":[{"source_name":"mitre-attack","external_id":"DC1"}]},
+        {"type":"relationship","relationship_type":"detects","source_ref":"d--1","target_ref":"a--2"},
+        {"type":"relationship","relationship_type":"uses","source_ref":"nobody","target_ref":"a--2"},
+        7, null, {"type":5}, {"type":"attack-pattern","name":["x"],"external_references":"no"}]}"#;
+
+    #[test]
+    fn objects_and_relations() {
+        let part = load(GOOD.as_bytes()).unwrap();
+        assert_eq!(part.attack_version.as_deref(), Some("18"));
+        let one = part.entities.iter().find(|e| e.id == "T1").unwrap();
+        assert_eq!(one.state, State::Revoked(Some("T2.001".into())));
+        let links: Vec<String> =
+            part.links.iter().map(|l| format!("{} {} {}", l.from, l.how.as_str(), l.to)).collect();
+        assert_eq!(links, ["DET1 has-analytic AN1", "AN1 reads DC1", "DET1 detects T2.001"]);
+        assert_eq!(part.troubles.len(), 2, "{:?}", part.troubles);
+    }
+
+    #[test]
+    fn whatever_is_cut_off_is_an_error() {
+        for end in 0..GOOD.len() - 1 {
+            assert!(load(&GOOD.as_bytes()[..end]).is_err(), "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn hostile_bundles() {
+        let deep = format!("{{\"objects\":[{{\"type\":{}", "[".repeat(1_000_000));
+        let long = format!(
+            "{{\"objects\":[{{\"type\":\"attack-pattern\",\"id\":\"a\",\"name\":\"{}\",\"external_references\":[{{\"source_name\":\"mitre-attack\",\"external_id\":\"T1\"}}]}}]}}",
+            "x".repeat(4 << 20)
+        );
+        assert!(matches!(load(deep.as_bytes()), Err(Error::Json { .. })));
+        assert_eq!(load(long.as_bytes()).unwrap().entities[0].name.len(), 4 << 20);
+        for bad in [
+            "",
+            "[]",
+            "7",
+            "{}",
+            "{\"objects\":{}}",
+            "{\"objects\":[]} x",
+            "{\"objects\":[\"\\ud800\"]}",
+            "\u{0}",
+        ] {
+            assert!(load(bad.as_bytes()).is_err(), "{bad:?}");
+        }
+        assert!(load(&b"{\"objects\":[\"\xff\xfe\"]}"[..]).is_err());
+    }
+}

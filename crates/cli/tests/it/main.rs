@@ -4,6 +4,7 @@
 mod config;
 mod hostile;
 mod hunt;
+mod knowledge;
 mod place;
 mod rules;
 mod scan;
