@@ -7,7 +7,16 @@ use crate::result::HuntResult;
 use crate::stacks::Stacks;
 
 /// All analytics. A new one is a file and a line here.
-pub static ANALYTICS: &[&Analytic] = &[&crate::stack::ANALYTIC];
+pub static ANALYTICS: &[&Analytic] = &[
+    &crate::search::ANALYTIC,
+    &crate::stack::ANALYTIC,
+    &crate::group::ANALYTIC,
+    &crate::cluster::ANALYTIC,
+    &crate::scatter::ANALYTIC,
+    &crate::boxes::ANALYTIC,
+    &crate::outlier::ANALYTIC,
+    &crate::rare::ANALYTIC,
+];
 
 /// An analytic.
 pub struct Analytic {

@@ -8,16 +8,30 @@
 
 pub mod analytic;
 pub mod column;
+pub mod density;
+pub mod feature;
 pub mod forest;
 pub mod mask;
 pub mod params;
 pub mod result;
+pub mod scatter;
 pub mod stats;
 pub mod text;
 
+mod boxes;
+mod cluster;
+mod conditional;
 mod events;
+mod follow;
+mod grams;
+mod group;
+mod near;
+mod odd;
+mod outlier;
 mod prevalence;
+mod rare;
 mod read;
+mod search;
 mod stack;
 mod stacks;
 mod tally;

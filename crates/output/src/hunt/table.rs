@@ -29,7 +29,7 @@ pub fn render(result: &HuntResult, style: &Style, pictures: bool) -> String {
         rows(result, style, &mut out);
     }
     if pictures {
-        for plot in result.plots.iter().filter(|p| !in_table(p)) {
+        for plot in result.plots.iter().filter(|p| !in_table(p, result)) {
             out.push('\n');
             out.push_str(&draw::plot(plot, style));
         }
@@ -40,9 +40,13 @@ pub fn render(result: &HuntResult, style: &Style, pictures: bool) -> String {
     out
 }
 
-/// Bars and series stand in the table already.
-fn in_table(plot: &Plot) -> bool {
-    matches!(plot, Plot::Bars { .. } | Plot::Timeline { .. })
+/// Bars of rows and series stand in the table already.
+fn in_table(plot: &Plot, result: &HuntResult) -> bool {
+    match plot {
+        Plot::Bars { bars, .. } => bars.iter().all(|b| b.2.is_some()),
+        Plot::Timeline { .. } => result.columns.iter().any(|c| c.kind == ColumnKind::Series),
+        _ => false,
+    }
 }
 
 fn heading(r: &HuntResult, style: &Style, out: &mut String) {

@@ -37,7 +37,14 @@ macro_rules! analytic {
     };
 }
 
+analytic!(SEARCH, "search");
 analytic!(STACK, "stack");
+analytic!(GROUP, "group");
+analytic!(CLUSTER, "cluster");
+analytic!(SCATTER, "scatter");
+analytic!(BOX, "box");
+analytic!(OUTLIER, "outlier");
+analytic!(RARE, "rare");
 
 /// The analytic of that name. Known when the program is built.
 const fn named(name: &str) -> &'static Analytic {
