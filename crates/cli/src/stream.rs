@@ -26,6 +26,13 @@ pub fn say(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
+/// [`say`], of a text that may hold names from anywhere.
+pub fn notice(text: &str) {
+    let mut safe = String::new();
+    escape::terminal_lines(text, &mut safe);
+    say(&safe);
+}
+
 /// Tells what went wrong. The text may hold names from anywhere.
 pub fn error(text: &str) {
     let mut safe = String::new();

@@ -306,7 +306,7 @@ impl Run {
     fn finish(mut self) -> (Vec<Data>, Totals) {
         for data in &mut self.data {
             if let Data::Events(e) = data {
-                e.sort();
+                e.sort(self.totals.span);
             }
         }
         (self.data, self.totals)

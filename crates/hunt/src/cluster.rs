@@ -224,6 +224,7 @@ fn labels(things: &[Thing], found: &Clusters) -> Vec<String> {
     let mut exemplar: Vec<Option<usize>> = vec![None; found.count];
     for (i, t) in things.iter().enumerate() {
         let mut seen = words(&t.text);
+        seen.retain(|w| w.len() > 1 && !w.starts_with('<'));
         seen.sort();
         seen.dedup();
         for w in seen {

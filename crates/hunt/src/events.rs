@@ -79,6 +79,7 @@ pub struct Events {
     order: Vec<u32>,
     lacking: u64,
     beyond: u64,
+    whole: Option<(Timestamp, Timestamp)>,
 }
 
 impl Events {
@@ -94,6 +95,7 @@ impl Events {
             order: Vec::new(),
             lacking: 0,
             beyond: 0,
+            whole: None,
         }
     }
 
@@ -123,10 +125,17 @@ impl Events {
 
     /// Puts the events into order of time; equal times stay in order of the input, events without a time come
     /// first.
-    pub fn sort(&mut self) {
+    /// `whole`: first and last event of the input, those that did not pass included.
+    pub fn sort(&mut self, whole: Option<(Timestamp, Timestamp)>) {
+        self.whole = whole;
         let mut order: Vec<u32> = (0..self.heads.len() as u32).collect();
         order.sort_by_key(|i| self.heads[*i as usize].time);
         self.order = order;
+    }
+
+    /// First and last event of the whole input.
+    pub fn whole(&self) -> Option<(Timestamp, Timestamp)> {
+        self.whole
     }
 
     /// Places of the events in order of time.

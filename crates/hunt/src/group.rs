@@ -224,7 +224,7 @@ impl Spans {
             }
             seen.values().flat_map(|bits| ones(*bits)).for_each(|i| having[i] += 1);
         }
-        let span = events.population().span.map_or(0, |(a, b)| b.0.saturating_sub(a.0));
+        let span = events.whole().map_or(0, |(a, b)| b.0.saturating_sub(a.0));
         Spans { having, all: (span.div_euclid(within) + 1) as f64 * by_key.len() as f64 }
     }
 

@@ -36,7 +36,7 @@ pub fn mask(text: &str) -> String {
             at += digits;
             continue;
         }
-        word_before = c.is_alphanumeric() || c == '_';
+        word_before = c.is_alphanumeric();
         at += c.len_utf8();
         match c {
             ' ' | '\t' if out.ends_with(' ') => {}
@@ -93,7 +93,7 @@ fn recognise(text: &str) -> Option<(usize, &'static str)> {
 }
 
 fn ends_word(text: &str, at: usize) -> bool {
-    text.as_bytes().get(at).is_none_or(|b| !b.is_ascii_alphanumeric() && *b != b'_')
+    text.as_bytes().get(at).is_none_or(|b| !b.is_ascii_alphanumeric())
 }
 
 fn guid(text: &str) -> usize {

@@ -18,6 +18,12 @@ pub struct HuntResult {
     pub id: String,
     /// ATT&CK techniques of the hunt file.
     pub techniques: Vec<String>,
+    /// What the hunt file supposes; empty where the analytic was run by itself.
+    pub hypothesis: String,
+    /// What would confirm it.
+    pub confirms: Vec<String>,
+    /// What would refute it.
+    pub refutes: Vec<String>,
     /// What the analytic ran with, defaults and seed included, in a fixed order.
     pub parameters: Vec<(String, Value)>,
     /// What it looked at.

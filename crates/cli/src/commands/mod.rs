@@ -48,6 +48,8 @@ pub struct Command {
 pub static COMMANDS: &[&Command] = &[
     &scan::COMMAND,
     &query::COMMAND,
+    &hunt::files::RUN,
+    &hunt::files::LIST,
     &hunt::SEARCH,
     &hunt::STACK,
     &hunt::GROUP,

@@ -18,7 +18,28 @@ fn logs(p: &Place) {
 }
 
 /// One run of each analytic.
-const RUNS: &[&[&str]] = &[&["hunt", "stack", "--by", "Image", "--bucket", "1h"]];
+const RUNS: &[&[&str]] = &[
+    &["hunt", "stack", "--by", "Image", "--bucket", "1h"],
+    &["hunt", "search", "--show", "Image,CommandLine"],
+    &["hunt", "group", "--where", "process.name : *", "--where", "process.args : *", "--within", "1m"],
+    &["hunt", "cluster", "--of", "CommandLine", "--least", "10"],
+    &[
+        "hunt",
+        "cluster",
+        "--of",
+        "CommandLine",
+        "--features",
+        "length(CommandLine),count",
+        "--list",
+        "clusters",
+    ],
+    &["hunt", "scatter", "--least", "10", "--cut", "1"],
+    &["hunt", "box", "--group", "name(Image)", "--side", "both"],
+    &["hunt", "outlier", "--of", "Image,CommandLine", "--least", "10", "--extension", "1"],
+    &["hunt", "rare", "--text", "CommandLine", "--least", "10"],
+    &["hunt", "rare", "--of", "CommandLine", "--given", "Image", "--least", "10"],
+    &["hunt", "rare", "--sequence", "Image", "--least", "10"],
+];
 
 fn with<'a>(run: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
     run.iter().chain(more).copied().collect()
@@ -78,6 +99,72 @@ fn the_rare_comes_first() {
     logs(&p);
     let a = p.run(&["hunt", "stack", "--by", "process.name", "-f", "ndjson", "many"]);
     assert_eq!(json_lines(&a.out)[1]["values"][0], "cmstp.exe", "{}", a.out);
+}
+
+#[test]
+fn hunts_of_files_run_in_one_pass() {
+    let p = Place::new();
+    logs(&p);
+    let all = json_lines(&p.run(&["hunt", "list", "-f", "ndjson"]).out);
+    let ids: Vec<&str> = all.iter().map(|h| h["id"].as_str().unwrap()).collect();
+    for id in [
+        "searching",
+        "grouping",
+        "clustering",
+        "stack-counting",
+        "scatter-plot",
+        "box-plot",
+        "isolation-forest",
+    ] {
+        assert!(ids.contains(&format!("T1218.003-{id}").as_str()), "{id}");
+    }
+    let a = p.run(&["hunt", "run", "-f", "ndjson", "many"]);
+    assert_eq!(a.code, 0, "{}", a.err);
+    let lines = json_lines(&a.out);
+    let ran: Vec<&str> =
+        lines.iter().filter(|l| l["kind"] == "hunt").map(|l| l["id"].as_str().unwrap()).collect();
+    assert_eq!(ran, ids);
+    for id in ["T1218.003-searching", "T1218.003-clustering"] {
+        let first = lines.iter().filter(|l| l["kind"] == "row" && l["id"] == id).take(10);
+        assert!(first.into_iter().any(|l| l["values"].to_string().contains("cmstp.exe")), "{id}");
+    }
+    p.write("bad/x.toml", "id = \"x\"");
+    for (args, said) in
+        [(["--hunt", "T1218.003-serching"], "did you mean"), (["--hunt", "bad"], "must have the key")]
+    {
+        let a = p.run(&with(&["hunt", "run", "many"], &args));
+        assert!(a.code == 2 && a.err.contains(said), "{}", a.err);
+    }
+}
+
+#[test]
+fn a_row_becomes_a_rule() {
+    let p = Place::new();
+    logs(&p);
+    let cases: &[(&[&str], &str)] = &[
+        (&["hunt", "stack", "--by", "Image,CommandLine"], "1 finding"),
+        (&["hunt", "stack", "--by", "process.name"], "1 finding"),
+        (&["hunt", "stack", "--by", "mask(CommandLine)", "--category", "process_creation"], "1 finding"),
+        (
+            &["hunt", "box", "--least", "10", "--side", "both", "--whisker", "0.1", "--scale", "linear"],
+            "finding",
+        ),
+        (&["hunt", "rare", "--text", "CommandLine"], "1 finding"),
+        (
+            &["hunt", "box", "--of", "host", "--feature", "count", "--least", "5", "--whisker", "0.1"],
+            "finding",
+        ),
+    ];
+    for (run, hits) in cases {
+        let a = p.run(&with(run, &["--save-rule", "new.yml", "many"]));
+        assert!(a.code == 0 && a.err.contains("rule written to new.yml"), "{run:?}: {}{}", a.out, a.err);
+        assert!(a.err.contains(hits) && !a.err.contains(": 0 findings"), "{run:?}: {}", a.err);
+        assert_eq!(p.run(&["rules", "check", "new.yml"]).code, 0, "{run:?}");
+    }
+    let a = p.run(&["hunt", "stack", "--by", "hour", "--save-rule", "new.yml", "many"]);
+    assert!(a.code == 2 && a.err.contains("cannot be said"), "{}", a.err);
+    let a = p.run(&["hunt", "stack", "--by", "Image", "--row", "99", "--save-rule", "new.yml", "many"]);
+    assert!(a.code == 2 && a.err.contains("there is no row"), "{}", a.err);
 }
 
 #[test]

@@ -29,6 +29,11 @@ fn head(r: &HuntResult, o: &mut Members<'_>) {
     o.key("id").string_or_null(Some(r.id.as_str()).filter(|t| !t.is_empty()));
     o.key("title").string_or_null(Some(r.title.as_str()).filter(|t| !t.is_empty()));
     o.key("techniques").strings(&r.techniques);
+    if !r.hypothesis.is_empty() {
+        o.key("hypothesis").string(&r.hypothesis);
+        o.key("confirms").strings(&r.confirms);
+        o.key("refutes").strings(&r.refutes);
+    }
     o.key("parameters").object(|p| r.parameters.iter().for_each(|(k, v)| p.key(k).value(v)));
     o.key("population").object(|p| population(&r.population, p));
     o.key("columns").array(|a| {

@@ -34,6 +34,9 @@ pub fn render(result: &HuntResult, style: &Style, pictures: bool) -> String {
             out.push_str(&draw::plot(plot, style));
         }
     }
+    for (label, texts) in [("confirms:", &result.confirms), ("refutes:", &result.refutes)] {
+        texts.iter().for_each(|t| wrapped(label, t, style, &mut out));
+    }
     for note in &result.notes {
         let _ = writeln!(out, "  {} {}", style.paint(Paint::Faint, "note:"), for_terminal(note));
     }
@@ -61,6 +64,9 @@ fn heading(r: &HuntResult, style: &Style, out: &mut String) {
         style.paint(Paint::Faint, &what),
         for_terminal(&techniques)
     );
+    if !r.hypothesis.is_empty() {
+        wrapped("", &r.hypothesis, style, out);
+    }
     let p = &r.population;
     let mut parts = vec![count(p.events, "event")];
     let about = if p.sample > 1 { "about " } else { "" };
@@ -75,6 +81,26 @@ fn heading(r: &HuntResult, style: &Style, out: &mut String) {
         let shown = thousands(r.rows.len() as u64);
         let _ = writeln!(out, "  showing {shown} of {}", count(r.rows_total, "row"));
     }
+}
+
+/// A text over several lines, indented, with a word before it.
+fn wrapped(label: &str, text: &str, style: &Style, out: &mut String) {
+    let room = style.width.unwrap_or(110).clamp(40, 110);
+    let label =
+        if label.is_empty() { String::new() } else { format!("{} ", style.paint(Paint::Faint, label)) };
+    let mut line = format!("  {label}");
+    let mut used = 2 + width(&label);
+    for word in for_terminal(text).split_whitespace() {
+        if used + width(word) + 1 > room {
+            let _ = writeln!(out, "{}", line.trim_end());
+            line = "    ".to_owned();
+            used = 4;
+        }
+        line.push_str(word);
+        line.push(' ');
+        used += width(word) + 1;
+    }
+    let _ = writeln!(out, "{}", line.trim_end());
 }
 
 /// Date and time to the second.

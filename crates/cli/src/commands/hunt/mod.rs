@@ -20,6 +20,9 @@ use crate::settings::Settings;
 use crate::terminal::Stream;
 use crate::{interrupt, stream};
 
+pub mod files;
+mod save;
+
 /// Settings that all hunts heed.
 const SETTINGS: &[&str] = &["output", "threads", "since", "until"];
 
@@ -103,6 +106,22 @@ fn arguments(c: Clap, analytic: &'static Analytic) -> Clap {
         };
         c = c.arg(arg.help(help));
     }
+    let c = c
+        .arg(
+            Arg::new("save-rule")
+                .long("save-rule")
+                .value_name("FILE")
+                .value_parser(clap::value_parser!(PathBuf))
+                .help("Write a Sigma rule made from a row of the result, and try it on these logs"),
+        )
+        .arg(
+            Arg::new("row")
+                .long("row")
+                .value_name("N")
+                .value_parser(clap::value_parser!(usize))
+                .default_value("1")
+                .help("The row that --save-rule takes"),
+        );
     result_arguments(c)
 }
 
@@ -196,8 +215,17 @@ fn run(matches: &ArgMatches, merged: &Merged, analytic: &'static Analytic) -> Ou
         filters: filters(&queries, language, category)?,
         about: HuntResult::default(),
     };
-    let (results, totals) = answer(vec![asked], &paths(matches), &settings)?;
-    write(&results, &totals, matches, &settings)
+    let inputs = paths(matches);
+    let (asked, results, totals) = answer(vec![asked], &inputs, &settings)?;
+    let exit = write(&results, &totals, matches, &settings)?;
+    if let (Some(file), [result], [asked]) =
+        (matches.get_one::<PathBuf>("save-rule"), results.as_slice(), asked.as_slice())
+    {
+        let row = matches.get_one::<usize>("row").copied().unwrap_or(1);
+        let row = save::Row { result, row, params: &asked.params, category, filters: &queries };
+        save::save(&row, file, &inputs, &scanning::scan_options(&settings), settings.quiet)?;
+    }
+    Ok(exit)
 }
 
 /// Looks through the logs and runs the analytics.
@@ -205,7 +233,7 @@ fn answer(
     mut asked: Vec<Asked>,
     inputs: &[PathBuf],
     settings: &Settings,
-) -> Result<(Vec<HuntResult>, Totals), Failure> {
+) -> Result<(Vec<Asked>, Vec<HuntResult>, Totals), Failure> {
     if let [only] = inputs {
         shared::must_exist(std::slice::from_ref(only), "input")?;
     }
@@ -218,10 +246,11 @@ fn answer(
     let (data, totals) = seen.map_err(Failure::new)?;
     let results = asked.iter().zip(&data).map(|(a, data)| {
         let result = a.analytic.result(&a.params, data);
-        let HuntResult { id, title, techniques, .. } = a.about.clone();
-        HuntResult { id, title, techniques, ..result }
+        let HuntResult { id, title, techniques, hypothesis, confirms, refutes, .. } = a.about.clone();
+        HuntResult { id, title, techniques, hypothesis, confirms, refutes, ..result }
     });
-    Ok((results.collect(), totals))
+    let results = results.collect();
+    Ok((asked, results, totals))
 }
 
 fn write(results: &[HuntResult], totals: &Totals, matches: &ArgMatches, settings: &Settings) -> Outcome {
