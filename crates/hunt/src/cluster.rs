@@ -80,7 +80,7 @@ const PARAMETERS: &[Parameter] = &[
 ];
 
 /// Points clustered at most; the rarest are kept.
-const MOST: usize = 60_000;
+const MOST: usize = 30_000;
 /// Words in the label of a cluster.
 const LABEL: usize = 6;
 

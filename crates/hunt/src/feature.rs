@@ -215,9 +215,11 @@ impl Frame {
     pub fn new(stacks: &Stacks, entity: usize, all: &[ColumnSpec], features: &[Feature]) -> Frame {
         let mut places: Vec<usize> = (0..stacks.len()).collect();
         let name = |p: usize| (0..entity).map(move |c| stacks.id(p, c));
-        let texts = |p: usize| (0..stacks.columns()).map(move |c| stacks.text(p, c));
+        let ranks = stacks.ranks();
+        let rank = |p: usize, c: usize| ranks.get(stacks.id(p, c) as usize).copied();
+        let order = |p: usize| (0..stacks.columns()).map(move |c| rank(p, c));
         // By text, so that the order of input does not matter.
-        places.sort_by(|a, b| texts(*a).cmp(texts(*b)));
+        places.sort_by(|a, b| order(*a).cmp(order(*b)));
         let entities: Vec<Vec<usize>> =
             places.chunk_by(|a, b| name(*a).eq(name(*b))).map(<[usize]>::to_vec).collect();
         let mut numbers = vec![0.0; entities.len() * features.len()];

@@ -1,6 +1,6 @@
 //! Sequences: what is rare after what came before it, for each key by itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use shikra_event::{Timestamp, Value};
 
@@ -17,8 +17,10 @@ use crate::text::TextId;
 struct Step {
     from: TextId,
     to: TextId,
+    /// The first of them.
     events: Vec<(usize, usize)>,
-    keys: Vec<u64>,
+    times: u64,
+    keys: BTreeSet<u64>,
 }
 
 /// Pairs of events kept of a step.
@@ -56,13 +58,13 @@ pub(crate) fn run(params: &Params, events: &Events) -> HuntResult {
     result.rows_total = scored.len() as u64;
     let row = |(score, s, many): &(f64, &Step, u64)| {
         let (before, pair) = model.counts(key(&[s.from]), s.to);
-        let first = s.events.iter().take(KEPT).flat_map(|(a, b)| [events.point(*a), events.point(*b)]);
+        let first = s.events.iter().flat_map(|(a, b)| [events.point(*a), events.point(*b)]);
         ResultRow {
             score: Some(*score),
             cells: vec![
                 Value::Str(events.shown(s.from)),
                 Value::Str(events.shown(s.to)),
-                Value::I64(s.events.len() as i64),
+                Value::I64(s.times as i64),
                 Value::I64(*many as i64),
             ],
             reasons: vec![Reason::only(
@@ -75,7 +77,7 @@ pub(crate) fn run(params: &Params, events: &Events) -> HuntResult {
                 ),
             )],
             events: first.collect(),
-            events_total: 2 * s.events.len() as u64,
+            events_total: 2 * s.times,
             marks: Vec::new(),
         }
     };
@@ -103,11 +105,17 @@ fn steps(events: &Events, keys: usize, within: i64) -> BTreeMap<(TextId, TextId)
         let from = events.id(before, 0);
         // The same again is no step.
         if near && from != to {
-            let step =
-                steps.entry((from, to)).or_insert(Step { from, to, events: Vec::new(), keys: Vec::new() });
-            step.events.push((before, place));
-            if !step.keys.contains(&of) {
-                step.keys.push(of);
+            let step = steps.entry((from, to)).or_insert(Step {
+                from,
+                to,
+                events: Vec::new(),
+                times: 0,
+                keys: BTreeSet::new(),
+            });
+            step.times += 1;
+            step.keys.insert(of);
+            if step.events.len() < KEPT {
+                step.events.push((before, place));
             }
         }
     }

@@ -4,7 +4,7 @@
 //! spans in which each artefact appears, added up as if they had nothing to do with each other, and of the
 //! share of keys that have the same set.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use shikra_event::Value;
 
@@ -235,46 +235,54 @@ impl Spans {
 
 /// The sets of one key: spans that begin at an event and hold as many different artefacts as any that overlaps.
 fn sets(events: &Events, key: u64, places: &[usize], within: i64, least: u32) -> Vec<Set> {
-    let time = |i: usize| events.head(places[i]).time.map_or(0, |t| t.0);
-    let span = |from: usize| {
-        let to = (from..places.len())
-            .find(|i| time(*i).saturating_sub(time(from)) > within)
-            .unwrap_or(places.len());
-        let bits = (from..to).fold(0, |bits, i| bits | events.head(places[i]).passed);
-        (to, bits)
-    };
+    let spans = spans(events, places, within);
     let (mut out, mut at) = (Vec::new(), 0);
-    while at < places.len() {
-        let (mut to, mut bits) = span(at);
+    while let Some((mut to, mut bits)) = spans.get(at).copied() {
         // A later beginning may hold more.
         let mut next = at + 1;
         while next < to {
-            let (further, more) = span(next);
-            if more.count_ones() > bits.count_ones() {
-                (at, to, bits) = (next, further, more);
+            match spans.get(next) {
+                Some((further, more)) if more.count_ones() > bits.count_ones() => {
+                    (at, to, bits) = (next, *further, *more);
+                }
+                _ => {}
             }
             next += 1;
         }
         if bits.count_ones() >= least {
-            // From the first event that belongs to what is new: the first of each artefact.
-            out.push(Set { key, places: places[at..to].to_vec(), artefacts: bits });
-            at = to;
-        } else {
-            at += 1;
+            out.push(Set { key, places: places.get(at..to).unwrap_or_default().to_vec(), artefacts: bits });
         }
+        at = to;
+    }
+    out
+}
+
+/// For each event, where the span ends that begins with it, and the artefacts in that span.
+fn spans(events: &Events, places: &[usize], within: i64) -> Vec<(usize, u64)> {
+    let time = |i: usize| events.head(places[i]).time.map_or(0, |t| t.0);
+    let mut counts = [0u32; 64];
+    let (mut out, mut to) = (Vec::with_capacity(places.len()), 0);
+    for from in 0..places.len() {
+        while to < places.len() && time(to).saturating_sub(time(from)) <= within {
+            ones(events.head(places[to]).passed).for_each(|i| counts[i] += 1);
+            to += 1;
+        }
+        out.push((to, (0..64).fold(0, |bits, i| bits | u64::from(counts[i] > 0) << i)));
+        ones(events.head(places[from]).passed).for_each(|i| counts[i] = counts[i].saturating_sub(1));
     }
     out
 }
 
 /// The first event of each artefact, then more.
 fn kept(events: &Events, set: &Set) -> Vec<usize> {
-    let mut firsts: Vec<usize> = ones(set.artefacts)
-        .filter_map(|i| set.places.iter().copied().find(|p| events.head(*p).passed >> i & 1 == 1))
-        .collect();
-    firsts.extend(set.places.iter().copied().take(KEPT));
-    let order = |p: &usize| set.places.iter().position(|q| q == p);
-    firsts.sort_by_key(order);
-    firsts.dedup();
-    firsts.truncate(KEPT.max(set.artefacts.count_ones() as usize));
-    firsts
+    let has = |p: &usize, i: usize| events.head(*p).passed >> i & 1 == 1;
+    let mut at: BTreeSet<usize> =
+        ones(set.artefacts).filter_map(|i| set.places.iter().position(|p| has(p, i))).collect();
+    let room = KEPT.max(at.len());
+    for i in 0..set.places.len().min(room) {
+        if at.len() < room {
+            at.insert(i);
+        }
+    }
+    at.into_iter().filter_map(|i| set.places.get(i).copied()).collect()
 }

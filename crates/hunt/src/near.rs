@@ -12,7 +12,7 @@ const ALL_PAIRS: usize = 1500;
 const BANDS: usize = 20;
 const ROWS: usize = 3;
 /// Points compared within one bucket of a band.
-const BUCKET: usize = 40;
+const BUCKET: usize = 10;
 /// Neighbours kept of a point.
 const KEPT: usize = 16;
 

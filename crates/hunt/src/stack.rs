@@ -153,8 +153,11 @@ impl Order {
     fn new(stacks: &Stacks) -> Order {
         let mut places: Vec<usize> = (0..stacks.len()).collect();
         // Ties by first seen, then by text: nothing that depends on the order of input.
+        let ranks = stacks.ranks();
+        let rank = |p: usize, c: usize| ranks.get(stacks.id(p, c) as usize).copied();
+        let texts = |p: usize| (0..stacks.columns()).map(move |c| rank(p, c));
         let key = |p: usize| (rarity(stacks.get(p)), stacks.get(p).span.map(|s| s.0));
-        places.sort_by(|a, b| key(*a).cmp(&key(*b)).then_with(|| texts(stacks, *a).cmp(&texts(stacks, *b))));
+        places.sort_by(|a, b| key(*a).cmp(&key(*b)).then_with(|| texts(*a).cmp(texts(*b))));
         let mut tail = vec![0; stacks.len()];
         let mut sum = 0;
         for equal in places.chunk_by(|a, b| rarity(stacks.get(*a)) == rarity(stacks.get(*b))) {
@@ -222,10 +225,6 @@ impl Order {
             marks: Vec::new(),
         }
     }
-}
-
-fn texts(stacks: &Stacks, place: usize) -> Vec<std::sync::Arc<str>> {
-    (0..stacks.columns()).map(|c| stacks.text(place, c)).collect()
 }
 
 fn bars(result: &HuntResult, columns: usize) -> Plot {

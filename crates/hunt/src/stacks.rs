@@ -243,6 +243,19 @@ impl Stacks {
         self.texts.len()
     }
 
+    /// The place of each value among all values in order of text, by number: equal in every run.
+    pub fn ranks(&self) -> Vec<u32> {
+        let mut ids: Vec<TextId> = (0..self.texts.len() as TextId).collect();
+        ids.sort_by(|a, b| self.texts.get(*a).key().cmp(self.texts.get(*b).key()));
+        let mut ranks = vec![0; ids.len()];
+        for (rank, id) in ids.iter().enumerate() {
+            if let Some(to) = ranks.get_mut(*id as usize) {
+                *to = rank as u32;
+            }
+        }
+        ranks
+    }
+
     /// Names of hosts, by number.
     pub fn host(&self, number: u32) -> Arc<str> {
         if (number as usize) < self.hosts.len() { self.hosts.shown(number).clone() } else { Arc::from("") }
