@@ -38,8 +38,8 @@ fn main() -> io::Result<()> {
     let questions = if question.ask.columns.is_empty() { vec![] } else { vec![question] };
     let options = ScanOptions { threads: number(threads)?, ..ScanOptions::default() };
     let paths: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();
-    let (data, totals) =
-        hunt(questions, Arc::new(Taxonomy::embedded()), &paths, &options, &Quiet).map_err(io::Error::other)?;
+    let (data, totals) = hunt(questions, Arc::new(Taxonomy::embedded()), &paths, &options, &Quiet)
+        .map_err(io::Error::other)?;
     println!("{} events read", totals.events);
     for d in &data {
         if let Data::Stacks(s) = d {
