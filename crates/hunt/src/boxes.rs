@@ -183,28 +183,13 @@ fn run(params: &Params, data: &Data) -> HuntResult {
             groups.len()
         ));
     }
-    let whisker = params.number("whisker").unwrap_or(1.5);
-    let (mut far, mut boxes, mut judges) = (Vec::new(), Vec::new(), Vec::new());
-    for members in groups.iter().filter(|g| g.len() >= least) {
-        let numbers = sorted(members.iter().map(|e| frame.get(*e, 0)));
-        let judge = Judge::new(&numbers, log, whisker);
-        let first = frame.entities[members[0]].first().copied().unwrap_or(0);
+    let large: Vec<&[usize]> = groups.into_iter().filter(|g| g.len() >= least).collect();
+    let name = |e: usize| {
+        let first = frame.entities[e].first().copied().unwrap_or(0);
         let texts: Vec<String> = (0..groups_by.len()).map(|c| stacks.text(first, c).to_string()).collect();
-        boxes.push(a_box(
-            if texts.is_empty() { "all".to_owned() } else { texts.join(" · ") },
-            &numbers,
-            &judge,
-            log,
-        ));
-        for e in members.iter() {
-            let value = frame.get(*e, 0);
-            if judge.outside(on(log, value), params.word("side")) && judge.width > 0.0 {
-                let score = (on(log, value) - judge.middle).abs() / judge.width;
-                far.push(Far { entity: *e, value, group: boxes.len() - 1, score });
-            }
-        }
-        judges.push(judge);
-    }
+        if texts.is_empty() { "all".to_owned() } else { texts.join(" · ") }
+    };
+    let Judged { mut far, mut boxes, judges } = judge(params, &frame, &large, log, &name);
     far.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.entity.cmp(&b.entity)));
     result.rows_total = far.len() as u64;
     far.truncate(params.most("top"));
@@ -223,6 +208,40 @@ fn run(params: &Params, data: &Data) -> HuntResult {
         groups: boxes,
     });
     result
+}
+
+/// Groups judged: what lies outside, the boxes, and what they were judged by.
+#[derive(Default)]
+struct Judged {
+    far: Vec<Far>,
+    boxes: Vec<BoxGroup>,
+    judges: Vec<Judge>,
+}
+
+fn judge(
+    params: &Params,
+    frame: &Frame,
+    groups: &[&[usize]],
+    log: bool,
+    name: &dyn Fn(usize) -> String,
+) -> Judged {
+    let whisker = params.number("whisker").unwrap_or(1.5);
+    let mut out = Judged::default();
+    for members in groups {
+        let Some(first) = members.first() else { continue };
+        let numbers = sorted(members.iter().map(|e| frame.get(*e, 0)));
+        let judge = Judge::new(&numbers, log, whisker);
+        out.boxes.push(a_box(name(*first), &numbers, &judge, log));
+        for entity in members.iter().copied() {
+            let value = frame.get(entity, 0);
+            if judge.outside(on(log, value), params.word("side")) && judge.width > 0.0 {
+                let score = (on(log, value) - judge.middle).abs() / judge.width;
+                out.far.push(Far { entity, value, group: out.boxes.len() - 1, score });
+            }
+        }
+        out.judges.push(judge);
+    }
+    out
 }
 
 fn a_box(name: String, numbers: &[f64], judge: &Judge, log: bool) -> BoxGroup {
