@@ -97,90 +97,28 @@ fn run(params: &Params, data: &Data) -> HuntResult {
         ("seconds", ColumnKind::Number),
     ];
     result.columns.extend(own.map(|(n, k)| Column::new(n, k)));
-    let names = params.list("names");
-    let name = |i: usize| names.get(i).cloned().unwrap_or_else(|| format!("artefact {}", i + 1));
     let by_key = by_key(events, keys.len());
-    let sets: Vec<Set> = by_key
-        .iter()
-        .flat_map(|(k, places)| sets(events, *k, places, within, params.whole("together").max(1) as u32))
-        .collect();
-    let spans = Spans::new(events, &by_key, within);
-    let mut having: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
-    for s in &sets {
-        let keys = having.entry(s.artefacts).or_default();
-        if !keys.contains(&s.key) {
-            keys.push(s.key);
-        }
-    }
-    let all_keys = by_key.len() as f64;
-    let row = |s: &Set| {
-        let same = having.get(&s.artefacts).map_or(1, Vec::len) as f64;
-        let rare = -((same + 0.5) / (all_keys + 1.0)).log2();
-        let bits: Vec<(usize, f64)> = ones(s.artefacts).map(|i| (i, spans.bits(i))).collect();
-        let score = bits.iter().map(|b| b.1).sum::<f64>() + rare;
-        let mut reasons: Vec<Reason> = bits
-            .iter()
-            .map(|(i, b)| Reason {
-                feature: name(*i),
-                weight: b / score.max(f64::MIN_POSITIVE),
-                words: format!(
-                    "{} is in {} of {} spans: {} bits",
-                    name(*i),
-                    spans.having[*i],
-                    short(spans.all),
-                    short(*b)
-                ),
-            })
-            .collect();
-        reasons.push(Reason {
-            feature: "set".into(),
-            weight: rare / score.max(f64::MIN_POSITIVE),
-            words: format!("{} of {} keys have this set: {} bits", short(same), short(all_keys), short(rare)),
-        });
-        reasons.sort_by(|a, b| b.weight.total_cmp(&a.weight));
-        let first = s.places.first().copied().unwrap_or(0);
-        let time = |p: usize| events.head(p).time;
-        let last = s.places.last().and_then(|p| time(*p));
-        let seconds = time(first).zip(last).map(|(a, b)| b.0.saturating_sub(a.0) as f64 / 1e9);
-        let mut cells: Vec<Value> =
-            (0..keys.len()).map(|c| Value::Str(events.shown(events.id(first, c)))).collect();
-        cells.extend([
-            Value::str(ones(s.artefacts).map(name).collect::<Vec<_>>().join(" + ")),
-            Value::I64(i64::from(s.artefacts.count_ones())),
-            Value::I64(s.places.len() as i64),
-            Value::I64(same as i64),
-            time(first).map_or(Value::Null, Value::Time),
-            seconds.map_or(Value::Null, Value::F64),
-        ]);
-        ResultRow {
-            score: Some(score),
-            cells,
-            reasons,
-            events: kept(events, s).into_iter().map(|p| events.point(p)).collect(),
-            events_total: s.places.len() as u64,
-            marks: Vec::new(),
-        }
+    let least = params.whole("together").max(1) as u32;
+    let found = by_key.iter().flat_map(|(k, places)| sets(events, *k, places, within, least));
+    let found: Vec<Set> = found.collect();
+    let names = Names(params.list("names"));
+    let judge = Judge {
+        events,
+        names: &names,
+        columns: keys.len(),
+        spans: Spans::new(events, &by_key, within),
+        having: having(&found),
+        keys: by_key.len() as f64,
     };
-    result.rows = sets.iter().map(row).collect();
-    result.rows.sort_by(|a, b| {
-        b.score.unwrap_or(0.0).total_cmp(&a.score.unwrap_or(0.0)).then_with(|| {
-            let order = |r: &ResultRow| r.events.first().map(|e| (e.time, e.record));
-            order(a).cmp(&order(b))
-        })
-    });
+    result.rows = found.iter().map(|s| judge.row(s)).collect();
+    let order = |r: &ResultRow| r.events.first().map(|e| (e.time, e.record));
+    let score = |r: &ResultRow| r.score.unwrap_or(0.0);
+    result.rows.sort_by(|a, b| score(b).total_cmp(&score(a)).then_with(|| order(a).cmp(&order(b))));
     result.rows_total = result.rows.len() as u64;
     result.rows.truncate(params.most("top"));
     if result.rows.is_empty() {
-        let seen: Vec<String> = (0..64)
-            .filter(|i| spans.having[*i] > 0)
-            .map(|i| format!("{} in {} spans", name(i), spans.having[i]))
-            .collect();
-        let seen = if seen.is_empty() { "no artefact was seen".to_owned() } else { seen.join(", ") };
-        result.notes.push(format!(
-            "no set of {} within {}: {seen}",
-            params.whole("together"),
-            params.word("within")
-        ));
+        let seen = judge.spans.told(&names);
+        result.notes.push(format!("no set of {least} within {}: {seen}", params.word("within")));
     }
     let bar = |(i, r): (usize, &ResultRow)| {
         (crate::stack::label(r, keys.len() + 1), r.score.unwrap_or(0.0), Some(i))
@@ -191,6 +129,80 @@ fn run(params: &Params, data: &Data) -> HuntResult {
         bars: result.rows.iter().enumerate().take(20).map(bar).collect(),
     });
     result
+}
+
+/// Names of artefacts.
+struct Names(Vec<String>);
+
+impl Names {
+    fn of(&self, artefact: usize) -> String {
+        self.0.get(artefact).cloned().unwrap_or_else(|| format!("artefact {}", artefact + 1))
+    }
+}
+
+/// Keys that have each set of artefacts.
+fn having(sets: &[Set]) -> BTreeMap<u64, usize> {
+    let mut keys: BTreeMap<u64, BTreeSet<u64>> = BTreeMap::new();
+    for s in sets {
+        keys.entry(s.artefacts).or_default().insert(s.key);
+    }
+    keys.into_iter().map(|(set, keys)| (set, keys.len())).collect()
+}
+
+/// What sets are judged by.
+struct Judge<'a> {
+    events: &'a Events,
+    names: &'a Names,
+    columns: usize,
+    spans: Spans,
+    having: BTreeMap<u64, usize>,
+    keys: f64,
+}
+
+impl Judge<'_> {
+    fn row(&self, s: &Set) -> ResultRow {
+        let same = self.having.get(&s.artefacts).copied().unwrap_or(1);
+        let rare = -((same as f64 + 0.5) / (self.keys + 1.0)).log2();
+        let score = ones(s.artefacts).map(|i| self.spans.bits(i)).sum::<f64>() + rare;
+        let time = |p: usize| self.events.head(p).time;
+        let first = s.places.first().copied().unwrap_or(0);
+        let last = s.places.last().and_then(|p| time(*p));
+        let seconds = time(first).zip(last).map(|(a, b)| b.0.saturating_sub(a.0) as f64 / 1e9);
+        let shown = |c| Value::Str(self.events.shown(self.events.id(first, c)));
+        let mut cells: Vec<Value> = (0..self.columns).map(shown).collect();
+        let names: Vec<String> = ones(s.artefacts).map(|i| self.names.of(i)).collect();
+        cells.extend([
+            Value::str(names.join(" + ")),
+            Value::I64(i64::from(s.artefacts.count_ones())),
+            Value::I64(s.places.len() as i64),
+            Value::I64(same as i64),
+            time(first).map_or(Value::Null, Value::Time),
+            seconds.map_or(Value::Null, Value::F64),
+        ]);
+        ResultRow {
+            score: Some(score),
+            cells,
+            reasons: self.reasons(s, same, rare, score),
+            events: kept(self.events, s).into_iter().map(|p| self.events.point(p)).collect(),
+            events_total: s.places.len() as u64,
+            marks: Vec::new(),
+        }
+    }
+
+    fn reasons(&self, s: &Set, same: usize, rare: f64, score: f64) -> Vec<Reason> {
+        let part = |bits: f64| bits / score.max(f64::MIN_POSITIVE);
+        let of = |i: usize| {
+            let (name, bits) = (self.names.of(i), self.spans.bits(i));
+            let (having, all) = (self.spans.having[i], short(self.spans.all));
+            let words = format!("{name} is in {having} of {all} spans: {} bits", short(bits));
+            Reason { feature: name, weight: part(bits), words }
+        };
+        let mut reasons: Vec<Reason> = ones(s.artefacts).map(of).collect();
+        let words = format!("{same} of {} keys have this set: {} bits", short(self.keys), short(rare));
+        reasons.push(Reason { feature: "set".into(), weight: part(rare), words });
+        reasons.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+        reasons
+    }
 }
 
 fn ones(bits: u64) -> impl Iterator<Item = usize> {
@@ -226,6 +238,13 @@ impl Spans {
         }
         let span = events.whole().map_or(0, |(a, b)| b.0.saturating_sub(a.0));
         Spans { having, all: (span.div_euclid(within) + 1) as f64 * by_key.len() as f64 }
+    }
+
+    /// What was seen of the artefacts, in words.
+    fn told(&self, names: &Names) -> String {
+        let of = |i: usize| format!("{} in {} spans", names.of(i), self.having[i]);
+        let seen: Vec<String> = (0..64).filter(|i| self.having[*i] > 0).map(of).collect();
+        if seen.is_empty() { "no artefact was seen".to_owned() } else { seen.join(", ") }
     }
 
     fn bits(&self, artefact: usize) -> f64 {
