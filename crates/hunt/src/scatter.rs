@@ -9,6 +9,7 @@ use crate::analytic::{Analytic, Ask, Data, Needs};
 use crate::feature::{self, Feature, Frame};
 use crate::params::{Kind, Parameter, Params, SEED};
 use crate::result::{Axis, Column, ColumnKind, HuntResult, Plot, Point, Reason, ResultRow};
+use crate::stacks::Stacks;
 use crate::stats::{Chance, median, short, sorted, spread};
 
 /// `scatter`.
@@ -118,41 +119,80 @@ fn run(params: &Params, data: &Data) -> HuntResult {
         columns: of.iter().map(|c| Column::new(&c.text, ColumnKind::Text)).collect(),
         ..HuntResult::default()
     };
-    let numbers = features.iter().map(|f| Column::new(&f.text, ColumnKind::Number));
-    result.columns.extend(numbers);
+    result.columns.extend(features.iter().map(|f| Column::new(&f.text, ColumnKind::Number)));
     result.columns.push(Column::new("expected", ColumnKind::Number));
     result.columns.push(Column::new("events", ColumnKind::Count));
-    let log = |f: usize| features.get(f).is_some_and(Feature::is_wide);
-    let on = |f: usize, n: f64| if log(f) { n.max(0.0).ln_1p() } else { n };
-    let back = |f: usize, n: f64| if log(f) { n.exp_m1() } else { n };
-    let entities: Vec<usize> = (0..frame.entities.len())
-        .filter(|e| frame.get(*e, 0).is_finite() && frame.get(*e, 1).is_finite())
-        .collect();
-    if (entities.len() as u64) < params.whole("least").max(3) {
+    let fitted = Fitted::new(&frame, &features, params.whole("seed"));
+    let (things, least) = (fitted.entities.len(), params.whole("least").max(3));
+    if (things as u64) < least {
         result.refused = Some(format!(
-            "{} different things are fewer than the {} without which a line says nothing",
-            entities.len(),
-            params.whole("least").max(3)
+            "{things} different things are fewer than the {least} without which a line says nothing"
         ));
         return result;
     }
-    let points: Vec<(f64, f64)> =
-        entities.iter().map(|e| (on(0, frame.get(*e, 0)), on(1, frame.get(*e, 1)))).collect();
-    let fit = line(&points, params.whole("seed"));
-    let off: Vec<f64> = points.iter().map(|p| p.1 - (fit.start + fit.slope * p.0)).collect();
-    let width = spread(&sorted(off.iter().copied()));
-    let mut order: Vec<usize> = (0..entities.len()).collect();
-    order.sort_by(|a, b| off[*b].abs().total_cmp(&off[*a].abs()));
-    let far = |i: &usize| width > 0.0 && off[*i].abs() / width >= params.number("cut").unwrap_or(3.5);
-    let listed: Vec<usize> = order.iter().copied().filter(far).collect();
+    let mut order: Vec<usize> = (0..things).collect();
+    order.sort_by(|a, b| fitted.away(*b).total_cmp(&fitted.away(*a)));
+    let cut = params.number("cut").unwrap_or(3.5);
+    let far = order.iter().filter(|i| fitted.width > 0.0 && fitted.away(**i) >= cut);
+    let listed: Vec<usize> = far.copied().collect();
     result.rows_total = listed.len() as u64;
-    let row = |i: &usize| {
-        let places = &frame.entities[entities[*i]];
+    let rows = listed.iter().take(params.most("top"));
+    result.rows = rows.map(|i| fitted.row(stacks, &frame, &features, *i, of.len())).collect();
+    result.plots.push(fitted.plot(stacks, &frame, &features, &order, result.rows.len()));
+    result
+}
+
+/// Things with their place on the scales of judgement, the line, and how far off it each is.
+struct Fitted {
+    entities: Vec<usize>,
+    points: Vec<(f64, f64)>,
+    line: Line,
+    off: Vec<f64>,
+    width: f64,
+    log: [bool; 2],
+}
+
+impl Fitted {
+    fn new(frame: &Frame, features: &[Feature], seed: u64) -> Fitted {
+        let log = [0, 1].map(|f| features.get(f).is_some_and(Feature::is_wide));
+        let on = |f: usize, n: f64| if log[f] { n.max(0.0).ln_1p() } else { n };
+        let measured = |e: &usize| frame.get(*e, 0).is_finite() && frame.get(*e, 1).is_finite();
+        let entities: Vec<usize> = (0..frame.entities.len()).filter(measured).collect();
+        let place = |e: &usize| (on(0, frame.get(*e, 0)), on(1, frame.get(*e, 1)));
+        let points: Vec<(f64, f64)> = entities.iter().map(place).collect();
+        let line = line(&points, seed);
+        let off: Vec<f64> = points.iter().map(|p| p.1 - (line.start + line.slope * p.0)).collect();
+        let width = spread(&sorted(off.iter().copied()));
+        Fitted { entities, points, line, off, width, log }
+    }
+
+    /// Robust deviations from the line.
+    fn away(&self, i: usize) -> f64 {
+        self.off[i].abs() / self.width.max(f64::MIN_POSITIVE)
+    }
+
+    fn back(&self, f: usize, n: f64) -> f64 {
+        if self.log[f] { n.exp_m1() } else { n }
+    }
+
+    fn on_line(&self, x: f64) -> f64 {
+        self.back(1, self.line.start + self.line.slope * x)
+    }
+
+    fn row(
+        &self,
+        stacks: &Stacks,
+        frame: &Frame,
+        features: &[Feature],
+        i: usize,
+        columns: usize,
+    ) -> ResultRow {
+        let places = &frame.entities[self.entities[i]];
         let first = places.first().copied().unwrap_or(0);
-        let (x, y) = (frame.get(entities[*i], 0), frame.get(entities[*i], 1));
-        let expected = back(1, fit.start + fit.slope * points[*i].0);
-        let mut cells: Vec<Value> = (0..of.len()).map(|c| Value::Str(stacks.text(first, c))).collect();
+        let (x, y) = (frame.get(self.entities[i], 0), frame.get(self.entities[i], 1));
+        let expected = self.on_line(self.points[i].0);
         let events: u64 = places.iter().map(|p| stacks.get(*p).count).sum();
+        let mut cells: Vec<Value> = (0..columns).map(|c| Value::Str(stacks.text(first, c))).collect();
         cells.extend([Value::F64(x), Value::F64(y), Value::F64(expected), Value::I64(events as i64)]);
         let words = format!(
             "{} is {} where {} {} lets expect {}: {} robust deviations {}",
@@ -161,45 +201,54 @@ fn run(params: &Params, data: &Data) -> HuntResult {
             features[0].text,
             short(x),
             short(expected),
-            short(off[*i].abs() / width),
-            if off[*i] > 0.0 { "above" } else { "below" }
+            short(self.away(i)),
+            if self.off[i] > 0.0 { "above" } else { "below" }
         );
         ResultRow {
-            score: Some(off[*i].abs() / width),
+            score: Some(self.away(i)),
             cells,
             reasons: vec![Reason::only(&features[1].text, words)],
             events: stacks.points(first),
             events_total: events,
             marks: Vec::new(),
         }
-    };
-    result.rows = listed.iter().take(params.most("top")).map(row).collect();
-    let axis = |f: usize| Axis { name: features[f].text.clone(), log: log(f) };
-    let point = |(rank, i): (usize, &usize)| Point {
-        x: frame.get(entities[*i], 0),
-        y: frame.get(entities[*i], 1),
-        name: frame.entities[entities[*i]]
-            .first()
-            .map(|p| stacks.text(*p, 0).to_string())
-            .unwrap_or_default(),
-        group: -1,
-        weight: 1.0,
-        row: (rank < result.rows.len()).then_some(rank),
-    };
-    let (low, high) = points.iter().fold((f64::MAX, f64::MIN), |(a, b), p| (a.min(p.0), b.max(p.0)));
-    let on_line = |i: usize| {
-        let x = low + (high - low) * i as f64 / 40.0;
-        (back(0, x), back(1, fit.start + fit.slope * x))
-    };
-    let drawn = order.iter().enumerate().take(DRAWN).map(point).collect();
-    result.plots.push(Plot::Scatter {
-        title: format!("{} by {}", features[1].text, features[0].text),
-        x: axis(0),
-        y: axis(1),
-        points: drawn,
-        lines: vec![("fit".into(), (0..=40).map(on_line).collect())],
-    });
-    result
+    }
+
+    /// `order`: things, farthest first; `rows`: how many of them are listed.
+    fn plot(
+        &self,
+        stacks: &Stacks,
+        frame: &Frame,
+        features: &[Feature],
+        order: &[usize],
+        rows: usize,
+    ) -> Plot {
+        let axis = |f: usize| Axis { name: features[f].text.clone(), log: self.log[f] };
+        let point = |(rank, i): (usize, &usize)| {
+            let entity = self.entities[*i];
+            let first = frame.entities[entity].first();
+            Point {
+                x: frame.get(entity, 0),
+                y: frame.get(entity, 1),
+                name: first.map(|p| stacks.text(*p, 0).to_string()).unwrap_or_default(),
+                group: -1,
+                weight: 1.0,
+                row: (rank < rows).then_some(rank),
+            }
+        };
+        let ends = self.points.iter().fold((f64::MAX, f64::MIN), |(a, b), p| (a.min(p.0), b.max(p.0)));
+        let step = |i: usize| {
+            let x = ends.0 + (ends.1 - ends.0) * i as f64 / 40.0;
+            (self.back(0, x), self.on_line(x))
+        };
+        Plot::Scatter {
+            title: format!("{} by {}", features[1].text, features[0].text),
+            x: axis(0),
+            y: axis(1),
+            points: order.iter().enumerate().take(DRAWN).map(point).collect(),
+            lines: vec![("fit".into(), (0..=40).map(step).collect())],
+        }
+    }
 }
 
 #[cfg(test)]
