@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use shikra_event::Event;
 use shikra_hunt::{ColumnSpec, Reader, Stacks, Tally, Wanted};
-use shikra_input::{Item, Options, Parts, Sink, Trouble};
+use shikra_input::{Decode, Item, Options, Parts, Sink, Trouble};
 use shikra_taxonomy::Taxonomy;
 
 struct Counting {
@@ -41,9 +41,9 @@ fn main() -> io::Result<()> {
     let reader = Reader::new(wanted, Arc::new(Taxonomy::embedded()));
     let mut counting = Counting { reader, tally: None, events: 0 };
     let mut stacks = Stacks::new(stride, mib.parse::<usize>().map_err(io::Error::other)? << 20);
-    let mut parts = Parts::new(paths.iter().map(PathBuf::from).collect(), Options::default());
-    let mut decoders = HashMap::new();
-    let mut spare = None;
+    let mut parts = Parts::new(paths.iter().map(PathBuf::from), Options::default());
+    let mut decoders: HashMap<&str, Box<dyn Decode>> = HashMap::new();
+    let mut spare: Option<Vec<u8>> = None;
     while let Some(item) = parts.next(spare.take()) {
         let Item::Part(part) = item else { continue };
         counting.reader.begin();
