@@ -192,7 +192,7 @@ impl Tree {
 }
 
 /// Points that go down a tree side by side.
-const ABREAST: usize = 8;
+const ABREAST: usize = 16;
 
 /// A tree of cuts along axes for going down without branches: every point takes as many steps as the tree is high,
 /// and a leaf leads to itself.
