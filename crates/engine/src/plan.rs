@@ -6,8 +6,11 @@ use std::sync::Arc;
 
 use shikra_ir::{Expr, LoadStatus, LogSource, Plan, Rule, RuleRef};
 use shikra_matcher::{Filter, Matcher, Seen};
-use shikra_rows::Program;
+use shikra_rows::{Leaf, Program};
 use shikra_taxonomy::{Selector, Taxonomy};
+
+use crate::cells::{ScalarId, Scalars};
+use crate::survivors::Stream;
 
 /// What becomes of a match of a filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub(crate) enum Target {
         /// Number of its leaf.
         leaf: u32,
     },
+    /// Input of leaves that several programs share: see [`Detector::shared`].
+    Shared(u32),
 }
 
 /// A rule that keeps state, compiled.
@@ -29,6 +34,10 @@ pub(crate) struct Keyed {
     pub rule: u32,
     /// What feeds it and what it does.
     pub program: Program,
+    /// What each of its leaves reads of an event.
+    pub reads: Vec<Vec<ScalarId>>,
+    /// Whether it shares leaves with others.
+    pub shares: bool,
 }
 
 /// Why a rule does not run, though it loaded.
@@ -46,6 +55,10 @@ pub struct Detector {
     pub(crate) matcher: Matcher,
     pub(crate) targets: Vec<Target>,
     pub(crate) keyed: Vec<Keyed>,
+    /// Programs and their leaves that ask for the same events and read the same of them: those that learn who is
+    /// whose child. There may be hundreds, and every event of a process passes them.
+    pub(crate) shared: Vec<Vec<(u32, u32)>>,
+    pub(crate) scalars: Scalars,
     pub(crate) taxonomy: Arc<Taxonomy>,
     not_run: Vec<NotRun>,
 }
@@ -59,14 +72,17 @@ impl Detector {
             filters: Vec::new(),
             targets: Vec::new(),
             keyed: Vec::new(),
+            shared: Vec::new(),
+            scalars: Scalars::default(),
             not_run: Vec::new(),
         };
         for (number, rule) in rules.iter().enumerate() {
             build.rule(number as u32, rule, &rules, &index);
         }
-        let Build { filters, targets, keyed, not_run, .. } = build;
+        let Build { filters, targets, keyed, shared, scalars, not_run, .. } = build;
+        let shared = shared.into_iter().map(|(_, programs)| programs).collect();
         let matcher = Matcher::new(filters, taxonomy.clone());
-        Detector { matcher, targets, keyed, not_run, rules, taxonomy }
+        Detector { matcher, targets, keyed, shared, scalars, not_run, rules, taxonomy }
     }
 
     /// All rules, rejected ones included, by number.
@@ -86,7 +102,7 @@ impl Detector {
 
     /// The filters of a rule: its own, or the leaves of its program, in order.
     pub fn filters_of(&self, rule: u32) -> Vec<&Filter> {
-        let numbers = self.targets.iter().enumerate().filter(|(_, t)| self.rule_of(**t) == rule);
+        let numbers = self.targets.iter().enumerate().filter(|(_, t)| self.rule_of(**t) == Some(rule));
         numbers.map(|(i, _)| &self.matcher.filters()[i]).collect()
     }
 
@@ -100,18 +116,31 @@ impl Detector {
         let mut planned = vec![false; self.rules.len()];
         let mut can = vec![false; self.rules.len()];
         for (filter, target) in self.targets.iter().enumerate() {
-            let rule = self.rule_of(*target) as usize;
+            let Some(rule) = self.rule_of(*target) else { continue };
+            let rule = rule as usize;
             planned[rule] = true;
             can[rule] |= able[filter];
         }
         (0..self.rules.len()).filter(|r| planned[*r] && !can[*r]).map(|r| r as u32).collect()
     }
 
-    fn rule_of(&self, target: Target) -> u32 {
+    /// The rule that a filter belongs to, where it is one rule's alone.
+    fn rule_of(&self, target: Target) -> Option<u32> {
         match target {
-            Target::Finding(rule) => rule,
-            Target::Leaf { program, .. } => self.keyed[program as usize].rule,
+            Target::Finding(rule) => Some(rule),
+            Target::Leaf { program, .. } => Some(self.keyed[program as usize].rule),
+            Target::Shared(_) => None,
         }
+    }
+
+    /// Where survivors of a program's own leaves belong.
+    pub(crate) fn stream(&self, program: u32) -> Stream {
+        Stream::of_program(program, self.keyed.get(program as usize).is_some_and(|k| k.shares))
+    }
+
+    /// The programs and leaves that survivors of shared leaves are for; none: they are a program's own.
+    pub(crate) fn sharing(&self, stream: Stream) -> Option<&[(u32, u32)]> {
+        Some(self.shared.get(stream.shared()?).map_or(&[], Vec::as_slice))
     }
 }
 
@@ -140,6 +169,8 @@ struct Build<'a> {
     filters: Vec<Filter>,
     targets: Vec<Target>,
     keyed: Vec<Keyed>,
+    shared: Vec<(Leaf, Vec<(u32, u32)>)>,
+    scalars: Scalars,
     not_run: Vec<NotRun>,
 }
 
@@ -155,16 +186,35 @@ impl Build<'_> {
             return;
         }
         match shikra_rows::compile(&rule.plan, &|r| index.resolve(rules, r)) {
-            Ok(program) => {
-                let place = self.keyed.len() as u32;
-                for (leaf, wanted) in program.leaves().iter().enumerate() {
-                    let target = Target::Leaf { program: place, leaf: leaf as u32 };
-                    self.filter(number, &wanted.source, wanted.expr.clone(), target);
-                }
-                self.keyed.push(Keyed { rule: number, program });
-            }
+            Ok(program) => self.program(number, program),
             Err(e) => self.not_run.push(NotRun { rule: number, reason: e.to_string() }),
         }
+    }
+
+    fn program(&mut self, rule: u32, program: Program) {
+        let place = self.keyed.len() as u32;
+        let lineage = program.lineage_leaves();
+        for (leaf, wanted) in program.leaves().iter().enumerate() {
+            if lineage.contains(&leaf) {
+                self.share(rule, wanted, (place, leaf as u32));
+            } else {
+                let target = Target::Leaf { program: place, leaf: leaf as u32 };
+                self.filter(rule, &wanted.source, wanted.expr.clone(), target);
+            }
+        }
+        let reads =
+            program.leaves().iter().map(|l| l.values.iter().map(|s| self.scalars.intern(s)).collect());
+        let reads = reads.collect();
+        self.keyed.push(Keyed { rule, program, reads, shares: !lineage.is_empty() });
+    }
+
+    fn share(&mut self, rule: u32, wanted: &Leaf, user: (u32, u32)) {
+        if let Some((_, users)) = self.shared.iter_mut().find(|(known, _)| known == wanted) {
+            return users.push(user);
+        }
+        let target = Target::Shared(self.shared.len() as u32);
+        self.shared.push((wanted.clone(), vec![user]));
+        self.filter(rule, &wanted.source, wanted.expr.clone(), target);
     }
 
     fn filter(&mut self, rule: u32, source: &LogSource, expr: Expr, target: Target) {

@@ -13,13 +13,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use shikra_event::{Event, Timestamp, Value};
 use shikra_input::{Decode, Item, Options, Part, Parts, Sink, Trouble};
 use shikra_ir::{Level, LoadStatus};
-use shikra_matcher::{EventRow, FilterId, Scratch, Seen};
+use shikra_matcher::{FilterId, Scratch, Seen};
 
+use crate::cells::Cells;
 use crate::finding::{Encoder, EventView, Finding, FindingSink, Progress, Totals};
 use crate::keyed;
 use crate::ordered;
 use crate::plan::{Detector, Target};
-use crate::survivors::{Hit, Passed, Survivors};
+use crate::survivors::{Hit, Passed, Stream, Survivors};
 use crate::view::event_view;
 
 /// Troubles that are named one by one; the rest are counted.
@@ -184,6 +185,7 @@ struct Worker<'a> {
     scratch: Scratch,
     decoders: HashMap<&'static str, Box<dyn Decode>>,
     hits: Vec<FilterId>,
+    cells: Cells,
     encoder: Option<Box<dyn Encoder>>,
     /// Where the tallies go when the worker ends.
     seen: &'a Mutex<Option<Seen>>,
@@ -214,6 +216,7 @@ impl<'a> Worker<'a> {
             scratch: detector.matcher.scratch(),
             decoders: HashMap::new(),
             hits: Vec::new(),
+            cells: Cells::default(),
         }
     }
 
@@ -276,7 +279,9 @@ impl PartSink<'_, '_> {
     fn matched(&mut self, event: &Event<'_>) {
         let hits = std::mem::take(&mut self.worker.hits);
         let mut shown = Shown::NotYet;
-        let mut programs: Vec<(u32, Vec<Hit>)> = Vec::new();
+        let mut streams: Vec<(Stream, Vec<Hit>)> = Vec::new();
+        let mut kept = false;
+        self.worker.cells.clear();
         // Filters of a rule stand side by side: one that hits twice is reported once.
         let mut reported = None;
         for hit in &hits {
@@ -288,21 +293,30 @@ impl PartSink<'_, '_> {
                 }
                 Target::Leaf { program, leaf } => {
                     let hit = (leaf as usize, self.read(event, program, leaf));
-                    match programs.last_mut().filter(|(p, _)| *p == program) {
+                    let stream = self.worker.detector.stream(program);
+                    kept = true;
+                    match streams.last_mut().filter(|(s, _)| *s == stream) {
                         Some((_, hits)) => hits.push(hit),
-                        None => programs.push((program, vec![hit])),
+                        None => streams.push((stream, vec![hit])),
                     }
+                }
+                Target::Shared(number) => {
+                    let detector = self.worker.detector;
+                    let first = detector.shared.get(number as usize).and_then(|s| s.first());
+                    let Some(&(program, leaf)) = first else { continue };
+                    let hit = (leaf as usize, self.read(event, program, leaf));
+                    streams.push((Stream::of_shared(number), vec![hit]));
                 }
             }
         }
         self.worker.hits = hits;
-        if !programs.is_empty() {
+        if !streams.is_empty() {
             self.done.passed.push(Passed {
                 source: self.part.source.name.clone(),
-                event: event.to_owned_event(),
+                event: kept.then(|| event.to_owned_event()),
                 time: self.last.unwrap_or_default(),
                 order: self.number << 32 | self.position,
-                programs,
+                streams,
             });
         }
     }
@@ -337,11 +351,11 @@ impl PartSink<'_, '_> {
     }
 
     /// The values that a leaf of a keyed program asks for.
-    fn read(&self, event: &Event<'_>, program: u32, leaf: u32) -> Vec<Value> {
+    fn read(&mut self, event: &Event<'_>, program: u32, leaf: u32) -> Vec<Value> {
         let detector = self.worker.detector;
-        let wanted = &detector.keyed[program as usize].program.leaves()[leaf as usize].values;
-        let row = EventRow { event, taxonomy: &detector.taxonomy };
-        wanted.iter().map(|s| shikra_ir::eval::scalar(s, &row)).collect()
+        let wanted = &detector.keyed[program as usize].reads[leaf as usize];
+        let cells = &mut self.worker.cells;
+        wanted.iter().map(|&s| cells.read(event, &detector.scalars, s, &detector.taxonomy)).collect()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Events that passed a filter of a keyed or relational rule, kept until all input has been read, then handed
-//! on in the order of event time.
+//! on lane by lane, in the order of event time. A lane is what has to be seen together: one rule, or all rules
+//! that share events with others. So that never more than the rules of one lane hold state.
 //!
 //! Up to a budget they stay in memory; beyond it, sorted runs go to a temporary file and are merged at the end,
 //! so memory stays bounded whatever the input. The events themselves (kept once, however many rules they
@@ -16,15 +17,50 @@ use shikra_event::{Event, Kind, OwnedEvent, Shape, Slot, Timestamp, Value};
 /// A leaf, with the values read for it.
 pub(crate) type Hit = (usize, Vec<Value>);
 
-/// One event that passed some leaves of one program.
+/// What survivors belong to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Stream {
+    /// Streams of one lane are handed on together.
+    pub lane: u32,
+    /// Number of a program, or of what several programs share.
+    pub number: u32,
+}
+
+impl Stream {
+    /// The lane of programs that share leaves; every other one has a lane of its own.
+    const SHARED_LANE: u32 = 0;
+    /// In the number: it is that of shared leaves, not of a program.
+    const SHARED: u32 = 1 << 31;
+
+    /// What survivors of a program's own leaves belong to; `shares`: it has leaves that it shares as well.
+    pub(crate) fn of_program(program: u32, shares: bool) -> Stream {
+        Stream { lane: if shares { Stream::SHARED_LANE } else { program + 1 }, number: program }
+    }
+
+    /// What survivors of shared leaves belong to.
+    pub(crate) fn of_shared(number: u32) -> Stream {
+        Stream { lane: Stream::SHARED_LANE, number: number | Stream::SHARED }
+    }
+
+    /// The number of the shared leaves, where it is that of such.
+    pub(crate) fn shared(self) -> Option<usize> {
+        self.is_shared().then_some((self.number & !Stream::SHARED) as usize)
+    }
+
+    fn is_shared(self) -> bool {
+        self.number & Stream::SHARED != 0
+    }
+}
+
+/// One event that passed some leaves of one program, or leaves that several programs share.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Survivor {
     /// Event time; events without one take the time of the event before them in their source.
     pub time: Timestamp,
     /// Position of the event in the whole input: total order among equal times.
     pub order: u64,
-    /// Number of the program.
-    pub program: u32,
+    /// What it belongs to.
+    pub stream: Stream,
     /// Leaves of that program, with the values it asked for.
     pub hits: Vec<Hit>,
     /// Handle of the event.
@@ -32,8 +68,8 @@ pub(crate) struct Survivor {
 }
 
 impl Survivor {
-    fn key(&self) -> (Timestamp, u64, u32) {
-        (self.time, self.order, self.program)
+    fn key(&self) -> (u32, Timestamp, u64, u32) {
+        (self.stream.lane, self.time, self.order, self.stream.number)
     }
 
     fn size(&self) -> usize {
@@ -46,14 +82,14 @@ impl Survivor {
 pub(crate) struct Passed {
     /// Where it comes from.
     pub source: Arc<str>,
-    /// The event.
-    pub event: OwnedEvent,
+    /// The event, where a finding may show it.
+    pub event: Option<OwnedEvent>,
     /// See [`Survivor::time`].
     pub time: Timestamp,
     /// See [`Survivor::order`].
     pub order: u64,
-    /// Program, and its leaves.
-    pub programs: Vec<(u32, Vec<Hit>)>,
+    /// What it passed.
+    pub streams: Vec<(Stream, Vec<Hit>)>,
 }
 
 /// All survivors of a scan.
@@ -68,11 +104,15 @@ pub(crate) struct Survivors {
     events: Vec<(Arc<str>, OwnedEvent)>,
     shapes: Vec<Arc<Shape>>,
     sources: Vec<Arc<str>>,
+    /// See [`Survivors::met`].
+    met: Vec<bool>,
     spill: Option<File>,
     end: u64,
 }
 
 const IN_MEMORY: u64 = 1 << 63;
+/// Handle of an event that was not kept.
+const NOT_KEPT: u64 = u64::MAX;
 
 impl Survivors {
     /// Empty, with a budget in bytes.
@@ -86,6 +126,7 @@ impl Survivors {
             events: Vec::new(),
             shapes: Vec::new(),
             sources: Vec::new(),
+            met: Vec::new(),
             spill: None,
             end: 0,
         }
@@ -96,16 +137,29 @@ impl Survivors {
     /// # Errors
     /// Where the temporary file cannot be written.
     pub(crate) fn add(&mut self, passed: Passed) -> io::Result<()> {
-        let handle = self.events.len() as u64 | IN_MEMORY;
+        let mut handle = NOT_KEPT;
         self.count += 1;
-        self.used += passed.event.size() + 64;
-        self.events.push((passed.source, passed.event));
-        for (program, hits) in passed.programs {
-            let survivor = Survivor { time: passed.time, order: passed.order, program, hits, event: handle };
+        if let Some(event) = passed.event {
+            handle = self.events.len() as u64 | IN_MEMORY;
+            self.used += event.size() + 64;
+            self.events.push((passed.source, event));
+        }
+        for (stream, hits) in passed.streams {
+            if !stream.is_shared() {
+                let number = stream.number as usize;
+                self.met.resize(self.met.len().max(number + 1), false);
+                self.met[number] = true;
+            }
+            let survivor = Survivor { time: passed.time, order: passed.order, stream, hits, event: handle };
             self.used += survivor.size();
             self.pending.push(survivor);
         }
         if self.used > self.budget { self.spill() } else { Ok(()) }
+    }
+
+    /// By number of a program, whether there are survivors of its own leaves; false beyond the end.
+    pub(crate) fn met(&self) -> &[bool] {
+        &self.met
     }
 
     fn spill(&mut self) -> io::Result<()> {
@@ -123,7 +177,7 @@ impl Survivors {
         let run_start = self.end + bytes.len() as u64;
         self.pending.sort_by_key(Survivor::key);
         for mut survivor in self.pending.drain(..) {
-            survivor.event = offsets.get((survivor.event & !IN_MEMORY) as usize).copied().unwrap_or(u64::MAX);
+            survivor.event = offsets.get((survivor.event & !IN_MEMORY) as usize).copied().unwrap_or(NOT_KEPT);
             encode(&survivor, &mut bytes);
         }
         let end = self.end + bytes.len() as u64;
@@ -139,7 +193,7 @@ impl Survivors {
         Ok(())
     }
 
-    /// Calls `f` with every survivor in order of time and position.
+    /// Calls `f` with every survivor in order of lane, time and position.
     ///
     /// # Errors
     /// Where the temporary file cannot be read, or `f` fails.
@@ -274,7 +328,8 @@ impl Read for Refill<'_> {
 }
 
 fn encode(s: &Survivor, out: &mut Vec<u8>) {
-    for n in [s.time.0 as u64, s.order, u64::from(s.program), s.event, s.hits.len() as u64] {
+    let stream = u64::from(s.stream.lane) << 32 | u64::from(s.stream.number);
+    for n in [s.time.0 as u64, s.order, stream, s.event, s.hits.len() as u64] {
         put(n, out);
     }
     for (leaf, values) in &s.hits {
@@ -286,9 +341,10 @@ fn encode(s: &Survivor, out: &mut Vec<u8>) {
 
 fn decode(from: &mut impl Read) -> io::Result<Survivor> {
     let time = Timestamp(get(from)? as i64);
-    let (order, program, event, count) = (get(from)?, get(from)?, get(from)?, get(from)?);
+    let (order, stream, event, count) = (get(from)?, get(from)?, get(from)?, get(from)?);
     let hits = (0..count).map(|_| decode_hit(from)).collect::<io::Result<_>>()?;
-    Ok(Survivor { time, order, program: program as u32, hits, event })
+    let stream = Stream { lane: (stream >> 32) as u32, number: stream as u32 };
+    Ok(Survivor { time, order, stream, hits, event })
 }
 
 fn decode_hit(from: &mut impl Read) -> io::Result<Hit> {
@@ -335,8 +391,9 @@ mod tests {
                 Event { shape: &shape, slots: &[Slot::utf8(&text)], record: n, time: None }.to_owned_event();
             let values = vec![Value::I64(n as i64), Value::List(vec!["x".into(), Value::Null])];
             let time = Timestamp((n * 7919 % 97) as i64);
-            let programs = vec![(1, vec![(2, values)])];
-            all.add(Passed { source: Arc::from("s"), event, time, order: n, programs }).unwrap();
+            let streams = vec![(Stream { lane: (n % 3) as u32, number: 1 }, vec![(2, values)])];
+            let event = Some(event);
+            all.add(Passed { source: Arc::from("s"), event, time, order: n, streams }).unwrap();
         }
         let mut got = Vec::new();
         let mut handles = Vec::new();
@@ -355,7 +412,7 @@ mod tests {
     #[test]
     fn spilled_and_held_are_the_same_in_order() {
         let held = collect(usize::MAX);
-        assert!(held.windows(2).all(|w| (w[0].0, w[0].1) < (w[1].0, w[1].1)));
+        assert!(held.windows(2).all(|w| (w[0].1 % 3, w[0].0, w[0].1) < (w[1].1 % 3, w[1].0, w[1].1)));
         assert_eq!(held[3].3, format!("event {}", held[3].1));
         assert_eq!(collect(20_000), held);
         assert_eq!(collect(1), held);

@@ -88,6 +88,21 @@ impl Program {
     pub fn leaves(&self) -> &[Leaf] {
         &self.leaves
     }
+
+    /// Leaves that only tell who is whose child: what passes them is never part of a match, and unless something
+    /// passes another leaf of the program nothing comes of it.
+    pub fn lineage_leaves(&self) -> Vec<usize> {
+        let is_port = |leaf: usize| self.ports.iter().any(|p| p.leaf == leaf);
+        let own = self.process_leaves.iter().map(|(leaf, _)| *leaf).filter(|l| !is_port(*l));
+        let mut all: Vec<usize> = own.collect();
+        if let Core::Merged(merge) = &self.core {
+            let of = |i: &crate::merge::Input| {
+                i.program.lineage_leaves().into_iter().map(|l| l + i.first_leaf).collect::<Vec<_>>()
+            };
+            all.extend(merge.inputs.iter().flat_map(of));
+        }
+        all
+    }
 }
 
 /// Finds the plan of a rule.
