@@ -7,6 +7,8 @@ of each, its greatest resident memory and the ratio to the first. Output goes to
   benches/scan.py evtx   --evtx-dump PATH --log BIG.evtx --rules FOLDER…   against `evtx_dump -t 1 -o jsonl`
   benches/scan.py ndjson --rsigma PATH --log BIG.ndjson --rules FOLDER…    against `rsigma engine eval`
   benches/scan.py threads --log LOG --rules FOLDER…                        one thread against two, elapsed time
+  benches/scan.py rules  --log LOG --rules FOLDER… --than FOLDER…          other rules, after --than, against some: ten
+                                                                           times as many, or those of all languages
 
 `make_big.py` beside the public corpora makes the logs; `cargo install evtx --features fast-alloc` and
 `cargo install rsigma` the yardsticks.
@@ -14,13 +16,15 @@ of each, its greatest resident memory and the ratio to the first. Output goes to
 import argparse, os, subprocess, tempfile, time
 
 p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-p.add_argument("what", choices=["evtx", "ndjson", "threads"])
+p.add_argument("what", choices=["evtx", "ndjson", "threads", "rules"])
 p.add_argument("--shikra", default="target/release/shikra")
 p.add_argument("--evtx-dump", default="evtx_dump")
 p.add_argument("--rsigma", default="rsigma")
 p.add_argument("--rsigma-args", default="", help="further arguments of `rsigma engine eval`, e.g. a pipeline")
 p.add_argument("--log", required=True)
 p.add_argument("--rules", action="append", required=True)
+p.add_argument("--than", action="append", default=[], help="rules to compare with; repeatable")
+p.add_argument("--scan-args", default="", help="further arguments of `shikra scan`, e.g. --level=critical")
 p.add_argument("--runs", type=int, default=5)
 p.add_argument("--format", default="ndjson")
 p.add_argument("--to-file", action="store_true")
@@ -39,9 +43,9 @@ def run(command, feed=None):
     return used.ru_utime + used.ru_stime, time.monotonic() - start, used.ru_maxrss / 1024
 
 
-def scan(threads):
-    rules = sum((["--rules", r] for r in a.rules), [])
-    return [a.shikra, "scan", "-q", "--threads", str(threads), "--format", a.format, *rules, a.log], None
+def scan(threads, folders=a.rules):
+    rules = sum((["--rules", r] for r in folders), [])
+    return [a.shikra, "scan", "-q", "--threads", str(threads), "--format", a.format, *a.scan_args.split(), *rules, a.log], None
 
 
 commands = {
@@ -51,6 +55,7 @@ commands = {
         ("shikra scan, 1 thread", scan(1)),
     ],
     "threads": [("shikra scan, 1 thread", scan(1)), ("shikra scan, 2 threads", scan(2))],
+    "rules": [("shikra scan, some rules", scan(1)), ("shikra scan, other rules", scan(1, a.than))],
 }[a.what]
 results = {name: [] for name, _ in commands}
 for _ in range(a.runs):

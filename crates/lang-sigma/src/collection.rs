@@ -117,6 +117,8 @@ impl<'a> Collection<'a> {
         let own = self.source.slice(span);
         let text: Arc<str> = match &self.global {
             Some((_, global)) if legacy => Arc::from(format!("{global}\n---\n{own}")),
+            // The usual case, a file of one rule: its text is there already.
+            _ if own.len() == self.source.text.len() => self.source.text.clone(),
             _ => Arc::from(own),
         };
         Place { source: self.source, span, text }

@@ -87,7 +87,10 @@ fn detector(settings: &Settings) -> Result<Detector, Failure> {
             n => format!("none of {n} rules could be loaded: `shikra rules check` says why"),
         }));
     }
-    Ok(Detector::new(set.rules, shared::taxonomy()))
+    let rules = set.rules;
+    // The texts of the files are not needed any more, and thousands take room.
+    drop(set.files);
+    Ok(Detector::new(rules, shared::taxonomy()))
 }
 
 /// The writer of the format that was asked for.
