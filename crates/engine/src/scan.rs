@@ -21,7 +21,7 @@ use crate::keyed;
 use crate::ordered;
 use crate::plan::{Detector, Target};
 use crate::survivors::{Hit, Passed, Stream, Survivors};
-use crate::view::event_view;
+use crate::view::Views;
 
 /// Troubles that are named one by one; the rest are counted.
 pub(crate) const NAMED_TROUBLES: usize = 1000;
@@ -186,6 +186,7 @@ struct Worker<'a> {
     decoders: HashMap<&'static str, Box<dyn Decode>>,
     hits: Vec<FilterId>,
     cells: Cells,
+    views: Views,
     encoder: Option<Box<dyn Encoder>>,
     /// Where the tallies go when the worker ends.
     seen: &'a Mutex<Option<Seen>>,
@@ -217,6 +218,7 @@ impl<'a> Worker<'a> {
             decoders: HashMap::new(),
             hits: Vec::new(),
             cells: Cells::default(),
+            views: Views::default(),
         }
     }
 
@@ -338,7 +340,7 @@ impl PartSink<'_, '_> {
             return;
         }
         if !matches!(shown, Shown::View(_)) {
-            *shown = Shown::View(Arc::new(event_view(event, source)));
+            *shown = Shown::View(Arc::new(self.worker.views.view(event, source)));
         }
         let Shown::View(view) = shown else { return };
         self.done.findings.push(Finding {

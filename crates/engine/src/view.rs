@@ -1,8 +1,9 @@
 //! Events as findings show them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use shikra_event::{Event, Form, Name, Shape, SlotIndex, Value, system};
+use shikra_event::{Event, Form, Name, Shape, ShapeId, SlotIndex, Value, system};
 
 use crate::finding::EventView;
 
@@ -12,10 +13,14 @@ const SHIPPER: &[&str] =
 
 /// The view of an event: identity, and every field of its own (the `System` part is in the identity).
 pub fn event_view(event: &Event<'_>, source: &Arc<str>) -> EventView {
+    view_of(event, source, &shown(event.shape))
+}
+
+fn view_of(event: &Event<'_>, source: &Arc<str>, shown: &Shown) -> EventView {
     let shape = event.shape;
-    let fields = shown(shape).into_iter().filter_map(|(name, positions)| {
-        let value = value_of(event, &positions);
-        (value != Value::Missing).then_some((name, value))
+    let fields = shown.iter().filter_map(|(name, positions)| {
+        let value = value_of(event, positions);
+        (value != Value::Missing).then(|| (name.clone(), value))
     });
     EventView {
         source: source.clone(),
@@ -26,6 +31,27 @@ pub fn event_view(event: &Event<'_>, source: &Arc<str>) -> EventView {
         event_id: shape.event_id(),
         computer: computer(event).unwrap_or_default().into(),
         fields: fields.collect(),
+    }
+}
+
+/// See [`shown`].
+type Shown = Vec<(Name, Vec<SlotIndex>)>;
+
+/// Most shapes kept.
+const MAX_SHAPES: usize = 4096;
+
+/// Makes views of events, and remembers what of their shapes is shown.
+#[derive(Default)]
+pub(crate) struct Views(HashMap<ShapeId, Shown>);
+
+impl Views {
+    /// As [`event_view`].
+    pub(crate) fn view(&mut self, event: &Event<'_>, source: &Arc<str>) -> EventView {
+        if self.0.len() >= MAX_SHAPES {
+            self.0.clear();
+        }
+        let shown = self.0.entry(event.shape.id()).or_insert_with(|| shown(event.shape));
+        view_of(event, source, shown)
     }
 }
 
@@ -84,6 +110,10 @@ mod tests {
         let slots: Vec<_> = slots.into_iter().chain([Slot::MISSING]).collect();
         let event = Event { shape: &shape, slots: &slots, record: 3, time: Some(Timestamp(5)) };
         let view = event_view(&event, &Arc::from("s"));
+        let mut views = Views::default();
+        for _ in 0..2 {
+            assert_eq!(views.view(&event, &Arc::from("s")), view);
+        }
         assert_eq!((&*view.computer, view.record, view.event_id), ("h", 3, Some(7)));
         let data = Value::List(vec!["a".into(), "b".into()]);
         assert_eq!(view.fields, [("Data".into(), data), ("Image".into(), "x.exe".into())]);
