@@ -16,12 +16,14 @@ pub mod explain;
 pub mod hunt;
 pub mod info;
 pub mod knowledge;
+pub mod mitigation;
 pub mod pack;
 pub mod page;
 pub mod paint;
 pub mod technique;
 pub mod totals;
 pub mod validation;
+pub mod visibility;
 
 mod convert;
 mod csv;

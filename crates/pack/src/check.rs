@@ -12,6 +12,7 @@ use shikra_taxonomy::Taxonomy;
 
 use crate::bundle::Bundle;
 use crate::fire::{fires, ndjson};
+use crate::mitigation::parse_block;
 use crate::model::{FalsePositive, Pack};
 
 /// What a pack's folder may hold beside `pack.toml`.
@@ -49,6 +50,7 @@ pub fn check(bundle: &Bundle, taxonomy: &Arc<Taxonomy>) -> Vec<Problem> {
     check.references();
     check.named_rules(&rules);
     check.files();
+    check.mitigations();
     check.exclusions(taxonomy);
     check.out
 }
@@ -171,6 +173,14 @@ impl Check<'_> {
         let missing: Vec<_> = named.filter(|(f, _)| self.bundle.file(f).is_none()).collect();
         for (file, span) in missing {
             self.error("file", format!("the pack has no file `{file}`"), span);
+        }
+    }
+
+    /// Every description of a block is one.
+    fn mitigations(&mut self) {
+        for file in self.bundle.folder("mitigations").filter(|f| f.path.ends_with(".toml")) {
+            let told = parse_block(&file.source).1;
+            self.out.extend(told.into_iter().map(|d| Problem { source: file.source.clone(), diagnostic: d }));
         }
     }
 

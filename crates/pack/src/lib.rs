@@ -7,6 +7,7 @@
 mod bundle;
 mod check;
 mod fire;
+mod mitigation;
 pub mod model;
 mod object;
 mod read;
@@ -14,5 +15,6 @@ mod read;
 pub use bundle::{Bundle, File, MANIFEST, embedded, open};
 pub use check::{Problem, check};
 pub use fire::{fires, ndjson};
+pub use mitigation::{Block, CannotBlock, MITIGATION_SCHEMA, Profile, Program, USES, parse_block};
 pub use model::Pack;
 pub use read::parse;

@@ -15,7 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["languages", "input", "hunt", "rows", "simulate"],
     &["lang-*", "sequence", "compare"],
     &["matcher"],
-    &["taxonomy", "knowledge"],
+    &["taxonomy", "knowledge", "sysmon"],
     &["ir"],
     &["syntax", "event", "evtx-write"],
 ];

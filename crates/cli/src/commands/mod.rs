@@ -19,6 +19,7 @@ mod generate;
 mod hunt;
 mod info;
 mod knowledge;
+mod mitigation;
 mod pack;
 mod query;
 mod rules;
@@ -27,6 +28,7 @@ mod shared;
 mod simulate;
 mod technique;
 mod validate;
+mod visibility;
 
 /// A command.
 pub struct Command {
@@ -69,6 +71,8 @@ pub static COMMANDS: &[&Command] = &[
     &pack::LIST,
     &pack::SHOW,
     &pack::CHECK,
+    &mitigation::MITIGATION,
+    &mitigation::WOULD_BLOCK,
     &technique::COMMAND,
     &coverage::COMMAND,
     &knowledge::ADD,
@@ -77,6 +81,7 @@ pub static COMMANDS: &[&Command] = &[
     &knowledge::FACTS,
     &simulate::COMMAND,
     &validate::COMMAND,
+    &visibility::COMMAND,
     &config::SHOW,
     &generate::COMPLETIONS,
     &generate::MAN,
