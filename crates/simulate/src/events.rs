@@ -116,13 +116,13 @@ pub fn utc(time: u64) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{milli:03}")
 }
 
-/// `{5770385F-C22A-43E0-BF4C-06F5698FFBD9}`.
+/// `{5770385F-C22A-43E0-BF4C-06F5698FFBD9}`, as Windows renders it.
 pub fn braced(guid: Guid) -> String {
     format!("{{{}}}", bare(guid))
 }
 
 /// `5770385F-C22A-43E0-BF4C-06F5698FFBD9`.
-pub fn bare(guid: Guid) -> String {
+fn bare(guid: Guid) -> String {
     let [a, b, c, d, e, f, g, h, rest @ ..] = guid.0;
     let [i, j, k, l, m, n, o, p] = rest;
     format!(

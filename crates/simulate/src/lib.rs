@@ -7,13 +7,16 @@
 //! Every record's computer lies in the domain `synthetic.example`. Files are left to the caller: nothing here
 //! touches disk, clock or network.
 
+pub mod atomic;
 mod background;
 pub mod binaries;
 pub mod definition;
 mod events;
 mod manifest;
 mod rng;
+pub mod runner;
 mod scenario;
+mod shell;
 mod world;
 mod write;
 

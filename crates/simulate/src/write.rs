@@ -10,7 +10,7 @@ use std::io::Cursor;
 use serde_json::{Map, Value as Json, json};
 use shikra_evtx_write::{EvtxWriter, Record, WriteError};
 
-use crate::events::bare;
+use crate::events::braced;
 use crate::scenario::Emitted;
 
 /// A form of output.
@@ -129,7 +129,7 @@ pub fn event_json(record: &Record, number: u64) -> Json {
     let attributes = |pairs: Vec<(&str, Json)>| json!({ "#attributes": pairs.into_iter().map(|(n, v)| (n.to_owned(), v)).collect::<Map<_, _>>() });
     let pairs = pairs(vec![
         ("Name", Some(json!(record.provider))),
-        ("Guid", record.provider_guid.map(|g| json!(bare(g)))),
+        ("Guid", record.provider_guid.map(|g| json!(braced(g).to_ascii_lowercase()))),
     ]);
     let event_id = match record.qualifiers {
         Some(q) => json!({ "#attributes": { "Qualifiers": q }, "#text": record.event_id }),

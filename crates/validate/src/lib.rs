@@ -4,11 +4,15 @@
 //! answers a [`Report`]: rules × tests, and the expected signals of each test, present or absent. How a report is
 //! shown is left to `output`.
 
+mod evidence;
+mod logs;
 mod matrix;
 mod report;
 mod signals;
 mod sources;
 
+pub use evidence::prove;
+pub use logs::examine;
 pub use matrix::{BACKGROUND, Options, validate};
-pub use report::{EventRef, Report, Row, Signal, TestRun, Verdict};
+pub use report::{EventRef, EvidenceSet, Proof, Report, Row, Signal, TestRun, Verdict};
 pub use sources::{Loaded, Unusable, embedded, load};

@@ -114,10 +114,10 @@ pub(crate) fn plain_reference(event: &EventView, source: String) -> EventRef {
 }
 
 /// What a rule did with a test: events of findings that the test's steps left, and of others.
-#[derive(Default)]
-struct Did {
-    own: Vec<EventRef>,
-    others: Vec<EventRef>,
+#[derive(Clone, Default)]
+pub(crate) struct Did {
+    pub own: Vec<EventRef>,
+    pub others: Vec<EventRef>,
 }
 
 /// Runs all rules against all tests of `loaded`.
@@ -172,7 +172,7 @@ fn sort(played: &Played, findings: &[Vec<Arc<EventView>>]) -> Did {
     did
 }
 
-fn rows(detector: &Detector, cases: &[Case<'_>], mut did: Vec<HashMap<String, Did>>) -> Vec<Row> {
+pub(crate) fn rows(detector: &Detector, cases: &[Case<'_>], mut did: Vec<HashMap<String, Did>>) -> Vec<Row> {
     let reasons: HashMap<u32, &str> =
         detector.not_run().iter().map(|n| (n.rule, n.reason.as_str())).collect();
     let mut out = Vec::new();

@@ -113,6 +113,68 @@ pub struct TestRun {
     pub notes: Vec<String>,
 }
 
+/// What came of a proof that others publish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// As published.
+    Passed,
+    /// More findings than published, which are a minimum.
+    More,
+    /// Fewer.
+    Failed,
+    /// Its logs or its rule are not here.
+    Untested,
+}
+
+/// A collection of published evidence.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EvidenceSet {
+    /// Its name.
+    pub name: String,
+    /// Proofs that passed; of these, those with more findings than published.
+    pub passed: usize,
+    /// See there.
+    pub more: usize,
+    /// Proofs that failed.
+    pub failed: usize,
+    /// Proofs that could not be tried.
+    pub untested: usize,
+    /// What failed: proof, file, reason.
+    pub failures: Vec<(String, String, String)>,
+    /// What could not be tried: the same.
+    pub gaps: Vec<(String, String, String)>,
+}
+
+/// Proofs named in a set; the rest are counted.
+const NAMED: usize = 5000;
+
+impl EvidenceSet {
+    pub(crate) fn add(&mut self, proof: Proof, note: impl FnOnce() -> (String, String, String)) {
+        match proof {
+            Proof::Passed => self.passed += 1,
+            Proof::More => {
+                self.passed += 1;
+                self.more += 1;
+            }
+            Proof::Failed => self.failed += 1,
+            Proof::Untested => self.untested += 1,
+        }
+        let notes = match proof {
+            Proof::Failed => &mut self.failures,
+            Proof::Untested => &mut self.gaps,
+            _ => return,
+        };
+        if notes.len() < NAMED {
+            notes.push(note());
+        }
+    }
+
+    /// Proofs that were tried.
+    pub fn tested(&self) -> usize {
+        self.passed + self.failed
+    }
+}
+
 /// Everything.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
@@ -122,6 +184,8 @@ pub struct Report {
     pub rows: Vec<Row>,
     /// Expected signals, test by test.
     pub signals: Vec<Signal>,
+    /// Published evidence, by collection.
+    pub evidence: Vec<EvidenceSet>,
     /// Rules that were given.
     pub rules: usize,
     /// What went wrong, in words.

@@ -79,7 +79,7 @@ fn read(path: &Path) -> Result<Option<Simulation>, String> {
     match path.extension().and_then(|e| e.to_str()) {
         Some("toml") if !text.contains("shikra.simulation/") => Ok(None),
         Some("toml") => Simulation::parse(&text).map(Some),
-        _ => Ok(None),
+        _ => shikra_simulate::atomic::parse(&text),
     }
 }
 

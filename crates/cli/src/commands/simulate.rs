@@ -22,23 +22,34 @@ pub static COMMAND: Command = Command {
            Examples:\n  \
            shikra simulate T1218.003 -o sim\n  \
            shikra simulate packs/T1218.003 --format winlogbeat --background 2000 -o sim\n  \
-           shikra simulate my-test.toml --seed 7 -o sim && shikra scan sim",
+           shikra simulate my-test.toml --seed 7 -o sim && shikra scan sim\n  \
+           shikra simulate T1218.003 --runner -o run.ps1",
     settings: &[],
     args: |c| {
-        let folder = Arg::new("folder").long("output").short('o').value_name("DIR").required(true);
+        let folder = Arg::new("folder").long("output").short('o').value_name("DIR|FILE").required(true);
         let seed = Arg::new("seed").long("seed").value_name("N").default_value("1");
         let background = Arg::new("background").long("background").value_name("N").default_value("200");
         let format = Arg::new("form").long("format").short('f').value_name("FORMAT").default_value("evtx");
+        let runner = Arg::new("runner").long("runner").action(clap::ArgAction::SetTrue);
         let number = clap::value_parser!(u64);
-        c.arg(what())
-            .arg(folder.value_parser(clap::value_parser!(PathBuf)).help("Folder to write to"))
-            .arg(seed.value_parser(number).help("Another seed gives other times, ids and background"))
-            .arg(
-                background
-                    .value_parser(number)
-                    .help("About how many events of ordinary activity surround each test"),
-            )
-            .arg(format.value_parser(["evtx", "ndjson", "winlogbeat"]).help("What the events are written as"))
+        c.arg(
+            runner.help(
+                "Write a PowerShell script that runs the tests for real and marks them in the event log",
+            ),
+        )
+        .arg(what())
+        .arg(
+            folder
+                .value_parser(clap::value_parser!(PathBuf))
+                .help("Folder to write to; with --runner the script"),
+        )
+        .arg(seed.value_parser(number).help("Another seed gives other times, ids and background"))
+        .arg(
+            background
+                .value_parser(number)
+                .help("About how many events of ordinary activity surround each test"),
+        )
+        .arg(format.value_parser(["evtx", "ndjson", "winlogbeat"]).help("What the events are written as"))
     },
     run,
 };
@@ -97,8 +108,16 @@ fn run(matches: &ArgMatches, merged: &Merged) -> Outcome {
     let options = options(number("seed"), number("background"))?;
     let format = matches.get_one::<String>("form").and_then(|f| Format::named(f)).unwrap_or_default();
     let folder = matches.get_one::<PathBuf>("folder").cloned().unwrap_or_default();
+    let all = simulations(matches)?;
+    if matches.get_flag("runner") {
+        let of: Vec<&Simulation> = all.iter().map(|l| &l.simulation).collect();
+        // Windows PowerShell takes a file without a mark for text of the local code page.
+        let text = format!("\u{feff}{}", shikra_simulate::runner::script(&of).replace('\n', "\r\n"));
+        fs::write(&folder, text).map_err(|e| Failure::new(format!("{}: {e}", folder.display())))?;
+        return Ok(Exit::Done);
+    }
     let mut written = 0;
-    for loaded in simulations(matches)? {
+    for loaded in all {
         for test in loaded.simulation.all() {
             let place = folder.join(&loaded.simulation.technique).join(&test.id);
             let events = write_test(&place, &loaded.simulation, test, &options, format)?;

@@ -33,6 +33,7 @@ pub fn render(report: &Report) -> String {
         report.failures()
     );
     tests(report, &mut out);
+    evidence(report, &mut out);
     signals(report, &mut out);
     rules(report, &mut out);
     if !report.problems.is_empty() {
@@ -58,6 +59,25 @@ fn tests(report: &Report, out: &mut String) {
             t.kind,
             t.events,
             notes.join("<br>")
+        );
+    }
+    out.push_str("</tbody>\n</table>\n");
+}
+
+fn evidence(report: &Report, out: &mut String) {
+    if report.evidence.is_empty() {
+        return;
+    }
+    out.push_str("<h2>Published evidence</h2>\n<table>\n<thead><tr><th scope=\"col\">Collection</th><th scope=\"col\">Tested</th><th scope=\"col\">Passed</th><th scope=\"col\">Failed</th><th scope=\"col\">Untested</th></tr></thead>\n<tbody>\n");
+    for set in &report.evidence {
+        let _ = writeln!(
+            out,
+            "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            text(&set.name),
+            set.tested(),
+            set.passed,
+            set.failed,
+            set.untested
         );
     }
     out.push_str("</tbody>\n</table>\n");

@@ -1,6 +1,6 @@
 //! One JSON document.
 
-use shikra_validate::{EventRef, Report, Row, Signal, TestRun, Verdict};
+use shikra_validate::{EventRef, EvidenceSet, Report, Row, Signal, TestRun, Verdict};
 
 use crate::Json;
 use crate::json::Items;
@@ -20,6 +20,7 @@ pub fn render(report: &Report) -> String {
         o.key("tests").array(|a| report.tests.iter().for_each(|t| test(t, a)));
         o.key("rows").array(|a| report.rows.iter().for_each(|r| row(r, a)));
         o.key("signals").array(|a| report.signals.iter().for_each(|s| signal(s, a)));
+        o.key("evidence").array(|a| report.evidence.iter().for_each(|e| set(e, a)));
         o.key("problems").strings(&report.problems);
     });
     out.push(b'\n');
@@ -64,6 +65,31 @@ fn signal(s: &Signal, a: &mut Items<'_>) {
         o.key("present").bool(s.present());
         o.key("problem").string(&s.problem);
         o.key("events").array(|a| s.events.iter().for_each(|e| event(e, a)));
+    });
+}
+
+fn set(e: &EvidenceSet, a: &mut Items<'_>) {
+    a.item().object(|o| {
+        o.key("name").string(&e.name);
+        let numbers = [
+            ("tested", e.tested()),
+            ("passed", e.passed),
+            ("more", e.more),
+            ("failed", e.failed),
+            ("untested", e.untested),
+        ];
+        numbers.iter().for_each(|(name, n)| o.key(name).number(*n as u64));
+        for (name, notes) in [("failures", &e.failures), ("gaps", &e.gaps)] {
+            o.key(name).array(|a| {
+                for (proof, path, why) in notes {
+                    a.item().object(|o| {
+                        o.key("proof").string(proof);
+                        o.key("path").string(path);
+                        o.key("why").string(why);
+                    });
+                }
+            });
+        }
     });
 }
 

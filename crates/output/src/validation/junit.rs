@@ -18,7 +18,18 @@ pub fn render(report: &Report) -> String {
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let _ = writeln!(out, "<testsuites name=\"shikra validate\" failures=\"{}\">", report.failures());
     let named = report.tests.iter().map(|t| (t.id.as_str(), t.name.as_str()));
-    for (id, name) in named.chain([(BACKGROUND, "ordinary activity"), ("", "rules without a test")]) {
+    // Published evidence comes with tests of its own names.
+    let mut others: Vec<(&str, &str)> = Vec::new();
+    for row in &report.rows {
+        let listed =
+            report.tests.iter().any(|t| t.id == row.test) || row.test.is_empty() || row.test == BACKGROUND;
+        if !listed && others.last().is_none_or(|(last, _)| *last != row.test) {
+            others.push((&row.test, "published evidence"));
+        }
+    }
+    for (id, name) in
+        named.chain(others).chain([(BACKGROUND, "ordinary activity"), ("", "rules without a test")])
+    {
         let rows: Vec<&Row> = report.rows.iter().filter(|r| r.test == id).collect();
         let signals: Vec<&Signal> = report.signals.iter().filter(|s| s.test == id).collect();
         if rows.is_empty() && signals.is_empty() {

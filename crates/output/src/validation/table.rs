@@ -7,7 +7,7 @@ use shikra_validate::{BACKGROUND, Report, Row, Verdict};
 
 use super::{event_words, tally};
 use crate::escape::for_terminal;
-use crate::paint::{clip, pad};
+use crate::paint::{clip, count, pad};
 use crate::{Paint, Style};
 
 /// Columns for the title of a rule.
@@ -30,8 +30,11 @@ fn mark(row: &Row) -> (&'static str, Paint) {
 
 pub fn render(report: &Report, style: &Style) -> String {
     let mut out = String::new();
-    legend(report, style, &mut out);
-    grid(report, style, &mut out);
+    if !report.tests.is_empty() {
+        legend(report, style, &mut out);
+        grid(report, style, &mut out);
+    }
+    evidence(report, style, &mut out);
     signals(report, style, &mut out);
     reasons(report, style, &mut out);
     let failures = report.failures();
@@ -39,9 +42,9 @@ pub fn render(report: &Report, style: &Style) -> String {
     let verdict = if failures > 0 { format!("{failures} failed") } else { "nothing failed".to_owned() };
     let _ = writeln!(
         out,
-        "{} rules × {} tests: {}; {}",
-        report.rules,
-        report.tests.len(),
+        "{} × {}: {}; {}",
+        count(report.rules as u64, "rule"),
+        count(report.tests.len() as u64, "test"),
         tally(report),
         style.paint(paint, &verdict)
     );
@@ -63,10 +66,15 @@ fn legend(report: &Report, style: &Style, out: &mut String) {
     out.push('\n');
 }
 
+/// Whether the row has a column.
+fn listed(report: &Report, row: &Row) -> bool {
+    row.test == BACKGROUND || report.tests.iter().any(|t| t.id == row.test)
+}
+
 fn grid(report: &Report, style: &Style, out: &mut String) {
     let mut rules: Vec<(&str, BTreeMap<&str, &Row>)> = Vec::new();
     let mut last = "";
-    for row in report.rows.iter().filter(|r| !r.test.is_empty()) {
+    for row in report.rows.iter().filter(|r| listed(report, r)) {
         let id = row.rule.id.as_str();
         match rules.last_mut() {
             Some((_, tests)) if id == last && !tests.contains_key(row.test.as_str()) => {
@@ -97,6 +105,59 @@ fn grid(report: &Report, style: &Style, out: &mut String) {
         "{}\n",
         style.paint(Paint::Faint, "✓ fired  ✗ missed, though the test names the rule  – did not fire  · silent, as it should  ~ fired on a near miss, explained  ! fired on something benign  bg ordinary activity")
     );
+}
+
+fn noted((proof, path, why): &(String, String, String), out: &mut String) {
+    let _ = writeln!(out, "  {}", for_terminal(&format!("{proof}: {why} ({path})")));
+}
+
+/// Evidence that others publish, by collection.
+fn evidence(report: &Report, style: &Style, out: &mut String) {
+    if report.evidence.is_empty() {
+        return;
+    }
+    let head = format!(
+        "{}{:>8}{:>8}{:>8}{:>10}",
+        pad("Published evidence", TITLE),
+        "tested",
+        "passed",
+        "failed",
+        "untested"
+    );
+    let _ = writeln!(out, "{}", style.paint(Paint::Strong, &head));
+    for set in &report.evidence {
+        let more = if set.more > 0 {
+            format!("  ({} with more findings than published)", set.more)
+        } else {
+            String::new()
+        };
+        let line = format!(
+            "{}{:>8}{:>8}{:>8}{:>10}{more}",
+            pad(&for_terminal(&set.name), TITLE),
+            set.tested(),
+            set.passed,
+            set.failed,
+            set.untested
+        );
+        let _ = writeln!(out, "{line}");
+    }
+    let shown = if style.verbose { usize::MAX } else { 10 };
+    for set in &report.evidence {
+        set.failures.iter().take(shown).for_each(|note| noted(note, out));
+        if set.failures.len() > shown {
+            let _ = writeln!(out, "  and {} more of {}", set.failures.len() - shown, for_terminal(&set.name));
+        }
+        let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+        set.gaps.iter().for_each(|(_, _, why)| *reasons.entry(why).or_default() += 1);
+        for (why, n) in reasons {
+            let _ =
+                writeln!(out, "  untested of {}: {n} because {}", for_terminal(&set.name), for_terminal(why));
+        }
+        if style.verbose {
+            set.gaps.iter().for_each(|note| noted(note, out));
+        }
+    }
+    out.push('\n');
 }
 
 fn signals(report: &Report, style: &Style, out: &mut String) {

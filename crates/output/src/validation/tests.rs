@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use jsonschema::validator_for;
 use shikra_ir::{Level, RuleMeta};
-use shikra_validate::{EventRef, Report, Row, Signal, TestRun, Verdict};
+use shikra_validate::{EventRef, EvidenceSet, Report, Row, Signal, TestRun, Verdict};
 
 use super::{FORMS, SCHEMA};
 use crate::Style;
@@ -68,6 +68,12 @@ fn evil() -> Report {
                 problem: EVIL.into(),
             },
         ],
+        evidence: vec![EvidenceSet {
+            name: EVIL.into(),
+            failed: 1,
+            failures: vec![(EVIL.into(), EVIL.into(), EVIL.into())],
+            ..EvidenceSet::default()
+        }],
         rules: 1,
         problems: vec![EVIL.into()],
     }

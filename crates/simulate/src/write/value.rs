@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 use shikra_event::Timestamp;
 use shikra_evtx_write::{Sid, Value};
 
-use crate::events::{bare, braced};
+use crate::events::braced;
 
 /// As `evtx_dump` writes it.
 pub fn json(value: &Value) -> Json {
@@ -23,7 +23,7 @@ pub fn json(value: &Value) -> Json {
         Value::F64(n) => json!(n),
         Value::Bool(b) => json!(b),
         Value::Binary(b) => json!(b.iter().map(|b| format!("{b:02X}")).collect::<String>()),
-        Value::Guid(g) => json!(bare(*g)),
+        Value::Guid(g) => json!(braced(*g).to_ascii_lowercase()),
         Value::FileTime(t) => json!(time(*t)),
         Value::Sid(s) => json!(sid(s)),
         Value::Hex32(n) => json!(format!("0x{n:x}")),
@@ -56,9 +56,11 @@ pub fn sid(sid: &Sid) -> String {
     out
 }
 
-/// `2026-03-02T08:00:00.123456Z` of a FILETIME.
+/// `2026-03-02T08:00:00.1234567Z` of a FILETIME.
 pub fn time(time: u64) -> String {
-    Timestamp::from_filetime(time).unwrap_or_default().to_string()
+    let (year, month, day, hour, minute, second, nano) =
+        Timestamp::from_filetime(time).unwrap_or_default().civil();
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:07}Z", nano / 100)
 }
 
 #[cfg(test)]
@@ -71,6 +73,6 @@ mod tests {
             assert_eq!(sid(&text.parse().unwrap()), text);
         }
         assert_eq!(rendered(&Value::Bool(true)), "true");
-        assert_eq!(time(134_169_120_000_000_000), "2026-03-02T08:00:00.000000Z");
+        assert_eq!(time(134_169_120_000_000_000), "2026-03-02T08:00:00.0000000Z");
     }
 }
