@@ -226,9 +226,8 @@ impl Stage {
     /// A download: the name, the connection, the file where there is one.
     fn download(&mut self, url: &str, file: Option<&str>) {
         self.connect(url);
-        match file {
-            Some(file) => self.file(file, false),
-            None => {}
+        if let Some(file) = file {
+            self.file(file, false);
         }
     }
 

@@ -26,7 +26,7 @@ fn commands(line: &str) -> Vec<String> {
                 }
                 continue;
             }
-            '&' | '|' if !quoted && !(c == '&' && redirected) => {
+            '&' | '|' if !(quoted || c == '&' && redirected) => {
                 out.push(String::new());
                 continue;
             }

@@ -24,9 +24,10 @@ const EFFECTS: &[(&str, Effect)] = &[
     ("nslookup", lookup),
     ("ping", lookup),
     ("xcopy", target_file),
-    ("forfiles", |stage, words| match words::after(words, &["c"]) {
-        Some(command) => stage.run(Shell::Cmd, &words::plain(command)),
-        None => {}
+    ("forfiles", |stage, words| {
+        if let Some(command) = words::after(words, &["c"]) {
+            stage.run(Shell::Cmd, &words::plain(command));
+        }
     }),
     ("mshta", runs_content),
     ("rundll32", runs_content),
