@@ -1,6 +1,8 @@
 //! What simulation and validation promise, on the packs that ship with the program and, where they are there, on the
 //! corpora.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
 mod atomics;
 mod evidence;
 mod forms;
