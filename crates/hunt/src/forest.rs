@@ -107,14 +107,16 @@ impl Forest {
     /// The score of each point: 0 to 1, above 0.5 where it is parted sooner than the average.
     pub fn scores(&self, points: Points<'_>) -> Vec<f64> {
         let mut paths = vec![0.0; points.len()];
-        // Tree by tree, so that its nodes stay near.
-        for tree in &self.trees {
-            match tree.level() {
-                Some(level) => level.paths(points, &mut paths),
-                None => {
-                    for (path, point) in paths.iter_mut().zip(points.numbers.chunks_exact(self.width.max(1)))
-                    {
-                        *path += tree.path(point);
+        let width = self.width.max(1);
+        let levels: Vec<Option<Level>> = self.trees.iter().map(Tree::level).collect();
+        // Some points, all trees: both stay near.
+        for (paths, numbers) in paths.chunks_mut(TILE).zip(points.numbers.chunks(TILE * width)) {
+            for (tree, level) in self.trees.iter().zip(&levels) {
+                match level {
+                    Some(level) => level.paths(Points { numbers, width }, paths),
+                    None => {
+                        let each = paths.iter_mut().zip(numbers.chunks_exact(width));
+                        each.for_each(|(path, point)| *path += tree.path(point));
                     }
                 }
             }
@@ -191,8 +193,10 @@ impl Tree {
     }
 }
 
+/// Points that go down all trees before the next ones do.
+const TILE: usize = 512;
 /// Points that go down a tree side by side.
-const ABREAST: usize = 16;
+const ABREAST: usize = 8;
 
 /// A tree of cuts along axes for going down without branches: every point takes as many steps as the tree is high,
 /// and a leaf leads to itself.
