@@ -112,6 +112,9 @@ impl Side<'_> {
             .filter_map(|f| {
                 let when = f.selector.admits(&of)?;
                 let mut translate = Translate { world, shape };
+                if translate.ruled_out(&f.expr) {
+                    return None;
+                }
                 let when = when.map_or(Formula::True, |w| translate.expr(&w, true));
                 Some(Formula::all([when, translate.expr(&f.expr, true)]))
             })
@@ -148,7 +151,14 @@ pub fn compare(first: &[Filter], second: &[Filter], taxonomy: &Taxonomy) -> Comp
 pub fn satisfiable(filters: &[Filter], taxonomy: &Taxonomy) -> Answer {
     let all: Vec<&Filter> = filters.iter().collect();
     let shapes = universe::shapes(taxonomy, &all);
-    Pair::new(filters, &[], taxonomy, &shapes, false).ask(Some(true), None)
+    let mut pair = Pair::new(filters, &[], taxonomy, &shapes, false);
+    match pair.ask(Some(true), None) {
+        // Of events that no table lists it is not known which fields they have.
+        Answer::No if shapes.iter().any(|s| s.form() == Form::Windows && !taxonomy.lists(s)) => {
+            Answer::Unknown(Vec::new())
+        }
+        answer => answer,
+    }
 }
 
 /// Two detections over the event types that matter to them.

@@ -53,6 +53,20 @@ impl Translate<'_, '_> {
         }
     }
 
+    /// Whether tests of what all events of the type share rule it out: cheap, and most types are.
+    pub fn ruled_out(&mut self, e: &Expr) -> bool {
+        match e {
+            Expr::And(v) => v.iter().any(|e| self.ruled_out(e)),
+            Expr::Or(v) => !v.is_empty() && v.iter().all(|e| self.ruled_out(e)),
+            Expr::Named(_, e) => self.ruled_out(e),
+            Expr::Test(t) => match &t.subject {
+                Scalar::Field(f) if shared(&f.name) => self.test(t, true) == Formula::False,
+                _ => false,
+            },
+            Expr::Not(_) | Expr::Const(_) | Expr::Opaque(_) => false,
+        }
+    }
+
     fn test(&mut self, t: &Test, want: bool) -> Formula {
         if let Some(subjects) = self.subjects(t)
             && let Some(holds) = self.holds(t, &subjects)
@@ -249,6 +263,14 @@ impl Translate<'_, '_> {
         let n = self.world.intern(var, &derive, t.clone(), Kind::Opaque, Asked::OfEvent(truth));
         Formula::Is(n, true)
     }
+}
+
+/// Whether a name may be one of an event's id, channel or provider.
+fn shared(name: &str) -> bool {
+    const ENDS: &[&str] =
+        &["eventid", "eventcode", "event_id", "event.code", "channel", "provider_name", "source"];
+    let name = name.to_ascii_lowercase();
+    ENDS.iter().any(|e| name.ends_with(e))
 }
 
 fn text_reads_all(s: &Scalar) -> bool {

@@ -242,6 +242,13 @@ fn composed(name: &str, wanted: &[&Atom]) -> Vec<String> {
     let folder = usual.rsplit_once('\\').map_or("", |(f, _)| f);
     let program = if name.contains("line") { "example.exe " } else { "" };
     let mut out = Vec::new();
+    let elsewhere = if folder.is_empty() { "" } else { r"C:\Users\alice\Downloads" };
+    for front in [folder, elsewhere, program] {
+        let front = if head.is_empty() { front } else { head.as_str() };
+        let middle = inside.join(" ");
+        out.push(format!("{front}{middle}{tail}"));
+        out.push(format!("{front}\\{middle}{tail}"));
+    }
     for front in if program.is_empty() { [folder, ""] } else { [program, ""] } {
         let front = if head.is_empty() { front } else { head.as_str() };
         for between in [" ", "", "\\", "x"] {

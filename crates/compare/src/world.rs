@@ -49,6 +49,9 @@ pub(crate) struct Var {
     pub path: bool,
 }
 
+/// First parts of the names of fields of documents that otherwise hold one value.
+const ONE: &[&str] = &["process", "file", "registry", "dll", "user", "winlog", "event", "host"];
+
 /// What an atom's test is asked of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
@@ -103,13 +106,15 @@ impl<'t> World<'t> {
         }
         let of = self.shapes.get(shape);
         let name = slot.and_then(|s| of?.fields().get(s as usize)).map_or("any field", |n| n);
+        let first = name.split('.').next().unwrap_or(name);
         let last = name.rsplit('.').next().unwrap_or(name);
         let ecs = of.is_some_and(|s| s.form() != Form::Windows);
         let var = Var {
             shape,
             slot,
             name: name.to_owned(),
-            several: slot.is_none() || (ecs && LISTS.contains(&last)),
+            several: slot.is_none()
+                || (ecs && (LISTS.contains(&last) || (name.contains('.') && !ONE.contains(&first)))),
             path: PATHS.contains(&name.to_ascii_lowercase().as_str()),
         };
         let number = self.vars.len() as u32;

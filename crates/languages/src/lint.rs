@@ -1,6 +1,7 @@
 //! What will never work, told from the IR and the taxonomy: for rules of every language.
 
 mod address;
+mod keys;
 mod tags;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +28,7 @@ pub fn lint(rule: &Rule, taxonomy: &Taxonomy) -> Vec<Diagnostic> {
     }
     if rule.status != LoadStatus::Rejected {
         walk(&rule.plan, taxonomy, head, &mut out);
+        keys::lint(&rule.plan, taxonomy, head, &mut out);
     }
     let mut seen = BTreeSet::new();
     out.retain(|d| seen.insert((d.code, d.message.clone())));
@@ -125,6 +127,9 @@ impl Event<'_> {
     fn prospects(&self, expr: &Expr, out: &mut Vec<Diagnostic>) {
         if !self.can_be(expr).0 {
             out.push(Diagnostic::warning("never-true", "the condition can never hold", self.head));
+        } else if self.contradicts_itself(expr) {
+            let message = "the condition can never hold: its parts exclude one another in every event of the log source";
+            out.push(Diagnostic::warning("never-true", message, self.head));
         }
         let mut dead: BTreeMap<Arc<str>, Span> = BTreeMap::new();
         self.dead_parts(expr, &mut dead);
@@ -137,6 +142,18 @@ impl Event<'_> {
             let message = "the condition is made of negations only: it holds of every event that lacks them";
             out.push(Diagnostic::warning("negation-only", message, self.head));
         }
+    }
+
+    /// Whether it is proved that no event of the log source satisfies all that is asked of it.
+    fn contradicts_itself(&self, expr: &Expr) -> bool {
+        let mut unsupported = false;
+        expr.opaques(&mut |_| unsupported = true);
+        let Ok(selector) = self.taxonomy.select(self.source) else { return false };
+        if unsupported || selector.any_of.is_empty() {
+            return false;
+        }
+        let filter = shikra_matcher::Filter { selector, expr: expr.clone() };
+        shikra_compare::satisfiable(&[filter], self.taxonomy) == shikra_compare::Answer::No
     }
 
     fn dead_parts(&self, expr: &Expr, out: &mut BTreeMap<Arc<str>, Span>) {
@@ -321,8 +338,22 @@ mod tests {
             "  a: {Image: x}\n  condition: a and not a\n",
             &["never-true: the condition can never hold"],
         );
+        let apart = "never-true: the condition can never hold: its parts exclude one another in every event of the log \
+                     source";
+        of_process(
+            "  a: {Image|endswith: .exe}\n  b: {Image|endswith: .dll}\n  condition: a and b\n",
+            &[apart],
+        );
+        of_process(
+            "  a: {Image|startswith: 'C:\\'}\n  b: {Image|re: '^D:'}\n  condition: a and b\n",
+            &[apart],
+        );
+        of_process(
+            "  a: {CommandLine|contains: xy}\n  b: {CommandLine|contains: x}\n  condition: a and not b\n",
+            &[apart],
+        );
         of_process("  a: {Image: [x, y]}\n  b: {Image: Y}\n  condition: a and b\n", &[]);
-        of_process("  a: {Image: x*}\n  b: {Image: y*}\n  condition: a and b\n", &[]);
+        of_process("  a: {Image: x*}\n  b: {Image: y*}\n  condition: a and b\n", &[apart]);
     }
 
     #[test]
