@@ -147,11 +147,20 @@ pub fn compare(first: &[Filter], second: &[Filter], taxonomy: &Taxonomy) -> Comp
     Comparison { only_first, only_second, both, over, unless_paths }
 }
 
-/// Whether any event can match, of the types that the tables know.
+/// Most event types over which [`satisfiable`] says no: it is asked of every rule, and has to be quick.
+const MOST_DENIED: usize = 12;
+
+/// Whether any event can match, of the types that the tables know. For lints: quick, and undecided where that
+/// would take longer.
 pub fn satisfiable(filters: &[Filter], taxonomy: &Taxonomy) -> Answer {
     let all: Vec<&Filter> = filters.iter().collect();
     let shapes = universe::shapes(taxonomy, &all);
+    if shapes.len() > MOST_DENIED {
+        return Answer::Unknown(Vec::new());
+    }
     let mut pair = Pair::new(filters, &[], taxonomy, &shapes, false);
+    pair.budget = Budget { branches: 300, failures: 1 };
+    pair.world.effort = 500;
     match pair.ask(Some(true), None) {
         // Of events that no table lists it is not known which fields they have.
         Answer::No if shapes.iter().any(|s| s.form() == Form::Windows && !taxonomy.lists(s)) => {
@@ -168,6 +177,7 @@ struct Pair<'f, 't> {
     /// For each shape, what each side matches there. Shapes that ask the same questions are there once.
     formulas: Vec<(usize, [Formula; 2])>,
     over: Vec<String>,
+    budget: Budget,
 }
 
 impl<'f, 't> Pair<'f, 't> {
@@ -190,12 +200,11 @@ impl<'f, 't> Pair<'f, 't> {
                 formulas.push((at, both));
             }
         }
-        Pair { world, sides, formulas, over }
+        Pair { world, sides, formulas, over, budget: Budget { branches: 20_000, failures: 40 } }
     }
 
     /// Whether there is an event that each side matches or not, as asked; `None`: as it likes.
     fn ask(&mut self, first: Option<bool>, second: Option<bool>) -> Answer {
-        const BUDGET: Budget = Budget { branches: 20_000, failures: 40 };
         let mut unknown: Option<BTreeSet<u32>> = None;
         let formulas = std::mem::take(&mut self.formulas);
         let mut answer = None;
@@ -217,7 +226,7 @@ impl<'f, 't> Pair<'f, 't> {
                 };
                 world.event(*shape, values, right) == Some(true)
             };
-            match solve(&mut self.world, *shape, &formula, BUDGET, &check) {
+            match solve(&mut self.world, *shape, &formula, self.budget, &check) {
                 Outcome::Event(values) => {
                     answer = Some(Answer::Yes(Box::new(Witness::new(&self.world, *shape, &values))));
                     break;
