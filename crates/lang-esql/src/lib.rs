@@ -55,6 +55,11 @@ pub fn load(text: &str, options: &Options<'_>) -> Loaded {
     Loaded { plan: (status != LoadStatus::Rejected).then_some(plan), diagnostics, status }
 }
 
+/// Commands, functions and aggregates that are supported, in lower case.
+pub fn vocabulary() -> Vec<&'static str> {
+    parse::COMMANDS.iter().copied().chain(lower::functions()).chain(lower::aggregates()).collect()
+}
+
 fn failed(diagnostics: &[Diagnostic]) -> bool {
     diagnostics.iter().any(|d| d.severity == Severity::Error)
 }

@@ -63,6 +63,25 @@ fn cannot_run(plan: &Plan) -> bool {
     matches!(plan, Plan::Opaque(..)) || plan.children().into_iter().any(cannot_run)
 }
 
+/// Commands, words between searches and aggregates that are supported.
+pub fn vocabulary() -> Vec<&'static str> {
+    const COMMANDS: &[&str] = &[
+        "chart",
+        "timechart",
+        "search",
+        "filter",
+        "fields",
+        "rename",
+        "order by",
+        "limit",
+        "followed by",
+        "join",
+    ];
+    const AGGREGATES: &[&str] =
+        &["count", "distinct_count", "distinct_list", "list", "sum", "avg", "min", "max", "var"];
+    COMMANDS.iter().chain(AGGREGATES).copied().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -119,6 +119,12 @@ pub fn unreadable(reason: &str, span: Span) -> Plan {
     Plan::Opaque(None, Opaque { reason: reason.to_owned(), span })
 }
 
+/// Commands, functions and aggregates that are supported.
+pub fn vocabulary() -> Vec<&'static str> {
+    let functions = parse::commands().chain(lower::functions::names());
+    functions.chain(lower::AGGREGATES.iter().copied()).collect()
+}
+
 fn failed(diagnostics: &[Diagnostic]) -> bool {
     diagnostics.iter().any(|d| d.severity == Severity::Error)
 }

@@ -30,7 +30,7 @@ pub(crate) struct Joining {
 }
 
 /// Names under which all events are known.
-const EVENTS: &[&str] = &["datatable", "events", "event", "logs", "data", "dataset", "df"];
+pub(crate) const EVENTS: &[&str] = &["datatable", "events", "event", "logs", "data", "dataset", "df"];
 
 impl Lower<'_> {
     pub fn from(&mut self, tables: &[TableWithJoins], span: Span) -> Option<From> {

@@ -52,6 +52,11 @@ pub struct Loaded {
     pub status: LoadStatus,
 }
 
+/// Names of the table of all events, in lower case; they are read in any.
+pub fn tables() -> &'static [&'static str] {
+    from::EVENTS
+}
+
 /// Reads a query.
 pub fn load(text: &str, dialect: Dialect) -> Loaded {
     match dialect {

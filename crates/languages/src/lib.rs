@@ -12,6 +12,7 @@ pub mod convert;
 mod detect;
 mod elastic;
 mod lint;
+mod notebook;
 mod page;
 mod query;
 
@@ -96,7 +97,8 @@ pub static LANGUAGES: &[&Language] = &[&SIGMA, &EQL, &KQL, &ESQL, &LOGPOINT, &SP
 
 /// Kinds of file that hold queries: each answers the rules of a text, none where it is of another kind. The
 /// first that answers any counts.
-static CONTAINERS: &[fn(&Source, &Options) -> Vec<Rule>] = &[elastic::rules, analytics::rules, page::rules];
+static CONTAINERS: &[fn(&Source, &Options) -> Vec<Rule>] =
+    &[elastic::rules, analytics::rules, notebook::rules, page::rules];
 
 static SIGMA: Language = Language {
     name: "sigma",
@@ -247,6 +249,21 @@ impl RuleSet {
 /// Names of the languages that queries can be asked in.
 pub fn query_languages() -> impl Iterator<Item = &'static str> {
     LANGUAGES.iter().filter(|l| matches!(l.reader, Reader::Queries(_))).map(|l| l.name)
+}
+
+/// Commands and functions that a language has, as its guide lists them; none for languages without such a list.
+pub fn vocabulary(language: &str) -> Vec<&'static str> {
+    match language {
+        "esql" => esql::vocabulary(),
+        "logpoint" => logpoint::vocabulary(),
+        "spl" => spl::vocabulary(),
+        _ => Vec::new(),
+    }
+}
+
+/// Names under which SQL knows the table of all events.
+pub fn sql_tables() -> &'static [&'static str] {
+    sql::tables()
 }
 
 /// The rule of a query that stands alone, e.g. one typed by the user; none where `language` is none of

@@ -266,6 +266,14 @@ fn techniques(line: &str, tags: &mut Vec<String>) {
     }
 }
 
+/// Those of a line of a notebook, tables or not.
+pub(crate) fn techniques_in(line: &str, tags: &mut Vec<String>) {
+    techniques(line, tags);
+    if !line.starts_with('|') && line.len() < 2000 {
+        techniques(&format!("|{line}"), tags);
+    }
+}
+
 fn is_technique(word: &str) -> bool {
     let digits = |s: &str, n: usize| s.len() == n && s.bytes().all(|b| b.is_ascii_digit());
     let Some(rest) = word.strip_prefix('T') else { return false };

@@ -7,3 +7,4 @@ mod corpora;
 mod findings;
 mod readable;
 mod rows;
+mod vocabulary;

@@ -1,4 +1,4 @@
-//! The cases of SPL, by a whole scan: rows as JSON, or the lines that match.
+//! The cases of SPL, ES|QL and SQL, by a whole scan: rows as JSON, or the lines that match.
 
 use std::fs;
 use std::io;
@@ -84,11 +84,12 @@ fn run(case: &Case, log: &Path, taxonomy: &Arc<Taxonomy>) -> Vec<String> {
 
 #[test]
 fn rows_of_whole_scans() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cases/spl");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cases");
     let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join("rows.ndjson");
     let taxonomy = Arc::new(Taxonomy::embedded());
     let mut wrong = Vec::new();
-    for page in files(&root, &["md"]) {
+    let languages = ["spl", "esql", "sql"].iter();
+    for page in languages.flat_map(|l| files(&root.join(l), &["md"])) {
         for case in cases(&fs::read_to_string(&page).unwrap()).unwrap_or_else(|e| panic!("{page:?}: {e}")) {
             wrong.extend(run(&case, &log, &taxonomy).into_iter().map(|w| format!("{}: {w}", page.display())));
         }

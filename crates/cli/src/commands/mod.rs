@@ -26,6 +26,7 @@ mod rules;
 mod scan;
 mod shared;
 mod simulate;
+mod sql;
 mod technique;
 mod validate;
 mod visibility;
@@ -53,6 +54,7 @@ pub static COMMANDS: &[&Command] = &[
     &hunt::files::RUN,
     &hunt::files::LIST,
     &hunt::SEARCH,
+    &sql::COMMAND,
     &hunt::STACK,
     &hunt::GROUP,
     &hunt::CLUSTER,

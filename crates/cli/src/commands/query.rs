@@ -49,9 +49,16 @@ const DIALECTS: &[(&str, &str)] =
     &[("elastic", "elastic"), ("elasticsearch", "elastic"), ("endpoint", "endpoint"), ("endgame", "endgame")];
 
 fn run(matches: &ArgMatches, merged: &Merged) -> Outcome {
+    ask(rule(matches)?, matches, merged)
+}
+
+/// Runs a query on the inputs that were named.
+///
+/// # Errors
+/// Where it cannot run.
+pub fn ask(rule: shikra_ir::Rule, matches: &ArgMatches, merged: &Merged) -> Outcome {
     let settings = Settings::new(merged)?;
     let inputs = paths(matches);
-    let rule = rule(matches)?;
     if let [only] = inputs.as_slice() {
         shared::must_exist(std::slice::from_ref(only), "input")?;
     }

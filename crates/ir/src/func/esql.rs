@@ -33,7 +33,7 @@ pub(super) const TABLE: &[FuncDef] = &[
     FuncDef { name: "root", arity: (1, 1), takes_null: false, eval: |a, _| real(a, f64::sqrt) },
     FuncDef { name: "exponential", arity: (1, 1), takes_null: false, eval: |a, _| real(a, f64::exp) },
     FuncDef { name: "natural-logarithm", arity: (1, 1), takes_null: false, eval: |a, _| real(a, f64::ln) },
-    FuncDef { name: "logarithm", arity: (2, 2), takes_null: false, eval: |a, _| reals(a, |b, x| x.log(b)) },
+    FuncDef { name: "logarithm", arity: (2, 2), takes_null: false, eval: |a, _| reals(a, logarithm) },
     FuncDef { name: "sign", arity: (1, 1), takes_null: false, eval: |a, _| real(a, sign) },
     FuncDef { name: "bucket-number", arity: (2, 2), takes_null: false, eval: bucket },
     FuncDef { name: "edit-distance", arity: (2, 2), takes_null: false, eval: edit_distance },
@@ -222,6 +222,11 @@ fn ip_prefix(args: &[Value], _: &Words) -> Value {
         }),
         None => Value::Null,
     }
+}
+
+/// Of a thousand to base ten it is three, not nearly three.
+fn logarithm(base: f64, x: f64) -> f64 {
+    if base == 10.0 { x.log10() } else { x.log(base) }
 }
 
 #[cfg(test)]

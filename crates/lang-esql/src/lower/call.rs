@@ -118,6 +118,30 @@ pub(crate) fn function_of(ir: &str) -> Option<&'static str> {
     FUNCTIONS.iter().find(|(.., make)| matches!(make, One(n) | All(n) if *n == ir)).map(|(name, ..)| *name)
 }
 
+/// Functions that are supported: those of the tables, and those with a meaning of their own.
+pub(crate) fn functions() -> impl Iterator<Item = &'static str> {
+    const OWN: &[&str] = &[
+        "bucket",
+        "case",
+        "cidr_match",
+        "contains",
+        "date_trunc",
+        "ends_with",
+        "is_not_null",
+        "is_null",
+        "json_extract",
+        "kql",
+        "match",
+        "match_phrase",
+        "now",
+        "replace",
+        "starts_with",
+        "tbucket",
+    ];
+    let tables = FUNCTIONS.iter().map(|(n, ..)| *n).chain(CONVERSIONS.iter().map(|(n, _)| *n));
+    tables.chain(OWN.iter().copied())
+}
+
 /// Whether a function of the IR's table stands for what a function here does with its arguments anyway.
 pub(crate) fn is_single(ir: &str) -> bool {
     ir == "single"
@@ -133,7 +157,8 @@ impl Lower<'_, '_> {
             ("now", []) => return self.now(),
             ("case", [_, _, ..]) => return self.case(args),
             ("date_trunc", [width, time]) => return self.date_trunc(width, time, span),
-            ("bucket" | "tbucket", [of, rest @ ..]) => return self.bucket(of, rest, span),
+            ("tbucket", [width, rest @ ..]) => return self.bucket_of_time(width, rest, span),
+            ("bucket", [of, rest @ ..]) => return self.bucket(of, rest, span),
             ("json_extract", [json, path]) => return self.json_extract(json, path, span),
             ("replace", [text, regex, with]) => return self.replace(text, regex, with, span),
             _ => {}
@@ -346,6 +371,13 @@ impl Lower<'_, '_> {
     }
 
     /// `bucket(time, 1 hour)`, `bucket(number, 5)`, or a number of buckets between two bounds.
+    /// `TBUCKET(width)`: the event's time, in steps of a width, which may be text.
+    fn bucket_of_time(&mut self, width: &Expr, rest: &[Expr], span: Span) -> Scalar {
+        let time = Expr { kind: Kind::Field("@timestamp".into()), span };
+        let bounds: Vec<Expr> = std::iter::once(width).chain(rest).cloned().collect();
+        self.bucket(&time, &bounds, span)
+    }
+
     fn bucket(&mut self, of: &Expr, rest: &[Expr], span: Span) -> Scalar {
         let value = self.single(of);
         match rest {

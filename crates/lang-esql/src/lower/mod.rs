@@ -15,7 +15,8 @@ use shikra_event::Value;
 use shikra_ir::{LogSource, Names, Opaque, Pattern, Plan, Scalar, Words};
 use shikra_syntax::{Diagnostic, Span};
 
-pub(crate) use call::{function_of, is_single};
+pub(crate) use call::{function_of, functions, is_single};
+pub(crate) use stats::aggregates;
 
 use crate::Options;
 use crate::ast::{Command, CommandKind, Expr, Kind, Query};

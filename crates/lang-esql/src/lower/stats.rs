@@ -28,6 +28,23 @@ const AGGREGATES: &[Aggregate] = &[
     ("sum", AggFn::Sum),
 ];
 
+/// Aggregates that are supported.
+pub(crate) fn aggregates() -> impl Iterator<Item = &'static str> {
+    const OTHERS: &[&str] = &[
+        "absent",
+        "count",
+        "first",
+        "last",
+        "percentile",
+        "present",
+        "std_dev",
+        "top",
+        "values",
+        "variance",
+    ];
+    AGGREGATES.iter().map(|(n, _)| *n).chain(OTHERS.iter().copied())
+}
+
 /// Whether a function aggregates rows.
 pub(super) fn is_aggregate(name: &str) -> bool {
     const OTHERS: &[&str] = &[

@@ -7,6 +7,24 @@ use super::Parser;
 use crate::ast::{Assign, CommandKind, Name, NamePattern, Order, Stats};
 use crate::token::Token;
 
+/// Commands that are supported. ENRICH and LOOKUP JOIN are read; there is no way yet to give them a table.
+pub(crate) const COMMANDS: &[&str] = &[
+    "from",
+    "row",
+    "where",
+    "eval",
+    "keep",
+    "drop",
+    "rename",
+    "stats",
+    "inline",
+    "sort",
+    "limit",
+    "grok",
+    "dissect",
+    "mv_expand",
+];
+
 impl Parser<'_> {
     pub(super) fn command(&mut self, first: bool) -> CommandKind {
         let place = self.place();

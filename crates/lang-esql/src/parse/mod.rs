@@ -3,6 +3,8 @@
 mod command;
 mod expr;
 
+pub(crate) use command::COMMANDS;
+
 use shikra_syntax::{Diagnostic, Span};
 
 use crate::ast::{Command, CommandKind, Name, Query};

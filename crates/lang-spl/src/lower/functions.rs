@@ -83,6 +83,11 @@ pub(super) const TABLE: &[(&str, (usize, usize), Meaning)] = &[
     ("validate", (2, MANY), Special),
 ];
 
+/// The names of all.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().map(|(name, ..)| *name)
+}
+
 /// What SPL calls a function of the IR.
 pub(crate) fn named(function: &str) -> Option<&'static str> {
     let is = |m: &Meaning| matches!(m, Call(f) if *f == function);

@@ -362,6 +362,12 @@ fn ordered_function(name: &str) -> bool {
     matches!(name, "first" | "last" | "list")
 }
 
+/// Aggregates, but for those that others are other names of.
+pub(crate) const AGGREGATES: &[&str] = &[
+    "count", "dc", "values", "list", "sum", "avg", "min", "max", "range", "median", "mode", "stdev", "var",
+    "stdevp", "varp", "sumsq", "earliest", "latest", "first", "last",
+];
+
 /// An aggregate by its name.
 fn function(name: &str, value: Option<Scalar>) -> Option<AggFn> {
     let Some(v) = value else { return matches!(name, "count" | "c").then_some(AggFn::Count) };
@@ -384,7 +390,6 @@ fn function(name: &str, value: Option<Scalar>) -> Option<AggFn> {
         "stdevp" | "varp" | "sumsq" => AggFn::Other(name.into(), vec![v]),
         "earliest" => AggFn::Earliest(v),
         "latest" => AggFn::Latest(v),
-        "earliest_time" | "latest_time" | "rate" => AggFn::Other(name.into(), vec![v]),
         "first" => AggFn::First(v),
         "last" => AggFn::Last(v),
         _ => {

@@ -24,6 +24,7 @@ use crate::Options;
 use crate::ast::{Command, Kind, Pipeline, Word};
 use crate::macros::Expanded;
 
+pub(crate) use group::AGGREGATES;
 pub(crate) use text::{pattern, wildcard};
 
 /// Words of `search`: case does not matter, absent is different.

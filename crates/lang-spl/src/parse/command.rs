@@ -107,6 +107,13 @@ const COMMANDS: &[(&str, How)] = &[
     ("savedsearch", Not("savedsearch runs a search kept by a Splunk server")),
 ];
 
+/// Commands that do something.
+pub(crate) fn commands() -> impl Iterator<Item = &'static str> {
+    // These are read, and refused, or told to do nothing, when they are lowered.
+    let refused = |name: &str| matches!(name, "filldown" | "iplocation" | "untable");
+    COMMANDS.iter().filter(move |(n, how)| matches!(how, Read(_)) && !refused(n)).map(|(name, _)| *name)
+}
+
 const KV: &[&str] = &["pairdelim", "kvdelim", "limit", "auto", "clean_keys", "mv_add", "maxchars"];
 
 /// Whether a search may begin with this command without a pipe before it.

@@ -6,6 +6,8 @@ mod command;
 mod eval;
 mod search;
 
+pub(crate) use command::commands;
+
 use shikra_syntax::{Diagnostic, Span};
 
 use crate::ast::{Command, Eval, Kind, Options, Pipeline, Word};

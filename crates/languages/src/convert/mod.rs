@@ -212,6 +212,12 @@ impl<'t> Converter<'t> {
         }
         let open = is_open(from);
         let absent = |f: &FieldRef| !open && !f.name.starts_with("winlog.event_data.");
+        // What the log source asks of an event in such names is a condition like any other.
+        let whole = match &place.when {
+            Some(when) if !open => logic::and(vec![logic::plain(when)?, e.clone()]),
+            _ => e.clone(),
+        };
+        let e = &whole;
         let live: Vec<(Arc<Shape>, Expr)> = place
             .shapes
             .iter()
@@ -222,7 +228,7 @@ impl<'t> Converter<'t> {
         if shapes.is_empty() {
             return Ok(vec![]);
         }
-        let when = self.guard(place, &shapes, from, manner)?;
+        let when = if open { self.guard(place, &shapes, from, manner)? } else { None };
         if open || place.which == Where::Documents {
             match self.renamed(e, &shapes, from, manner) {
                 Ok(condition) => {

@@ -121,6 +121,9 @@ fn add(all: &mut Vec<Place>, new: Place) {
 }
 
 fn named(a: &Alternative) -> Vec<Where> {
+    if a.forms == [Form::Other] {
+        return vec![];
+    }
     if !a.channels.is_empty() {
         let only: BTreeSet<u32> = a.event_ids.iter().copied().collect();
         let channel = |name: &String| match (name.is_empty(), a.forms.contains(&Form::Ecs)) {
