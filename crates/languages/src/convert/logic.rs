@@ -250,7 +250,8 @@ impl Renamer<'_, '_> {
                     use shikra_taxonomy::Derive::{Args, Split};
                     slots.len() > 1 || derive.iter().any(|d| matches!(d, Args | Split(_)))
                 }
-                Binding::Const(Value::List(_)) | Binding::All(_) => true,
+                Binding::Const(Value::List(v)) => v.len() > 1,
+                Binding::All(_) => true,
                 _ => false,
             };
             if self.shapes.iter().any(|s| !document(s) && self.names.bound(s, &f).is_some_and(several)) {

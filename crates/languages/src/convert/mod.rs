@@ -207,6 +207,10 @@ impl<'t> Converter<'t> {
     ) -> Result<Vec<Part>, Problem> {
         let manner = target.manner;
         if from == manner.names {
+            // The names stay; whether the target can ask for one value of several is still to be seen.
+            let checked =
+                if manner.single { Some(self.renamed(e, &place.shapes, from, manner)?) } else { None };
+            let e = checked.as_ref().unwrap_or(e);
             let events = vec![(place.which.clone(), place.when.clone())];
             return Ok(vec![Part { events, condition: e.clone() }]);
         }
