@@ -4,10 +4,13 @@
 //! Settings have three shapes: what was typed (a [`crate::config::Layer`] per origin, text), what was merged
 //! ([`crate::config::Merged`], text with its origin), what runs ([`Settings`], typed).
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction};
+use shikra_baseline::Baseline;
 use shikra_event::Timestamp;
 use shikra_ir::Level;
 use shikra_output::{OUTPUTS, Output};
@@ -163,6 +166,14 @@ pub static SETTINGS: &[Setting] = &[
         ..NONE
     },
     Setting {
+        key: "baseline",
+        short: Some('b'),
+        value: "FILE",
+        takes: Takes::Path,
+        help: "What programs ordinarily do, see `shikra baseline`: findings say how unusual they are",
+        ..NONE
+    },
+    Setting {
         key: "pipeline",
         short: Some('p'),
         value: "FILE",
@@ -247,6 +258,10 @@ pub struct Settings {
     pub placeholders: Vec<PathBuf>,
     /// Files and folders of threat indicators.
     pub indicators: Vec<PathBuf>,
+    /// The baseline that findings are compared with.
+    pub baseline: Option<PathBuf>,
+    /// The same, read when first asked for.
+    known: OnceCell<Arc<Baseline>>,
     /// Pipelines, in order.
     pub pipelines: Vec<PathBuf>,
     /// Files and folders of knowledge, beside what the user's data folder holds.
@@ -265,6 +280,19 @@ pub struct Settings {
 const MAX_THREADS: usize = 1024;
 
 impl Settings {
+    /// The baseline that was named, if one was.
+    ///
+    /// # Errors
+    /// Where it cannot be used.
+    pub fn known(&self) -> Result<Option<Arc<Baseline>>, Failure> {
+        let Some(path) = &self.baseline else { return Ok(None) };
+        if self.known.get().is_none() {
+            let read = crate::commands::read_baseline(path)?;
+            let _ = self.known.set(Arc::new(read));
+        }
+        Ok(self.known.get().cloned())
+    }
+
     /// From what was merged.
     ///
     /// # Errors
@@ -285,6 +313,8 @@ impl Settings {
             until: m.parse("until", Timestamp::parse)?,
             placeholders: paths("placeholders"),
             indicators: paths("indicators"),
+            baseline: path("baseline"),
+            known: OnceCell::new(),
             pipelines: paths("pipeline"),
             knowledge: paths("knowledge"),
             data_dir: path("data-dir")

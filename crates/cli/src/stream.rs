@@ -48,16 +48,23 @@ pub fn open(file: Option<&Path>, inputs: &[PathBuf]) -> Result<Box<dyn Write + S
     let Some(path) = file.filter(|p| *p != Path::new("-")) else {
         return Ok(Box::new(BufWriter::with_capacity(BUFFER, io::stdout())));
     };
-    if let Some(input) = within(path, inputs) {
-        return Err(Failure::new(format!(
-            "output file {} lies within the input {}: choose another place",
-            path.display(),
-            input.display()
-        )));
-    }
+    outside(path, inputs)?;
     let file =
         File::create(path).map_err(|e| Failure::new(format!("cannot create {}: {e}", path.display())))?;
     Ok(Box::new(BufWriter::with_capacity(BUFFER, file)))
+}
+
+/// # Errors
+/// Where a file to be written is one of the inputs or lies within one.
+pub fn outside(path: &Path, inputs: &[PathBuf]) -> Result<(), Failure> {
+    match within(path, inputs) {
+        None => Ok(()),
+        Some(input) => Err(Failure::new(format!(
+            "output file {} lies within the input {}: choose another place",
+            path.display(),
+            input.display()
+        ))),
+    }
 }
 
 /// The input that `path` is, or lies beneath.

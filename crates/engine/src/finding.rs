@@ -41,6 +41,19 @@ pub struct Finding {
     pub events: Vec<Arc<EventView>>,
     /// The result row of a relational rule, or the group and its aggregates of a correlation: column, value.
     pub row: Vec<(Arc<str>, Value)>,
+    /// How unusual its events are; none without a baseline, or where they tell of no program.
+    pub rarity: Option<Rarity>,
+}
+
+/// How unusual something is, compared with a baseline.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Rarity {
+    /// The greatest surprise, in bits.
+    pub score: f64,
+    /// What the baseline never saw, the most unusual first: kind and value.
+    pub new: Vec<String>,
+    /// What it has of the program: events, hosts; none: it never saw it.
+    pub seen: Option<(u64, u64)>,
 }
 
 /// Receives findings in their final order.
@@ -114,6 +127,8 @@ pub struct Totals {
     pub unable_to_fire: Vec<(String, String)>,
     /// Findings by level.
     pub findings: BTreeMap<Level, u64>,
+    /// Rules that loaded but cannot run: title, reason.
+    pub not_run: Vec<(String, String)>,
     /// Stopped early on request.
     pub cancelled: bool,
     /// Limits that were reached, in words, with counts: what may be missing from the findings.

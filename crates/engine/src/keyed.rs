@@ -5,10 +5,13 @@ use std::io;
 use std::sync::Arc;
 
 use shikra_event::{Timestamp, Value};
+use shikra_baseline::{Baseline, Observer};
+use shikra_event::Value;
 use shikra_relational::DataFusion;
 use shikra_rows::outside::Room;
 use shikra_rows::{Input, Limits, Machine, Match};
 
+use crate::baseline::{rarest, rarity};
 use crate::finding::Finding;
 use crate::plan::{Detector, Keyed};
 use crate::survivors::{Survivor, Survivors};
@@ -20,6 +23,7 @@ pub(crate) fn run(
     detector: &Detector,
     survivors: &mut Survivors,
     memory: usize,
+    baseline: Option<&Baseline>,
     sink: &mut dyn FnMut(Finding) -> io::Result<()>,
 ) -> io::Result<Vec<String>> {
     if detector.keyed.is_empty() {
@@ -30,8 +34,9 @@ pub(crate) fn run(
     survivors.for_each(|s| lanes.take(s))?;
     let (mut all, limits) = lanes.finish()?;
     all.sort_by_key(|(time, number, _)| (*time, *number));
+    let mut judge = baseline.map(|b| (b, Observer::new(detector.taxonomy.clone())));
     for (_, number, m) in all {
-        sink(finding(detector, number, m, survivors)?)?;
+        sink(finding(detector, number, m, survivors, judge.as_mut())?)?;
     }
     Ok(limits)
 }
@@ -165,18 +170,28 @@ fn tells(m: &Match) -> bool {
     !m.events.is_empty() || m.keys.iter().chain(&m.columns).any(|(_, v)| !nothing(v))
 }
 
-fn finding(detector: &Detector, number: usize, matched: Match, survivors: &Survivors) -> io::Result<Finding> {
+fn finding(
+    detector: &Detector,
+    number: usize,
+    matched: Match,
+    survivors: &Survivors,
+    mut judge: Option<&mut (&Baseline, Observer)>,
+) -> io::Result<Finding> {
     let keyed = &detector.keyed[number];
-    let mut events = Vec::new();
+    let (mut events, mut rarities) = (Vec::new(), Vec::new());
     for handle in matched.events.iter().filter_map(|e| e.event) {
         let (source, event) = survivors.event(handle)?;
         events.push(Arc::new(event.with(|e| event_view(e, &source))));
+        if let Some((baseline, observer)) = judge.as_deref_mut() {
+            rarities.extend(event.with(|e| rarity(baseline, observer, e)));
+        }
     }
     Ok(Finding {
         rule: detector.rules[keyed.rule as usize].meta.clone(),
         time: events.iter().filter_map(|e| e.time).max(),
         host: events.first().map_or_else(|| Arc::from(""), |e| e.computer.clone()),
         events,
+        rarity: rarest(rarities),
         row: matched.keys.into_iter().chain(matched.columns).collect(),
     })
 }

@@ -3,9 +3,11 @@
 //! How findings leave the program is left to `output`; what is printed and when to exit, to `cli`.
 
 mod cells;
+pub mod baseline;
 pub mod coverage;
 mod explain;
 pub mod finding;
+pub mod fold;
 pub mod hunt;
 mod indicators;
 pub mod info;
@@ -17,6 +19,7 @@ mod packs;
 mod placeholders;
 mod plan;
 mod scan;
+pub mod search;
 mod survivors;
 pub mod view;
 

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use shikra_ir::{Expr, LoadStatus, LogSource, Plan, Rule, RuleRef};
+use shikra_ir::{Expr, LoadStatus, LogSource, Plan, Rule, RuleRef, Scalar};
 use shikra_matcher::{Filter, Matcher, Seen};
 use shikra_rows::{Leaf, Program};
 use shikra_taxonomy::{Selector, Taxonomy};
@@ -180,6 +180,9 @@ impl Build<'_> {
             return;
         }
         if let Some(all) = rule.plan.single_events() {
+            if let Some(reason) = all.iter().find_map(|(_, e)| unanswered(e)) {
+                return self.not_run.push(NotRun { rule: number, reason });
+            }
             for (source, expr) in all {
                 self.filter(number, source, expr, Target::Finding(number));
             }
@@ -187,6 +190,17 @@ impl Build<'_> {
         }
         match shikra_rows::compile(&rule.plan, &|r| index.resolve(rules, r)) {
             Ok(program) => self.program(number, program),
+            Ok(program) => {
+                if let Some(reason) = program.leaves().iter().find_map(|l| unanswered(&l.expr)) {
+                    return self.not_run.push(NotRun { rule: number, reason });
+                }
+                let place = self.keyed.len() as u32;
+                for (leaf, wanted) in program.leaves().iter().enumerate() {
+                    let target = Target::Leaf { program: place, leaf: leaf as u32 };
+                    self.filter(number, &wanted.source, wanted.expr.clone(), target);
+                }
+                self.keyed.push(Keyed { rule: number, program });
+            }
             Err(e) => self.not_run.push(NotRun { rule: number, reason: e.to_string() }),
         }
     }
@@ -225,4 +239,22 @@ impl Build<'_> {
         self.filters.push(Filter { selector, expr });
         self.targets.push(target);
     }
+}
+
+/// Why a condition cannot be answered: it asks what was seen before and there is no baseline, or none could tell.
+fn unanswered(e: &Expr) -> Option<String> {
+    let mut why = None;
+    e.tests(&mut |t| {
+        if let Scalar::Asked(asked) = &t.subject {
+            let name = &asked.field.name;
+            if asked.seen.is_none() {
+                why = Some(format!(
+                    "it asks what was seen before of {name}, which takes a baseline: --baseline FILE"
+                ));
+            } else if !shikra_baseline::is_kept(&asked.field) {
+                why = Some(format!("a baseline keeps nothing of the field {name}"));
+            }
+        }
+    });
+    why
 }

@@ -10,6 +10,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use shikra_baseline::{Baseline, Observer};
 use shikra_event::{Event, Timestamp, Value};
 use shikra_input::{Decode, Item, Options, Part, Parts, Sink, Trouble};
 use shikra_ir::{Level, LoadStatus};
@@ -22,6 +23,13 @@ use crate::ordered;
 use crate::plan::{Detector, Target};
 use crate::survivors::{Hit, Passed, Stream, Survivors};
 use crate::view::Views;
+use crate::baseline::rarity;
+use crate::finding::{Encoder, EventView, Finding, FindingSink, Progress, Rarity, Totals};
+use crate::keyed;
+use crate::ordered;
+use crate::plan::{Detector, NotRun, Target};
+use crate::survivors::{Hit, Passed, Survivors};
+use crate::view::event_view;
 
 /// Troubles that are named one by one; the rest are counted.
 pub(crate) const NAMED_TROUBLES: usize = 1000;
@@ -44,6 +52,8 @@ pub struct ScanOptions {
     /// Bytes of rows that wait for relational operators (sort, join, groups over all) held in memory before they
     /// go to temporary files, and as much again for sorting and joining these.
     pub row_budget: usize,
+    /// What findings are compared with.
+    pub baseline: Option<Arc<Baseline>>,
 }
 
 impl ScanOptions {
@@ -63,6 +73,7 @@ impl Default for ScanOptions {
             input: Options::default(),
             survivor_budget: 64 << 20,
             row_budget: 64 << 20,
+            baseline: None,
         }
     }
 }
@@ -85,7 +96,10 @@ pub fn scan(
     let spare = reader.spare.clone();
     let bytes = reader.parts.progress();
     let threads = options.threads.max(1);
-    let encoders: Mutex<Vec<_>> = Mutex::new((0..threads).map(|_| sink.encoder()).collect());
+    // Encoders know nothing of baselines.
+    let encode = options.baseline.is_none();
+    let encoder = |_| if encode { sink.encoder() } else { None };
+    let encoders: Mutex<Vec<_>> = Mutex::new((0..threads).map(encoder).collect());
     let mut run = Run::new(detector, options, sink, spare.clone());
     let seen: Mutex<Option<Seen>> = Mutex::new(None);
     ordered::run(
@@ -188,6 +202,7 @@ struct Worker<'a> {
     cells: Cells,
     views: Views,
     encoder: Option<Box<dyn Encoder>>,
+    judge: Option<(&'a Baseline, Observer)>,
     /// Where the tallies go when the worker ends.
     seen: &'a Mutex<Option<Seen>>,
 }
@@ -212,6 +227,7 @@ impl<'a> Worker<'a> {
         Worker {
             seen,
             encoder,
+            judge: options.baseline.as_deref().map(|b| (b, Observer::new(detector.taxonomy.clone()))),
             detector,
             options,
             scratch: detector.matcher.scratch(),
@@ -341,9 +357,13 @@ impl PartSink<'_, '_> {
         }
         if !matches!(shown, Shown::View(_)) {
             *shown = Shown::View(Arc::new(self.worker.views.view(event, source)));
+        if !matches!(shown, Shown::View(..)) {
+            let judged = self.worker.judge.as_mut().and_then(|(b, observer)| rarity(b, observer, event));
+            *shown = Shown::View(Arc::new(event_view(event, source)), judged);
         }
-        let Shown::View(view) = shown else { return };
+        let Shown::View(view, rarity) = shown else { return };
         self.done.findings.push(Finding {
+            rarity: rarity.clone(),
             rule: meta.clone(),
             time: event.time,
             host: view.computer.clone(),
@@ -365,7 +385,7 @@ impl PartSink<'_, '_> {
 enum Shown {
     NotYet,
     Told,
-    View(Arc<EventView>),
+    View(Arc<EventView>, Option<Rarity>),
 }
 
 /// The state of a scan on the caller's thread.
@@ -441,16 +461,19 @@ impl<'a> Run<'a> {
         }
         let level = self.options.level;
         let mut survivors = std::mem::replace(&mut self.survivors, Survivors::new(0));
-        let memory = self.options.row_budget;
-        let limits = keyed::run(self.detector, &mut survivors, memory, &mut |finding| {
-            if finding.rule.level >= level { self.report(&finding) } else { Ok(()) }
-        })?;
+        let (memory, baseline) = (self.options.row_budget, self.options.baseline.clone());
+        let limits =
+            keyed::run(self.detector, &mut survivors, memory, baseline.as_deref(), &mut |finding| {
+                if finding.rule.level >= level { self.report(&finding) } else { Ok(()) }
+            })?;
         self.totals.limits = limits;
         let inert = self.detector.unable_to_fire(&seen);
         let name = |r: u32| {
             let meta = &self.detector.rules[r as usize].meta;
             (meta.id.clone(), meta.title.clone())
         };
+        let reason = |n: &NotRun| (self.detector.rules[n.rule as usize].meta.title.clone(), n.reason.clone());
+        self.totals.not_run = self.detector.not_run().iter().map(reason).collect();
         self.totals.unable_to_fire = inert.into_iter().map(name).collect();
         Ok(self.totals)
     }

@@ -85,6 +85,7 @@ pub fn scalar(s: &Scalar, row: &dyn Row) -> Value {
             Truth::Unknown => Value::Null,
         },
         Scalar::Var(name) => row.var(name),
+        Scalar::Asked(a) => a.value(row),
         Scalar::Each(e) => each(e, row),
     }
 }

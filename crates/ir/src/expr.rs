@@ -132,6 +132,8 @@ pub enum Scalar {
     Each(Box<Each>),
     /// A variable bound by an enclosing [`Each`]: its name for the element itself, `name.member` for a member.
     Var(Arc<str>),
+    /// What was seen before of a field's value.
+    Asked(Box<crate::Asked>),
 }
 
 /// A condition over the elements of a list, counted.
@@ -365,8 +367,12 @@ impl Scalar {
             }
             Scalar::Truth(e) => e.tests(f),
             Scalar::Each(e) => e.body.tests(f),
-            Scalar::Field(_) | Scalar::AnyField | Scalar::FieldGlob(..) | Scalar::Lit(_) | Scalar::Var(_) => {
-            }
+            Scalar::Field(_)
+            | Scalar::AnyField
+            | Scalar::FieldGlob(..)
+            | Scalar::Lit(_)
+            | Scalar::Var(_)
+            | Scalar::Asked(_) => {}
         }
     }
 
@@ -374,6 +380,7 @@ impl Scalar {
     pub fn fields<'e>(&'e self, f: &mut dyn FnMut(&'e FieldRef)) {
         match self {
             Scalar::Field(r) => f(r),
+            Scalar::Asked(a) => f(&a.field),
             Scalar::Call(c) => c.args.iter().for_each(|a| a.fields(f)),
             Scalar::Case(arms, other) => {
                 for (cond, value) in arms {

@@ -15,6 +15,7 @@ pub mod regex;
 pub mod text;
 
 mod expr;
+mod history;
 mod pattern;
 mod places;
 mod plan;
@@ -24,6 +25,7 @@ mod words;
 
 pub use expr::{CmpOp, Each, EachGives, Expr, FieldRef, Names, Op, Opaque, Regex, Scalar, Test, Truth};
 pub use func::{Call, Func};
+pub use history::{Asked, History, Measure, Seen};
 pub use pattern::{Part, Pattern};
 pub use plan::{
     Agg, AggFn, Condition, Dedup, Duration, Extract, Join, JoinKind, Joined, Key, LogSource, Lookup, Mark,

@@ -169,8 +169,12 @@ impl Scalar {
                     s.each_span(f);
                 }
             }
-            Scalar::Field(_) | Scalar::AnyField | Scalar::FieldGlob(..) | Scalar::Lit(_) | Scalar::Var(_) => {
-            }
+            Scalar::Field(_)
+            | Scalar::AnyField
+            | Scalar::FieldGlob(..)
+            | Scalar::Lit(_)
+            | Scalar::Var(_)
+            | Scalar::Asked(_) => {}
         }
     }
 }

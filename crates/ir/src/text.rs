@@ -33,6 +33,9 @@ pub fn scalar(s: &Scalar) -> String {
         }
         Scalar::Truth(e) => format!("truth({})", expr(e)),
         Scalar::Var(name) => format!("${name}"),
+        Scalar::Asked(a) => {
+            format!("seen({}:{}, {})", a.field.names.as_str(), a.field.name, a.measure.as_str())
+        }
         Scalar::Each(e) => {
             let members = e.members.iter().map(|(n, m)| format!("; ${n}={}", scalar(m)));
             let gives = match &e.gives {

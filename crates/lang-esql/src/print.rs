@@ -282,6 +282,7 @@ fn scalar(s: &Scalar, depth: usize) -> Said {
         Scalar::AnyField => refuse("a search in all fields"),
         Scalar::FieldGlob(..) => refuse("fields by pattern"),
         Scalar::Var(_) | Scalar::Each(_) => refuse("a condition on the elements of a list"),
+        Scalar::Asked(_) => refuse("what was seen before"),
     }
 }
 

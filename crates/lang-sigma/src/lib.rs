@@ -41,6 +41,8 @@ pub struct Options {
     pub quantifiers: Quantifiers,
     /// Pipelines that rules go through.
     pub pipelines: Vec<Pipeline>,
+    /// What `new`, `rare`, `rarehosts` and `outlier` ask; a rule with one of them cannot run without.
+    pub seen: Option<shikra_ir::Seen>,
 }
 
 /// What `1 of name` and `all of name` quantify over where `name` is a list, and whether `them` means selections

@@ -2,7 +2,10 @@
 
 use ipnet::IpNet;
 use shikra_event::Value;
-use shikra_ir::{Call, CmpOp, Coerce, Expr, Fold, Func, Names, Op, Pattern, Regex, Scalar, Test, Words};
+use shikra_ir::{
+    Asked, Call, CmpOp, Coerce, Expr, Fold, Func, Measure, Names, Nulls, Op, Pattern, Regex, Scalar, Test,
+    Words,
+};
 use shikra_syntax::{Diagnostic, Span};
 
 use crate::item::{Item, Lit};
@@ -41,6 +44,8 @@ struct Work {
     negated: bool,
     /// Order comparison instead of equality.
     order: Option<CmpOp>,
+    /// What was seen before of the value instead of the value, and how it compares.
+    seen: Option<(Measure, CmpOp)>,
     /// Part of a time instead of the value.
     time_part: Option<&'static str>,
     /// What to say that is no error.
@@ -60,7 +65,7 @@ const fn modifier(name: &'static str, apply: fn(&mut Work) -> Outcome) -> Modifi
     Modifier { name, apply }
 }
 
-/// All modifiers of specification 2.1, and those that pySigma has beside.
+/// All modifiers of specification 2.1, those that pySigma has beside, and our own, which ask a baseline.
 pub(crate) const MODIFIERS: &[Modifier] = &[
     modifier("contains", |w| w.around(true, true, "contains-text")),
     modifier("startswith", |w| w.around(false, true, "starts-with")),
@@ -112,6 +117,10 @@ pub(crate) const MODIFIERS: &[Modifier] = &[
     modifier("month", |w| w.part_of_time("month")),
     modifier("year", |w| w.part_of_time("year")),
     modifier("fieldref", Work::fieldref),
+    modifier("new", Work::new_value),
+    modifier("rare", |w| w.seen_before(Measure::Count, CmpOp::Le)),
+    modifier("rarehosts", |w| w.seen_before(Measure::Hosts, CmpOp::Le)),
+    modifier("outlier", |w| w.seen_before(Measure::Surprise, CmpOp::Ge)),
     // Done before all others, whatever its place: a placeholder is part of the text that they work on.
     modifier("expand", |_| Ok(())),
 ];
@@ -241,6 +250,22 @@ impl Work {
         })
     }
 
+    fn seen_before(&mut self, measure: Measure, op: CmpOp) -> Outcome {
+        self.seen = Some((measure, op));
+        self.each(|v| v.number().map(|_| vec![v.clone()]))
+    }
+
+    /// True: seen never; false: seen at least once.
+    fn new_value(&mut self) -> Outcome {
+        self.exists()?;
+        let new = match self.groups.as_slice() {
+            [Group { vals, .. }] if vals.len() == 1 => matches!(vals[0], Val::Exists(true)),
+            _ => return Err("takes true or false".into()),
+        };
+        self.seen = Some((Measure::Count, if new { CmpOp::Eq } else { CmpOp::Gt }));
+        self.each(|_| Ok(vec![Val::Lit(Lit::Int("0".into(), 0))]))
+    }
+
     fn part_of_time(&mut self, part: &'static str) -> Outcome {
         self.time_part = Some(part);
         self.each(|v| v.number().map(|_| vec![v.clone()]))
@@ -334,6 +359,7 @@ fn start(item: &Item, out: &mut Sink) -> Result<Work, Expr> {
         cased: false,
         negated: false,
         order: None,
+        seen: None,
         time_part: None,
         notes: Vec::new(),
     })
@@ -400,7 +426,7 @@ fn any_of<'v>(item: &Item, work: &Work, vals: impl Iterator<Item = &'v Val>, out
             }
             Val::Field(name, relation) => parts.push(field_relation(item, work, name, *relation, out)),
             Val::Lit(Lit::Null) => parts.push(test(item, work, out, Op::IsNull)),
-            v if work.order.is_some() || work.time_part.is_some() => {
+            v if work.order.is_some() || work.time_part.is_some() || work.seen.is_some() => {
                 parts.push(number_test(item, work, v, out))
             }
             Val::Lit(l) => patterns.extend(literal_patterns(l, item.field.is_none())),
@@ -472,6 +498,16 @@ fn number_test(item: &Item, work: &Work, val: &Val, out: &mut Sink) -> Expr {
     };
     let words = Words { coerce: Coerce::None, ..words(work) };
     let field = subject(item, out.names);
+    if let Some((measure, op)) = work.seen {
+        let Scalar::Field(field) = field else {
+            return out.opaque("modifier", "a baseline is asked of a field".into(), item.span, None);
+        };
+        let asked = Asked { field, measure, seen: out.options.seen.clone() };
+        let op = Op::Compare(op, Scalar::Lit(value));
+        // What cannot be said does not hold, and neither does its negation.
+        let words = Words { null: Nulls::Three, ..words };
+        return Expr::Test(Test { subject: Scalar::Asked(Box::new(asked)), op, words, span: item.span });
+    }
     let subject = match work.time_part {
         Some(part) => call("time-part", vec![field, Scalar::Lit(Value::str(part))], words),
         None => call("number", vec![field], words),

@@ -10,7 +10,7 @@ use foldhash::quality::RandomState;
 use hashbrown::{HashMap, HashTable};
 use shikra_event::Value;
 use shikra_ir::eval::{self, Row};
-use shikra_ir::{EachGives, Expr, FieldRef, Multi, Names, Op, Pattern, Scalar, Test, Truth};
+use shikra_ir::{Asked, EachGives, Expr, FieldRef, Multi, Names, Op, Pattern, Scalar, Test, Truth};
 use shikra_taxonomy::Selector;
 
 use crate::program::Entry;
@@ -286,6 +286,11 @@ fn scalar_vars(s: &Scalar, out: &mut Vec<Var>) {
         Scalar::AnyField => add(Var::Any),
         Scalar::FieldGlob(n, p) => add(Var::Glob(*n, p.clone())),
         Scalar::Lit(_) | Scalar::Var(_) => {}
+        // Several variables, so that it is asked of the event and never remembered for a value.
+        Scalar::Asked(a) => {
+            add(Var::Field(a.field.clone()));
+            Asked::PROGRAM.iter().for_each(|f| add(Var::Field(FieldRef::new(Names::Sigma, f))));
+        }
         Scalar::Each(e) => {
             scalar_vars(&e.list, out);
             e.members.iter().for_each(|(_, m)| scalar_vars(m, out));

@@ -263,6 +263,7 @@ pub(crate) mod tests {
             host: events.first().map_or("".into(), |e| e.computer.clone()),
             events,
             row: Vec::new(),
+            rarity: None,
         }
     }
 

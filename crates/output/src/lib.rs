@@ -8,6 +8,7 @@
 //! This crate opens no file and prints nothing: who calls it supplies an [`std::io::Write`] and says with
 //! [`Style`] what is at its other end.
 
+pub mod baseline;
 pub mod compare;
 pub mod coverage;
 pub mod duplicates;
@@ -17,9 +18,11 @@ pub mod hunt;
 pub mod info;
 pub mod knowledge;
 pub mod mitigation;
+pub mod news;
 pub mod pack;
 pub mod page;
 pub mod paint;
+pub mod search;
 pub mod technique;
 pub mod totals;
 pub mod validation;

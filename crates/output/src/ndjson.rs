@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use shikra_engine::finding::{Encoder, Totals};
+use shikra_engine::finding::{Encoder, Rarity, Totals};
 use shikra_engine::view::{computer, shown, value_of};
 use shikra_event::{Event, Kind, Shape, ShapeId, SlotIndex, Value};
 use shikra_ir::RuleMeta;
@@ -16,7 +16,7 @@ use crate::escape;
 use crate::finding::{
     FindingId, Item, RuleView, RuleViews, content_digest, event_content, identity_of, some, write_row,
 };
-use crate::json::Json;
+use crate::json::{Json, Members};
 use crate::{Output, Sink};
 
 /// `ndjson`.
@@ -75,7 +75,23 @@ pub(crate) fn write_finding(f: Item<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(br#","row":"#);
         Json::new(out).object(|o| write_row(&f.row, o));
     }
+    if let Some(rarity) = &f.rarity {
+        out.extend_from_slice(br#","rarity":"#);
+        Json::new(out).object(|o| write_rarity(rarity, o));
+    }
     out.push(b'}');
+}
+
+fn write_rarity(r: &Rarity, o: &mut Members<'_>) {
+    o.key("score").float(r.score);
+    o.key("new").strings(&r.new);
+    match r.seen {
+        None => o.key("seen").null(),
+        Some((count, hosts)) => o.key("seen").object(|o| {
+            o.key("count").number(count);
+            o.key("hosts").number(hosts);
+        }),
+    }
 }
 
 /// Everything before the events. `time` and `host` are JSON.

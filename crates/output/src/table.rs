@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use shikra_engine::finding::Totals;
+use shikra_engine::finding::{Rarity, Totals};
 use shikra_event::{Name, Timestamp};
 use shikra_ir::Level;
 
@@ -50,6 +50,8 @@ struct Group {
     hosts: BTreeMap<Name, u64>,
     other_hosts: u64,
     examples: Vec<Example>,
+    /// That of the most unusual finding.
+    rarity: Option<Rarity>,
 }
 
 /// Findings that look the same: one host, one text.
@@ -119,6 +121,7 @@ impl Group {
             hosts: BTreeMap::new(),
             other_hosts: 0,
             examples: Vec::new(),
+            rarity: None,
         }
     }
 
@@ -133,6 +136,11 @@ impl Group {
             *self.hosts.entry(host.clone()).or_insert(0) += 1;
         } else {
             self.other_hosts += 1;
+        }
+        if let Some(r) = &f.rarity
+            && self.rarity.as_ref().is_none_or(|most| r.score > most.score)
+        {
+            self.rarity = Some(r.clone());
         }
         let details = clip(&telling::details(&f), MAX_DETAILS);
         if let Some(same) = self.examples.iter_mut().find(|e| e.host == host && e.details == details) {
@@ -149,6 +157,7 @@ impl Group {
     fn render(&self, style: &Style, out: &mut String) {
         self.render_title(style, out);
         self.render_facts(style, out);
+        self.render_rarity(style, out);
         let mut examples: Vec<&Example> = self.examples.iter().collect();
         examples.sort_by_key(|e| (e.time.is_none(), e.time));
         let what_room = examples.iter().map(|e| width(&e.what)).max().unwrap_or(0).min(28);
@@ -195,6 +204,23 @@ impl Group {
         }
         let line = style.clip(&facts.join(" · "), style.width.unwrap_or(0).saturating_sub(4));
         out.push_str(&format!("    {}\n", style.paint(Paint::Faint, &line)));
+    }
+
+    /// How unusual the most unusual finding is.
+    fn render_rarity(&self, style: &Style, out: &mut String) {
+        let Some(r) = &self.rarity else { return };
+        let seen = match r.seen {
+            None => "the program was never seen before".to_owned(),
+            Some((events, hosts)) => {
+                format!("the program was seen {} times on {}", thousands(events), count(hosts, "host"))
+            }
+        };
+        let shown = if style.verbose { usize::MAX } else { 4 };
+        let new: Vec<String> = r.new.iter().take(shown).map(|n| for_terminal(n)).collect();
+        let new = if new.is_empty() { String::new() } else { format!(" · new: {}", new.join(", ")) };
+        let line = format!("unusual {:.1} · {seen}{new}", r.score);
+        let line = style.clip(&line, style.width.unwrap_or(0).saturating_sub(4));
+        out.push_str(&format!("    {}\n", style.paint(Paint::Warn, &line)));
     }
 
     fn host_list(&self, max: usize) -> String {

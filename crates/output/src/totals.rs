@@ -89,7 +89,15 @@ fn rules(t: &Totals, style: &Style, out: &mut String) {
     if !t.unable_to_fire.is_empty() {
         parts.push(format!("{} unable to fire on this data", thousands(t.unable_to_fire.len() as u64)));
     }
+    if !t.not_run.is_empty() {
+        parts.push(style.paint(Paint::Bad, &format!("{} cannot run", thousands(t.not_run.len() as u64))));
+    }
     line(style, Paint::Strong, "rules", &parts.join(", "), out);
+    let shown = t.not_run.len().min(if style.verbose { usize::MAX } else { 5 });
+    for (title, reason) in t.not_run.iter().take(shown) {
+        indented(&format!("cannot run: {}: {}", for_terminal(title), for_terminal(reason)), out);
+    }
+    more((t.not_run.len() - shown) as u64, style, out);
     if style.verbose {
         for (id, title) in &t.unable_to_fire {
             indented(&format!("unable to fire: {} ({})", for_terminal(title), for_terminal(id)), out);
@@ -153,6 +161,14 @@ fn write(t: &Totals, o: &mut Members<'_>) {
                 });
             }
         });
+    });
+    o.key("not_run").array(|a| {
+        for (title, reason) in &t.not_run {
+            a.item().object(|o| {
+                o.key("title").string(title);
+                o.key("reason").string(reason);
+            });
+        }
     });
     o.key("findings").object(|o| {
         for level in Level::ALL {

@@ -11,6 +11,7 @@ pub(crate) fn of_scalar(s: &Scalar, out: &mut Vec<Scalar>) {
             }
         }
         Scalar::Lit(_) | Scalar::Var(_) => {}
+        Scalar::Asked(a) => of_scalar(&Scalar::Field(a.field.clone()), out),
         Scalar::Call(c) => c.args.iter().for_each(|a| of_scalar(a, out)),
         Scalar::Case(arms, other) => {
             for (condition, value) in arms {

@@ -70,7 +70,9 @@ impl<'c> Rewrite<'c> {
                 }
                 Scalar::Each(each)
             }
-            Scalar::AnyField | Scalar::FieldGlob(..) | Scalar::Lit(_) | Scalar::Var(_) => s.clone(),
+            Scalar::AnyField | Scalar::FieldGlob(..) | Scalar::Lit(_) | Scalar::Var(_) | Scalar::Asked(_) => {
+                s.clone()
+            }
         }
     }
 

@@ -20,7 +20,7 @@ pub static COMMAND: Command = Command {
     about: "Say clause by clause why a rule matches an event or does not",
     long: "An event is FILE#RECORD, the record's number as findings give it. Of a FILE alone, the first events \
            of the rule's log source are explained. RULE is an id, a title or a file.",
-    settings: &["rules", "threads", "placeholders", "indicators", "pipeline"],
+    settings: &["rules", "threads", "placeholders", "indicators", "pipeline", "baseline"],
     args: |c| {
         let rule = Arg::new("rule").value_name("RULE").required(true).help("Id, title or file of the rule");
         let event = Arg::new("event").value_name("EVENT").required(true).num_args(1..);

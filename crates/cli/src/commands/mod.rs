@@ -9,6 +9,7 @@ use crate::config::Merged;
 use crate::exit::{Failure, Outcome};
 use crate::settings::setting;
 
+mod baseline;
 mod compare;
 mod config;
 mod convert;
@@ -24,12 +25,15 @@ mod pack;
 mod query;
 mod rules;
 mod scan;
+mod search;
 mod shared;
 mod simulate;
 mod sql;
 mod technique;
 mod validate;
 mod visibility;
+
+pub use shared::read_baseline;
 
 /// A command.
 pub struct Command {
@@ -62,6 +66,14 @@ pub static COMMANDS: &[&Command] = &[
     &hunt::BOX,
     &hunt::OUTLIER,
     &hunt::RARE,
+    &search::COMMAND,
+    &hunt::NEW,
+    &baseline::BUILD,
+    &baseline::UPDATE,
+    &baseline::MERGE,
+    &baseline::SHOW,
+    &baseline::DIFF,
+    &baseline::FORGET,
     &info::COMMAND,
     &rules::CHECK,
     &rules::LIST,
@@ -95,6 +107,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("pack", "Technique packs: what is known of a technique, and what detects it"),
     ("hunt", "Hunt for what no rule names: counts, outliers, groups, rarities"),
     ("knowledge", "What the field knows: ATT&CK, D3FEND, CAR, Atomic Red Team, LOLBAS"),
+    ("baseline", "What programs ordinarily do, learnt from logs and kept in a file"),
     ("config", "See what is set, and by whom"),
     ("generate", "Files for the shell and the manual"),
 ];

@@ -19,13 +19,14 @@ use crate::stream;
 use crate::terminal::Stream;
 
 /// Settings that say how rules are read.
-pub const READING: &[&str] = &["threads", "placeholders", "indicators", "pipeline"];
+pub const READING: &[&str] = &["threads", "placeholders", "indicators", "pipeline", "baseline"];
 
 /// Settings that say how rules are found and read.
-pub const READING_ONE: &[&str] = &["rules", "threads", "placeholders", "indicators", "pipeline"];
+pub const READING_ONE: &[&str] = &["rules", "threads", "placeholders", "indicators", "pipeline", "baseline"];
 
 /// Settings of a check: tags are looked up in what is known.
-const CHECKING: &[&str] = &["threads", "placeholders", "indicators", "pipeline", "knowledge", "data-dir"];
+const CHECKING: &[&str] =
+    &["threads", "placeholders", "indicators", "pipeline", "baseline", "knowledge", "data-dir"];
 
 /// `rules check`.
 pub static CHECK: Command = Command {

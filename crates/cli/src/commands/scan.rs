@@ -37,6 +37,7 @@ pub static COMMAND: Command = Command {
         "placeholders",
         "indicators",
         "pipeline",
+        "baseline",
     ],
     args: |c| {
         let totals =
@@ -62,7 +63,8 @@ fn run(matches: &ArgMatches, merged: &Merged) -> Outcome {
     interrupt::listen();
     let start = Instant::now();
     let bar = Bar::new(settings.quiet);
-    let result = scan(&detector, &inputs, &scan_options(&settings), &mut writer, &bar);
+    let options = ScanOptions { baseline: settings.known()?, ..scan_options(&settings) };
+    let result = scan(&detector, &inputs, &options, &mut writer, &bar);
     drop(bar);
     // The program ends here: to take thousands of rules apart first would only take time.
     std::mem::forget(detector);

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use shikra_baseline::Baseline;
+use shikra_engine::baseline::load_baseline;
 use shikra_engine::{
     Unreadable, add_pipelines, embedded_rules, load_indicators, load_placeholders, load_rules,
 };
-use shikra_ir::Rule;
+use shikra_ir::{Rule, Seen};
 use shikra_languages::{Options, RuleSet};
 use shikra_taxonomy::Taxonomy;
 
@@ -24,10 +26,19 @@ const NAMED: usize = 5;
 /// Where a placeholder file or a pipeline cannot be read.
 pub fn rule_options(settings: &Settings) -> Result<Options, Failure> {
     let mut options = Options::default();
+    options.sigma.seen = settings.known()?.map(|b| Seen(b));
     options.sigma.placeholders = load_placeholders(&settings.placeholders).map_err(Failure::new)?;
     options.indicators = load_indicators(&settings.indicators).map_err(Failure::new)?.map(Arc::new);
     add_pipelines(&mut options, &settings.pipelines).map_err(Failure::new)?;
     Ok(options)
+}
+
+/// Reads a baseline.
+///
+/// # Errors
+/// Where it cannot be used.
+pub fn read_baseline(path: &Path) -> Result<Baseline, Failure> {
+    load_baseline(path).map_err(|e| Failure::new(format!("cannot use the baseline {e}")))
 }
 
 /// The rules of `paths`; those that ship with the program where there are none.

@@ -1,6 +1,7 @@
 //! Runs the built program as a user would, on small logs and rules of our own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // all of it is tests
 
+mod baseline;
 mod config;
 mod hostile;
 mod hunt;
@@ -8,3 +9,4 @@ mod knowledge;
 mod place;
 mod rules;
 mod scan;
+mod search;

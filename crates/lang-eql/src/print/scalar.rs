@@ -41,6 +41,7 @@ impl<'p> Printer<'p> {
             Scalar::Truth(e) => self.expr(e, Polarity::Exact, 0),
             Scalar::Var(name) => Ok(name.to_string()),
             Scalar::Each(_) => self.each("arrayCount", s),
+            Scalar::Asked(_) => refuse("what was seen before"),
         }
     }
 

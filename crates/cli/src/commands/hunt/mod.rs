@@ -21,7 +21,9 @@ use crate::terminal::Stream;
 use crate::{interrupt, stream};
 
 pub mod files;
+mod new;
 mod save;
+pub use new::COMMAND as NEW;
 
 /// Settings that all hunts heed.
 const SETTINGS: &[&str] = &["output", "threads", "since", "until"];
