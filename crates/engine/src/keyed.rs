@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use shikra_event::{Timestamp, Value};
 use shikra_baseline::{Baseline, Observer};
-use shikra_event::Value;
+use shikra_event::{Timestamp, Value};
 use shikra_relational::DataFusion;
 use shikra_rows::outside::Room;
 use shikra_rows::{Input, Limits, Machine, Match};

@@ -2,8 +2,8 @@
 //!
 //! How findings leave the program is left to `output`; what is printed and when to exit, to `cli`.
 
-mod cells;
 pub mod baseline;
+mod cells;
 pub mod coverage;
 mod explain;
 pub mod finding;

@@ -189,18 +189,10 @@ impl Build<'_> {
             return;
         }
         match shikra_rows::compile(&rule.plan, &|r| index.resolve(rules, r)) {
-            Ok(program) => self.program(number, program),
-            Ok(program) => {
-                if let Some(reason) = program.leaves().iter().find_map(|l| unanswered(&l.expr)) {
-                    return self.not_run.push(NotRun { rule: number, reason });
-                }
-                let place = self.keyed.len() as u32;
-                for (leaf, wanted) in program.leaves().iter().enumerate() {
-                    let target = Target::Leaf { program: place, leaf: leaf as u32 };
-                    self.filter(number, &wanted.source, wanted.expr.clone(), target);
-                }
-                self.keyed.push(Keyed { rule: number, program });
-            }
+            Ok(program) => match program.leaves().iter().find_map(|l| unanswered(&l.expr)) {
+                Some(reason) => self.not_run.push(NotRun { rule: number, reason }),
+                None => self.program(number, program),
+            },
             Err(e) => self.not_run.push(NotRun { rule: number, reason: e.to_string() }),
         }
     }

@@ -16,20 +16,14 @@ use shikra_input::{Decode, Item, Options, Part, Parts, Sink, Trouble};
 use shikra_ir::{Level, LoadStatus};
 use shikra_matcher::{FilterId, Scratch, Seen};
 
-use crate::cells::Cells;
-use crate::finding::{Encoder, EventView, Finding, FindingSink, Progress, Totals};
-use crate::keyed;
-use crate::ordered;
-use crate::plan::{Detector, Target};
-use crate::survivors::{Hit, Passed, Stream, Survivors};
-use crate::view::Views;
 use crate::baseline::rarity;
+use crate::cells::Cells;
 use crate::finding::{Encoder, EventView, Finding, FindingSink, Progress, Rarity, Totals};
 use crate::keyed;
 use crate::ordered;
 use crate::plan::{Detector, NotRun, Target};
-use crate::survivors::{Hit, Passed, Survivors};
-use crate::view::event_view;
+use crate::survivors::{Hit, Passed, Stream, Survivors};
+use crate::view::Views;
 
 /// Troubles that are named one by one; the rest are counted.
 pub(crate) const NAMED_TROUBLES: usize = 1000;
@@ -355,11 +349,9 @@ impl PartSink<'_, '_> {
             *self.done.levels.entry(meta.level).or_default() += 1;
             return;
         }
-        if !matches!(shown, Shown::View(_)) {
-            *shown = Shown::View(Arc::new(self.worker.views.view(event, source)));
         if !matches!(shown, Shown::View(..)) {
             let judged = self.worker.judge.as_mut().and_then(|(b, observer)| rarity(b, observer, event));
-            *shown = Shown::View(Arc::new(event_view(event, source)), judged);
+            *shown = Shown::View(Arc::new(self.worker.views.view(event, source)), judged);
         }
         let Shown::View(view, rarity) = shown else { return };
         self.done.findings.push(Finding {

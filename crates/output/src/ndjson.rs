@@ -314,6 +314,7 @@ mod tests {
                     time,
                     host: view.computer.clone(),
                     events: vec![view.clone()],
+                    rarity: None,
                     row: Vec::new(),
                 };
                 let mut out = Vec::new();
