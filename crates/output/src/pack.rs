@@ -6,6 +6,7 @@ use shikra_pack::{Bundle, Pack, Problem};
 
 use crate::escape::for_terminal;
 use crate::json::Json;
+use crate::page::{Block, Page};
 use crate::paint::{Paint, Style};
 
 /// What stands under a label.
@@ -94,6 +95,28 @@ fn lines(entry: &Entry, indent: usize, out: &mut String) {
                 out.push_str(&format!("{space}{label}:\n"));
                 text.lines().for_each(|l| out.push_str(&format!("{space}  {}\n", for_terminal(l))));
             }
+        }
+    }
+}
+
+/// All that a pack says, as a part of a page: what stands under its labels, entry by entry.
+pub fn pack_blocks(bundle: &Bundle, rules: &[Rule], page: &mut Page) {
+    let told = |entry: &Entry| {
+        let text = |said: &Said| match said {
+            Said::One(t) => t.clone(),
+            Said::Many(t) => t.join(", "),
+        };
+        entry.iter().map(|(label, said)| (label.replace('_', " "), text(said))).collect::<Vec<_>>()
+    };
+    let p = &bundle.pack;
+    page.heading(2, "The pack");
+    let known: Vec<_> = told(&facts(p)).into_iter().filter(|(_, v)| !v.is_empty()).collect();
+    page.blocks.push(Block::Facts(known));
+    for (title, entries) in parts(bundle, rules).into_iter().filter(|(_, e)| !e.is_empty()) {
+        page.heading(3, format!("{title} ({})", entries.len()));
+        for entry in &entries {
+            let entry = told(entry).into_iter().filter(|(_, v)| !v.is_empty()).collect();
+            page.blocks.push(Block::Facts(entry));
         }
     }
 }

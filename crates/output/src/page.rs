@@ -1,8 +1,12 @@
-//! A page for people, once for a terminal and once as Markdown.
+//! A page for people: for a terminal, as Markdown, as HTML.
 //!
 //! Who makes a page says what things are ([`Block`]); how they look is decided here. Texts are raw: they are made
 //! harmless here, for the place they go to. ATT&CK's prose keeps its own Markdown: links become names on a terminal,
 //! `(Citation: …)` becomes a number of the references.
+
+mod html;
+
+pub use html::{Link, address, escaped, linked};
 
 use crate::escape::{for_terminal, is_unsafe};
 use crate::paint::{pad, width};

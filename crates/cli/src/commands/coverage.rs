@@ -158,7 +158,7 @@ fn write(format: &str, report: &Report<'_>, settings: &Settings, inputs: &[PathB
 }
 
 /// Runs the rules over the data, for what they could have fired on and what they did.
-fn look_at(
+pub(super) fn look_at(
     rules: Vec<Rule>,
     inputs: &[PathBuf],
     settings: &Settings,
@@ -192,7 +192,7 @@ fn gaps(matches: &ArgMatches, known: &Knowledge, coverage: &Coverage) -> Result<
     Ok(out)
 }
 
-fn proof(path: &Path) -> Result<Proof, Failure> {
+pub(super) fn proof(path: &Path) -> Result<Proof, Failure> {
     let text = read(path)?;
     let proof = Proof::read(&text).map_err(|e| Failure::new(format!("proof: {}: {e}", path.display())))?;
     if proof.unusable > 0 {
@@ -201,7 +201,7 @@ fn proof(path: &Path) -> Result<Proof, Failure> {
     Ok(proof)
 }
 
-fn read(path: &Path) -> Result<String, Failure> {
+pub(super) fn read(path: &Path) -> Result<String, Failure> {
     let fail = |e: std::io::Error| Failure::new(format!("cannot read {}: {e}", path.display()));
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(fail)?;

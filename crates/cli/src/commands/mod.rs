@@ -29,6 +29,7 @@ mod search;
 mod shared;
 mod simulate;
 mod sql;
+mod site;
 mod technique;
 mod validate;
 mod visibility;
@@ -89,6 +90,7 @@ pub static COMMANDS: &[&Command] = &[
     &mitigation::WOULD_BLOCK,
     &technique::COMMAND,
     &coverage::COMMAND,
+    &site::COMMAND,
     &knowledge::ADD,
     &knowledge::LIST,
     &knowledge::SHOW,

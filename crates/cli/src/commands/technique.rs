@@ -24,16 +24,20 @@ pub static COMMAND: Command = Command {
     settings: &["rules", "knowledge", "data-dir", "threads", "placeholders", "indicators", "pipeline"],
     args: |c| {
         let id = Arg::new("id").value_name("ID").required(true).help("Id or name of the technique");
-        let packs = Arg::new("packs")
-            .long("packs")
-            .value_name("PATH")
-            .help("Packs beside those that ship: files or folders, repeatable")
-            .action(clap::ArgAction::Append)
-            .value_parser(clap::value_parser!(PathBuf));
-        c.arg(id).arg(packs).arg(knowledge::page_format())
+        c.arg(id).arg(packs_argument()).arg(knowledge::page_format())
     },
     run,
 };
+
+/// `--packs`.
+pub(super) fn packs_argument() -> Arg {
+    Arg::new("packs")
+        .long("packs")
+        .value_name("PATH")
+        .help("Packs beside those that ship: files or folders, repeatable")
+        .action(clap::ArgAction::Append)
+        .value_parser(clap::value_parser!(PathBuf))
+}
 
 fn run(matches: &ArgMatches, merged: &Merged) -> Outcome {
     let settings = Settings::new(merged)?;
@@ -58,7 +62,7 @@ fn run(matches: &ArgMatches, merged: &Merged) -> Outcome {
     Ok(knowledge::done(complete))
 }
 
-fn packs(matches: &ArgMatches) -> Result<Vec<Bundle>, Failure> {
+pub(super) fn packs(matches: &ArgMatches) -> Result<Vec<Bundle>, Failure> {
     let mut all = embedded();
     for path in matches.get_many::<PathBuf>("packs").into_iter().flatten() {
         let more = open(path).map_err(|e| Failure::new(format!("packs: {}: {e}", path.display())))?;
