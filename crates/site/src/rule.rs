@@ -93,7 +93,10 @@ impl Rendered<'_> {
     }
 
     fn code(&mut self, label: &str, text: &str) {
-        let end = text.floor_char_boundary(text.len().min(MOST_TEXT));
+        let mut end = text.len().min(MOST_TEXT);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
         let (shown, rest) = text.split_at(end);
         self.out.push_str(&format!(
             "<pre tabindex=\"0\" aria-label=\"{}\"><code>{}</code></pre>\n",
