@@ -441,7 +441,7 @@ mod tests {
 
     #[test]
     fn texts_mean_queries() {
-        let said = |t: &str| plan(&query(t).unwrap().plan);
+        let said = |t: &str| plan(&query(t).unwrap().plan).replace("{rust}", "");
         assert!(said("cmstp /au").contains("any-field like [\"*cmstp /au*\"]"), "{}", said("cmstp /au"));
         assert!(said("/cm.tp/").contains("any-field regex"));
         let field = said("process.name = cm*.exe");

@@ -20,7 +20,7 @@ fn finds_what_is_asked_for() {
         (&["/AU "][..], &[17, 18, 20][..]),
         (&["/update\\.inf$/"], &[16, 17, 18, 20]),
         (&["process.name=calc.exe"], &[20, 21]),
-        (&["New_Process_Name=*\\calc.exe"], &[21]),
+        (&["New_Process_Name=*\\calc.exe"], &[20, 21]),
         (&["Image=/calc|notepad/"], &[20, 21, 29, 30, 31]),
         (&["nothing of the kind"], &[]),
         (&["--language", "eql", "process where process.name == \"calc.exe\""], &[20, 21]),

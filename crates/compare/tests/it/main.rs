@@ -107,10 +107,9 @@ fn languages_meet_in_one_field() {
     let c = compared(&sigma, &eql(r#"and process.command_line : "*q7*""#));
     assert_eq!(c.relation(), Relation::Equal, "{c:#?}");
     assert!(c.unless_paths.is_some());
-    // Sysmon's image loads are starts of a process too, to Elastic.
     let sigma = process(r"s: {Image|endswith: '\a.exe'}, condition: s");
     let c = compared(&sigma, &eql(""));
-    assert_eq!(c.relation(), Relation::FirstWithin, "{c:#?}");
+    assert_eq!(c.relation(), Relation::Equal, "{c:#?}");
     let spl = rule("spl", r#"index=x EventCode=1 Image="*\\a.exe" CommandLine="*q7*""#);
     let c = compared(&spl, &sigma);
     assert_eq!(c.relation(), Relation::FirstWithin, "{c:#?}");
