@@ -12,6 +12,7 @@ pub mod eval;
 pub mod extract;
 pub mod func;
 pub mod regex;
+pub mod said;
 pub mod text;
 
 mod expr;

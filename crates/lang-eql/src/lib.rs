@@ -17,7 +17,7 @@ use shikra_event::Value;
 use shikra_ir::{Expr, LoadStatus, Plan};
 use shikra_syntax::{Diagnostic, Severity};
 
-pub use print::{Unsayable, print};
+pub use print::print;
 
 /// Whose EQL a text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]

@@ -11,7 +11,7 @@ mod parse;
 mod print;
 mod token;
 
-pub use print::{Unsayable, print};
+pub use print::print;
 use shikra_event::Timestamp;
 use shikra_ir::{Expr, LoadStatus, Plan};
 use shikra_syntax::{Diagnostic, Severity};

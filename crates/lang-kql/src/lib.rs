@@ -19,7 +19,7 @@ use shikra_ir::{Expr, LoadStatus, Names};
 use shikra_syntax::{Diagnostic, Severity};
 
 pub use lower::before_now;
-pub use print::{Unsayable, print};
+pub use print::print;
 pub use types::{FieldType, Types};
 
 /// Which of the two languages a text is in.

@@ -7,36 +7,16 @@
 mod literal;
 
 use shikra_event::Value as Datum;
+use shikra_ir::said::{Said, refuse};
 use shikra_ir::{CmpOp, Each, Expr, Fold, Multi, Nulls, Op, Part, Pattern, Scalar, Test, Truth};
 
 use crate::{FieldType, Options, Syntax, analysis};
-
-/// Why a predicate cannot be written in the language.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unsayable {
-    /// The clause that has no counterpart, and why.
-    pub reason: String,
-}
-
-impl std::fmt::Display for Unsayable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.reason)
-    }
-}
-
-impl std::error::Error for Unsayable {}
-
-type Said<T = String> = Result<T, Unsayable>;
-
-fn refuse<T>(reason: impl Into<String>) -> Said<T> {
-    Err(Unsayable { reason: reason.into() })
-}
 
 /// The text of a predicate, to be read with the same options.
 ///
 /// # Errors
 /// What cannot be said.
-pub fn print(e: &Expr, options: &Options<'_>) -> Result<String, Unsayable> {
+pub fn print(e: &Expr, options: &Options<'_>) -> Said {
     let said = Printer { options, nested: false }.expr(e, false)?;
     Ok(said.text)
 }

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use shikra_ir::{LoadStatus, Plan};
 use shikra_syntax::{Diagnostic, Severity};
 
-pub use print::{Unsayable, print};
+pub use print::print;
 
 /// How searches are read.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,37 +4,17 @@
 //! refused.
 
 use shikra_event::Value;
+use shikra_ir::said::{Said, refuse};
 use shikra_ir::{
     Agg, AggFn, CmpOp, Coerce, Expr, Fold, LogSource, Multi, Names, Nulls, Op, Part, Pattern, Plan, Scalar,
     Sort, Test, Truth, Window, Words,
 };
 
-/// Why a plan cannot be written as a search.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unsayable {
-    /// The clause that has no counterpart, and why.
-    pub reason: String,
-}
-
-impl std::fmt::Display for Unsayable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.reason)
-    }
-}
-
-impl std::error::Error for Unsayable {}
-
-type Said<T = String> = Result<T, Unsayable>;
-
-fn refuse<T>(reason: impl Into<String>) -> Said<T> {
-    Err(Unsayable { reason: reason.into() })
-}
-
 /// The text of a plan.
 ///
 /// # Errors
 /// What cannot be said.
-pub fn print(plan: &Plan) -> Result<String, Unsayable> {
+pub fn print(plan: &Plan) -> Said {
     if let Some((source, expr)) = plan.single_event() {
         return events(source, &expr);
     }

@@ -27,7 +27,7 @@ mod text;
 use std::collections::BTreeMap;
 
 pub use pipeline::Pipeline;
-pub use print::{Unsayable, print, yaml};
+pub use print::{print, yaml};
 
 use shikra_ir::Rule;
 use shikra_syntax::{Diagnostic, Severity, Source, Span, yaml};

@@ -6,37 +6,17 @@
 use std::fmt::Write as _;
 
 use shikra_event::Value;
+use shikra_ir::said::{Said, refuse};
 use shikra_ir::{
     Call, CmpOp, Expr, Flavor, Fold, LogSource, Multi, Names, Nulls, Op, Part, Pattern, Regex, Scalar, Test,
     Truth, Words, eval,
 };
 
-/// Why a condition cannot be written as a detection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unsayable {
-    /// The clause that has no counterpart, and why.
-    pub reason: String,
-}
-
-impl std::fmt::Display for Unsayable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.reason)
-    }
-}
-
-impl std::error::Error for Unsayable {}
-
-type Said<T = String> = Result<T, Unsayable>;
-
-fn refuse<T>(reason: impl Into<String>) -> Said<T> {
-    Err(Unsayable { reason: reason.into() })
-}
-
 /// `logsource:` and `detection:` of a condition on single events.
 ///
 /// # Errors
 /// What cannot be said.
-pub fn print(source: &LogSource, e: &Expr) -> Result<String, Unsayable> {
+pub fn print(source: &LogSource, e: &Expr) -> Said {
     if source.names != Names::Sigma || !source.indices.is_empty() {
         return refuse(format!("a log source of the scheme {}", source.names.as_str()));
     }

@@ -3,6 +3,7 @@
 
 use ipnet::IpNet;
 use shikra_event::Value;
+use shikra_ir::said::{Said, Unsayable, refuse};
 use shikra_ir::{
     Call, CmpOp, Coerce, Expr, Flavor, Fold, LogSource, Multi, Names, Nulls, Op, Part, Pattern, Plan, Regex,
     Scalar, Test, Truth, Words,
@@ -10,32 +11,11 @@ use shikra_ir::{
 
 use crate::lower::functions;
 
-/// Why something cannot be said in SPL.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unsayable {
-    /// The clause, and what SPL lacks.
-    pub reason: String,
-}
-
-impl std::fmt::Display for Unsayable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.reason)
-    }
-}
-
-impl std::error::Error for Unsayable {}
-
-type Said = Result<String, Unsayable>;
-
-fn refuse<T>(reason: impl Into<String>) -> Result<T, Unsayable> {
-    Err(Unsayable { reason: reason.into() })
-}
-
 /// Writes a plan as a search. Fields must be named in Splunk's names (or as they stand in the event).
 ///
 /// # Errors
 /// Where SPL has no counterpart, or the plan is more than a condition on single events.
-pub fn print(plan: &Plan) -> Result<String, Unsayable> {
+pub fn print(plan: &Plan) -> Said {
     let Some((source, e)) = plan.single_event() else {
         return refuse("a plan that is more than a condition on single events");
     };
@@ -53,7 +33,7 @@ pub fn print(plan: &Plan) -> Result<String, Unsayable> {
     Ok([searched.join(" ")].into_iter().chain(piped).collect::<Vec<_>>().join(" | "))
 }
 
-fn sources(source: &LogSource) -> Result<Vec<String>, Unsayable> {
+fn sources(source: &LogSource) -> Said<Vec<String>> {
     if source.is_any() {
         return Ok(vec![]);
     }
@@ -233,7 +213,7 @@ fn term(t: &Test) -> Said {
 }
 
 /// The literals that a test compares with.
-fn literals(t: &Test) -> Result<Vec<String>, Unsayable> {
+fn literals(t: &Test) -> Said<Vec<String>> {
     match &t.op {
         Op::Like(patterns) => patterns.iter().map(|p| Ok(quoted(&glob(p)?))).collect(),
         Op::In(values) => values

@@ -16,7 +16,7 @@ mod print;
 mod scope;
 mod text;
 
-pub use print::{Unsayable, print};
+pub use print::print;
 use shikra_ir::{LoadStatus, Plan};
 use shikra_syntax::{Diagnostic, Severity, Span};
 

@@ -7,33 +7,13 @@
 use std::sync::Arc;
 
 use shikra_event::Value;
+use shikra_ir::said::{Said, refuse};
 use shikra_ir::{
     Call, CmpOp, Expr, Flavor, Fold, LogSource, Multi, Names, Nulls, Op, Part, Pattern, Plan, Regex, Scalar,
     Test, Truth, Words, eval,
 };
 
 use crate::text::{like_text, quoted};
-
-/// Why a plan cannot be written as SQL.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unsayable {
-    /// The clause that has no counterpart, and why.
-    pub reason: String,
-}
-
-impl std::fmt::Display for Unsayable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.reason)
-    }
-}
-
-impl std::error::Error for Unsayable {}
-
-type Said<T = String> = Result<T, Unsayable>;
-
-fn refuse<T>(reason: impl Into<String>) -> Said<T> {
-    Err(Unsayable { reason: reason.into() })
-}
 
 /// Nesting that is written out.
 const MAX_DEPTH: usize = 100;
@@ -42,7 +22,7 @@ const MAX_DEPTH: usize = 100;
 ///
 /// # Errors
 /// What cannot be said.
-pub fn print(plan: &Plan) -> Result<String, Unsayable> {
+pub fn print(plan: &Plan) -> Said {
     let (mut at, mut tail) = (plan, String::new());
     if let Plan::Limit(input, n) = at {
         tail = format!("\nLIMIT {n}");

@@ -1,11 +1,12 @@
 //! Conditions.
 
 use shikra_event::Value;
+use shikra_ir::said::{Said, refuse};
 use shikra_ir::{
     CmpOp, Expr, Flavor, Fold, Multi, Nulls, Op, Part, Pattern, Regex, Scalar, Test, Truth, Words,
 };
 
-use super::{Printer, Said, is_null, refuse};
+use super::{Printer, is_null};
 use crate::Dialect;
 
 /// Nesting that is written out.

@@ -7,6 +7,7 @@
 mod expr;
 mod scalar;
 
+use shikra_ir::said::{Said, refuse};
 use shikra_ir::{
     Agg, AggFn, Condition, Expr, Key, LogSource, Names, Op, Plan, Policy, Scalar, Seq, Set, Sort, Stage,
     Truth,
@@ -15,32 +16,11 @@ use shikra_ir::{
 use crate::Dialect;
 use expr::Polarity;
 
-/// Why a plan cannot be written as EQL.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unsayable {
-    /// The clause that has no counterpart, and why.
-    pub reason: String,
-}
-
-impl std::fmt::Display for Unsayable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.reason)
-    }
-}
-
-impl std::error::Error for Unsayable {}
-
-type Said<T = String> = Result<T, Unsayable>;
-
-fn refuse<T>(reason: impl Into<String>) -> Said<T> {
-    Err(Unsayable { reason: reason.into() })
-}
-
 /// The text of a plan in a dialect; endgame's is meant to be read ignoring case, as is its habit.
 ///
 /// # Errors
 /// What cannot be said.
-pub fn print(plan: &Plan, dialect: Dialect) -> Result<String, Unsayable> {
+pub fn print(plan: &Plan, dialect: Dialect) -> Said {
     Printer { dialect, marks: vec![], aliases: vec![] }.query(plan)
 }
 

@@ -1,10 +1,11 @@
 //! Values.
 
 use shikra_event::Value;
+use shikra_ir::said::{Said, refuse};
 use shikra_ir::{Call, Fold, Names, Scalar};
 
+use super::Printer;
 use super::expr::{Polarity, quote};
-use super::{Printer, Said, refuse};
 use crate::Dialect;
 
 /// Functions of the shared table and what EQL calls them; the last tells whether `~` says that case is ignored.
