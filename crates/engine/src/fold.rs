@@ -1,18 +1,16 @@
 //! Reading all events of inputs into a state per thread: for what does not depend on their order, or can put itself
 //! in order by the place of each event.
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use shikra_event::{Event, Timestamp};
+use shikra_event::Event;
 use shikra_input::{Decode, Part, Sink, Trouble};
 
 use crate::finding::{Progress, Totals};
-use crate::ordered;
-use crate::scan::{Job, NAMED_TROUBLES, Reader, ScanOptions, Spare, give_back};
+use crate::read::{self, Read, Take, Work};
+use crate::scan::ScanOptions;
 
 /// Where an event stands.
 #[derive(Clone, Copy, Debug)]
@@ -37,32 +35,16 @@ pub fn fold<F: Fold>(
     progress: &dyn Progress,
     make: impl Fn() -> F + Sync,
 ) -> (Vec<F>, Totals) {
-    let total_bytes = shikra_input::estimate(paths.to_vec());
-    let mut reader = Reader::new(paths, options);
-    let spare = reader.spare.clone();
-    let bytes = reader.parts.progress();
     let states: Mutex<Vec<F>> = Mutex::default();
     let mut totals = Totals::default();
-    ordered::run(
-        options.threads.max(1),
-        || reader.next(),
-        || Worker { state: Some(make()), decoders: HashMap::new(), options, states: &states },
-        |worker, job| worker.work(job, &spare),
-        |done: Done| {
-            done.add_to(&mut totals);
-            totals.bytes = bytes.load(Ordering::Relaxed);
-            progress.progress(totals.bytes, total_bytes, totals.events);
-            totals.cancelled = progress.cancelled();
-            if totals.cancelled { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        },
-    );
+    let worker = || Worker { state: Some(make()), options, states: &states };
+    read::pass(paths, options, progress, worker, &mut totals);
     (states.into_inner().unwrap_or_else(PoisonError::into_inner), totals)
 }
 
 struct Worker<'a, F> {
     /// Until it goes to `states`, when the worker ends.
     state: Option<F>,
-    decoders: HashMap<&'static str, Box<dyn Decode>>,
     options: &'a ScanOptions,
     states: &'a Mutex<Vec<F>>,
 }
@@ -73,51 +55,24 @@ impl<F> Drop for Worker<'_, F> {
     }
 }
 
-#[derive(Default)]
-struct Done {
-    sources: u64,
-    events: u64,
-    outside: u64,
-    span: Option<(Timestamp, Timestamp)>,
-    troubles: Vec<Trouble>,
-}
+impl<F: Fold> Work for Worker<'_, F> {
+    type Made = ();
 
-impl Done {
-    fn add_to(self, totals: &mut Totals) {
-        totals.sources += self.sources;
-        totals.events += self.events;
-        totals.outside_time += self.outside;
-        if let Some((a, b)) = self.span {
-            totals.span = Some(totals.span.map_or((a, b), |(c, d)| (a.min(c), b.max(d))));
-        }
-        for trouble in self.troubles {
-            *totals.trouble_counts.entry(trouble.kind.as_str()).or_default() += 1;
-            if totals.troubles.len() < NAMED_TROUBLES {
-                totals.troubles.push(trouble);
-            }
+    fn part(&mut self, part: &Part, number: u64, decoder: &mut dyn Decode, read: &mut Read) {
+        if let Some(state) = &mut self.state {
+            let options = self.options;
+            decoder.decode(part, &mut PartSink { state, options, part, order: number << 32, read });
         }
     }
 }
 
-impl<F: Fold> Worker<'_, F> {
-    fn work(&mut self, job: Job, spare: &Spare) -> Done {
-        let mut done = Done::default();
-        match job {
-            Job::Trouble(t) => done.troubles.push(t),
-            Job::Source => done.sources = 1,
-            Job::Part(number, part) => {
-                let mut decoder = self.decoders.remove(part.format.name).unwrap_or_else(part.format.decode);
-                if let Some(state) = &mut self.state {
-                    let options = self.options;
-                    let mut sink = PartSink { state, options, part: &part, order: number << 32, done };
-                    decoder.decode(&part, &mut sink);
-                    done = sink.done;
-                }
-                self.decoders.insert(part.format.name, decoder);
-                give_back(spare, part.data);
-            }
-        }
-        done
+impl Take<()> for Totals {
+    fn totals(&mut self) -> &mut Totals {
+        self
+    }
+
+    fn take(&mut self, (): ()) -> ControlFlow<()> {
+        ControlFlow::Continue(())
     }
 }
 
@@ -126,24 +81,19 @@ struct PartSink<'a, F> {
     options: &'a ScanOptions,
     part: &'a Part,
     order: u64,
-    done: Done,
+    read: &'a mut Read,
 }
 
 impl<F: Fold> Sink for PartSink<'_, F> {
     fn event(&mut self, event: &Event<'_>) {
         self.order += 1;
-        self.done.events += 1;
-        if let Some(t) = event.time {
-            self.done.span = Some(self.done.span.map_or((t, t), |(a, b)| (a.min(t), b.max(t))));
-        }
-        if self.options.outside(event.time) {
-            self.done.outside += 1;
+        if !self.read.event(event, self.options) {
             return;
         }
         self.state.event(event, Place { source: &self.part.source.name, order: self.order });
     }
 
     fn trouble(&mut self, trouble: Trouble) {
-        self.done.troubles.push(trouble);
+        self.read.troubles.push(trouble);
     }
 }

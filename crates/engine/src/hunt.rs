@@ -3,22 +3,22 @@
 //! Filters of all hunts are rules of one [`Detector`], so that their predicates are shared; what passes is read
 //! and counted part by part on the workers' threads, and taken in the order of the input.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use shikra_event::{Event, Timestamp};
+use shikra_event::Event;
 use shikra_hunt::{Ask, Data, Events, Needs, PartEvents, PartTally, Reader, Stacks, Tally, Wanted};
-use shikra_input::{Decode, Sink, Trouble};
+use shikra_input::{Decode, Part, Sink, Trouble};
 use shikra_ir::{Expr, LogSource, Plan, Rule};
 use shikra_matcher::{FilterId, Scratch};
 use shikra_taxonomy::Taxonomy;
 
 use crate::finding::{Progress, Totals};
-use crate::ordered;
 use crate::plan::{Detector, Target};
-use crate::scan::{Job, NAMED_TROUBLES, Reader as Parts, ScanOptions, Spare, give_back};
+use crate::read::{self, Read, Take, Work};
+use crate::scan::ScanOptions;
 
 /// One question: what is read of which events.
 pub struct Question {
@@ -68,24 +68,8 @@ pub fn hunt(
     progress: &dyn Progress,
 ) -> Result<(Vec<Data>, Totals), String> {
     let plan = HuntPlan::new(questions, taxonomy)?;
-    let total_bytes = shikra_input::estimate(paths.to_vec());
-    let mut reader = Parts::new(paths, options);
-    let spare = reader.spare.clone();
-    let bytes = reader.parts.progress();
     let mut run = Run::new(&plan);
-    ordered::run(
-        options.threads.max(1),
-        || reader.next(),
-        || Worker::new(&plan, options),
-        |worker, job| worker.work(job, &spare),
-        |done| {
-            run.take(done);
-            run.totals.bytes = bytes.load(std::sync::atomic::Ordering::Relaxed);
-            progress.progress(run.totals.bytes, total_bytes, run.totals.events);
-            run.totals.cancelled = progress.cancelled();
-            if run.totals.cancelled { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        },
-    );
+    read::pass(paths, options, progress, || Worker::new(&plan, options), &mut run);
     Ok(run.finish())
 }
 
@@ -131,14 +115,8 @@ impl HuntPlan {
     }
 }
 
-/// What a worker makes of a job.
-#[derive(Default)]
+/// What a worker makes of a part.
 struct Done {
-    sources: u64,
-    events: u64,
-    outside: u64,
-    span: Option<(Timestamp, Timestamp)>,
-    troubles: Vec<Trouble>,
     source: Arc<str>,
     parts: Vec<PartData>,
 }
@@ -159,7 +137,6 @@ struct Worker<'a> {
     plan: &'a HuntPlan,
     options: &'a ScanOptions,
     scratch: Scratch,
-    decoders: HashMap<&'static str, Box<dyn Decode>>,
     readers: Vec<Reader>,
     unfiltered: Vec<usize>,
     hits: Vec<FilterId>,
@@ -173,58 +150,46 @@ impl<'a> Worker<'a> {
             plan,
             options,
             scratch: plan.detector.matcher.scratch(),
-            decoders: HashMap::new(),
             readers: plan.wanted.iter().map(|w| Reader::new(w.clone(), taxonomy.clone())).collect(),
             unfiltered: (0..plan.questions.len()).filter(|q| plan.unfiltered(*q)).collect(),
             hits: Vec::new(),
             passed: BTreeMap::new(),
         }
     }
+}
 
-    fn work(&mut self, job: Job, spare: &Spare) -> Done {
-        let part = match job {
-            Job::Trouble(t) => return Done { troubles: vec![t], ..Done::default() },
-            Job::Source => return Done { sources: 1, ..Done::default() },
-            Job::Part(_, part) => part,
-        };
+impl Work for Worker<'_> {
+    type Made = Done;
+
+    fn part(&mut self, part: &Part, _: u64, decoder: &mut dyn Decode, read: &mut Read) -> Done {
         self.readers.iter_mut().for_each(Reader::begin);
         let collect = |q: &Question| match q.ask.needs {
             Needs::Stacks { bucket } => Collect::Tally(Tally::new(q.ask.columns.len(), bucket)),
             Needs::Events => Collect::Events(PartEvents::default()),
         };
         let collects: Vec<Collect> = self.plan.questions.iter().map(collect).collect();
-        let mut decoder = self.decoders.remove(part.format.name).unwrap_or_else(part.format.decode);
-        let mut sink = PartSink { worker: self, collects, done: Done::default() };
-        decoder.decode(&part, &mut sink);
-        let PartSink { collects, mut done, .. } = sink;
-        done.source = part.source.name.clone();
+        let mut sink = PartSink { worker: self, collects, read };
+        decoder.decode(part, &mut sink);
+        let collects = sink.collects;
         let finish = |(c, reader): (Collect, &Reader)| match c {
             Collect::Tally(t) => PartData::Tally(t.finish(reader)),
             Collect::Events(e) => PartData::Events(e.finish(reader)),
         };
-        done.parts = collects.into_iter().zip(&self.readers).map(finish).collect();
-        self.decoders.insert(part.format.name, decoder);
-        give_back(spare, part.data);
-        done
+        let parts = collects.into_iter().zip(&self.readers).map(finish).collect();
+        Done { source: part.source.name.clone(), parts }
     }
 }
 
 struct PartSink<'w, 'a> {
     worker: &'w mut Worker<'a>,
     collects: Vec<Collect>,
-    done: Done,
+    read: &'w mut Read,
 }
 
 impl Sink for PartSink<'_, '_> {
     fn event(&mut self, event: &Event<'_>) {
-        let done = &mut self.done;
-        done.events += 1;
-        if let Some(t) = event.time {
-            done.span = Some(done.span.map_or((t, t), |(a, b)| (a.min(t), b.max(t))));
-        }
         let w = &mut *self.worker;
-        if w.options.outside(event.time) {
-            done.outside += 1;
+        if !self.read.event(event, w.options) {
             return;
         }
         for i in 0..w.unfiltered.len() {
@@ -253,7 +218,7 @@ impl Sink for PartSink<'_, '_> {
     }
 
     fn trouble(&mut self, trouble: Trouble) {
-        self.done.troubles.push(trouble);
+        self.read.troubles.push(trouble);
     }
 }
 
@@ -280,29 +245,6 @@ impl Run {
         Run { data: plan.questions.iter().map(data).collect(), totals: Totals::default() }
     }
 
-    fn take(&mut self, done: Done) {
-        let totals = &mut self.totals;
-        totals.sources += done.sources;
-        totals.events += done.events;
-        totals.outside_time += done.outside;
-        if let Some((first, last)) = done.span {
-            totals.span = Some(totals.span.map_or((first, last), |(a, b)| (a.min(first), b.max(last))));
-        }
-        for trouble in done.troubles {
-            *totals.trouble_counts.entry(trouble.kind.as_str()).or_default() += 1;
-            if totals.troubles.len() < NAMED_TROUBLES {
-                totals.troubles.push(trouble);
-            }
-        }
-        for (data, part) in self.data.iter_mut().zip(done.parts) {
-            match (data, part) {
-                (Data::Stacks(s), PartData::Tally(t)) => s.merge(t, &done.source),
-                (Data::Events(e), PartData::Events(p)) => e.merge(p, &done.source),
-                _ => {}
-            }
-        }
-    }
-
     fn finish(mut self) -> (Vec<Data>, Totals) {
         for data in &mut self.data {
             if let Data::Events(e) = data {
@@ -310,5 +252,22 @@ impl Run {
             }
         }
         (self.data, self.totals)
+    }
+}
+
+impl Take<Done> for Run {
+    fn totals(&mut self) -> &mut Totals {
+        &mut self.totals
+    }
+
+    fn take(&mut self, done: Done) -> ControlFlow<()> {
+        for (data, part) in self.data.iter_mut().zip(done.parts) {
+            match (data, part) {
+                (Data::Stacks(s), PartData::Tally(t)) => s.merge(t, &done.source),
+                (Data::Events(e), PartData::Events(p)) => e.merge(p, &done.source),
+                _ => {}
+            }
+        }
+        ControlFlow::Continue(())
     }
 }

@@ -18,6 +18,7 @@ mod ordered;
 mod packs;
 mod placeholders;
 mod plan;
+mod read;
 mod scan;
 pub mod search;
 mod survivors;

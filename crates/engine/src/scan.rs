@@ -4,7 +4,7 @@
 //! and makes findings; the caller's thread takes the results in the order of the input, so that output is the
 //! same whatever the number of threads. Keyed rules run at the end, on the survivors in order of event time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use shikra_baseline::{Baseline, Observer};
 use shikra_event::{Event, Timestamp, Value};
-use shikra_input::{Decode, Item, Options, Part, Parts, Sink, Trouble};
+use shikra_input::{Decode, Options, Part, Sink, Trouble};
 use shikra_ir::{Level, LoadStatus};
 use shikra_matcher::{FilterId, Scratch, Seen};
 
@@ -20,13 +20,10 @@ use crate::baseline::rarity;
 use crate::cells::Cells;
 use crate::finding::{Encoder, EventView, Finding, FindingSink, Progress, Rarity, Totals};
 use crate::keyed;
-use crate::ordered;
 use crate::plan::{Detector, NotRun, Target};
+use crate::read::{self, Read, Spare, Take, Work};
 use crate::survivors::{Hit, Passed, Stream, Survivors};
 use crate::view::Views;
-
-/// Troubles that are named one by one; the rest are counted.
-pub(crate) const NAMED_TROUBLES: usize = 1000;
 
 /// How to scan.
 #[derive(Clone, Debug)]
@@ -85,117 +82,42 @@ pub fn scan(
     sink: &mut dyn FindingSink,
     progress: &dyn Progress,
 ) -> io::Result<Totals> {
-    let total_bytes = shikra_input::estimate(paths.to_vec());
-    let mut reader = Reader::new(paths, options);
-    let spare = reader.spare.clone();
-    let bytes = reader.parts.progress();
-    let threads = options.threads.max(1);
+    let spare = Spare::default();
     // Encoders know nothing of baselines.
     let encode = options.baseline.is_none();
     let encoder = |_| if encode { sink.encoder() } else { None };
-    let encoders: Mutex<Vec<_>> = Mutex::new((0..threads).map(encoder).collect());
+    let encoders: Mutex<Vec<_>> = Mutex::new((0..options.threads.max(1)).map(encoder).collect());
     let mut run = Run::new(detector, options, sink, spare.clone());
     let seen: Mutex<Option<Seen>> = Mutex::new(None);
-    ordered::run(
-        threads,
-        || reader.next(),
-        || {
-            let encoder = encoders.lock().unwrap_or_else(PoisonError::into_inner).pop().flatten();
-            Worker::new(detector, options, &seen, encoder)
-        },
-        |worker, job| worker.work(job, &spare),
-        |result| {
-            run.take(result);
-            run.totals.bytes = bytes.load(std::sync::atomic::Ordering::Relaxed);
-            progress.progress(run.totals.bytes, total_bytes, run.totals.events);
-            run.totals.cancelled = progress.cancelled();
-            if run.error.is_some() || run.totals.cancelled {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        },
-    );
+    let worker = || {
+        let encoder = encoders.lock().unwrap_or_else(PoisonError::into_inner).pop().flatten();
+        Worker::new(detector, options, &seen, encoder, spare.clone())
+    };
+    read::pass(paths, options, progress, worker, &mut run);
     let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
     run.finish(seen.unwrap_or_default())
 }
 
-/// Buffers to be used again, of parts and of encoded findings alike.
-pub(crate) type Spare = Arc<Mutex<Vec<Vec<u8>>>>;
-
-/// Larger buffers are not kept.
-const LARGEST_SPARE: usize = 8 << 20;
-
-fn take_spare(spare: &Spare) -> Option<Vec<u8>> {
-    spare.lock().unwrap_or_else(PoisonError::into_inner).pop()
-}
-
-pub(crate) fn give_back(spare: &Spare, mut buffer: Vec<u8>) {
-    if (1..=LARGEST_SPARE).contains(&buffer.capacity()) {
-        buffer.clear();
-        spare.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
-    }
-}
-
-/// Draws the input part by part, with buffers used again.
-pub(crate) struct Reader {
-    pub parts: Parts,
-    pub spare: Spare,
-    drawn: u64,
-}
-
-/// What a worker is given: a part with its number, or what happened between parts.
-pub(crate) enum Job {
-    Part(u64, Part),
-    Trouble(Trouble),
-    Source,
-}
-
-impl Reader {
-    pub fn new(paths: &[PathBuf], options: &ScanOptions) -> Reader {
-        Reader { parts: Parts::new(paths.to_vec(), options.input.clone()), spare: Spare::default(), drawn: 0 }
-    }
-
-    pub fn next(&mut self) -> Option<Job> {
-        loop {
-            let buffer = take_spare(&self.spare);
-            match self.parts.next(buffer)? {
-                Item::Part(part) => {
-                    self.drawn += 1;
-                    return Some(Job::Part(self.drawn, part));
-                }
-                Item::Trouble(t) => return Some(Job::Trouble(t)),
-                Item::SourceStart(_) => return Some(Job::Source),
-                Item::SourceEnd(_) => {}
-            }
-        }
-    }
-}
-
-/// What a worker makes of a job.
+/// What a worker makes of a part.
 #[derive(Default)]
 struct Done {
-    sources: u64,
-    events: u64,
-    outside: u64,
-    span: Option<(Timestamp, Timestamp)>,
     findings: Vec<Finding>,
     /// Findings as the sink's encoder has written them, with their number by level.
     encoded: Vec<u8>,
     levels: BTreeMap<Level, u64>,
     passed: Vec<Passed>,
-    troubles: Vec<Trouble>,
 }
 
 struct Worker<'a> {
     detector: &'a Detector,
     options: &'a ScanOptions,
     scratch: Scratch,
-    decoders: HashMap<&'static str, Box<dyn Decode>>,
     hits: Vec<FilterId>,
     cells: Cells,
     views: Views,
     encoder: Option<Box<dyn Encoder>>,
+    /// Buffers for what the encoder writes.
+    spare: Spare,
     judge: Option<(&'a Baseline, Observer)>,
     /// Where the tallies go when the worker ends.
     seen: &'a Mutex<Option<Seen>>,
@@ -217,38 +139,32 @@ impl<'a> Worker<'a> {
         options: &'a ScanOptions,
         seen: &'a Mutex<Option<Seen>>,
         encoder: Option<Box<dyn Encoder>>,
+        spare: Spare,
     ) -> Worker<'a> {
         Worker {
             seen,
             encoder,
+            spare,
             judge: options.baseline.as_deref().map(|b| (b, Observer::new(detector.taxonomy.clone()))),
             detector,
             options,
             scratch: detector.matcher.scratch(),
-            decoders: HashMap::new(),
             hits: Vec::new(),
             cells: Cells::default(),
             views: Views::default(),
         }
     }
+}
 
-    fn work(&mut self, job: Job, spare: &Spare) -> Done {
-        let (number, part) = match job {
-            Job::Trouble(t) => return Done { troubles: vec![t], ..Done::default() },
-            Job::Source => return Done { sources: 1, ..Done::default() },
-            Job::Part(number, part) => (number, part),
-        };
-        let mut decoder = self.decoders.remove(part.format.name).unwrap_or_else(part.format.decode);
-        let mut sink =
-            PartSink { worker: self, part: &part, number, position: 0, last: None, done: Done::default() };
-        if sink.worker.encoder.is_some() {
-            sink.done.encoded = take_spare(spare).unwrap_or_default();
-        }
-        decoder.decode(&part, &mut sink);
-        let done = sink.done;
-        self.decoders.insert(part.format.name, decoder);
-        give_back(spare, part.data);
-        done
+impl Work for Worker<'_> {
+    type Made = Done;
+
+    fn part(&mut self, part: &Part, number: u64, decoder: &mut dyn Decode, read: &mut Read) -> Done {
+        let encoded = self.encoder.as_ref().and_then(|_| self.spare.take()).unwrap_or_default();
+        let done = Done { encoded, ..Done::default() };
+        let mut sink = PartSink { worker: self, part, number, position: 0, last: None, done, read };
+        decoder.decode(part, &mut sink);
+        sink.done
     }
 }
 
@@ -260,18 +176,14 @@ struct PartSink<'w, 'a> {
     position: u64,
     last: Option<Timestamp>,
     done: Done,
+    read: &'w mut Read,
 }
 
 impl Sink for PartSink<'_, '_> {
     fn event(&mut self, event: &Event<'_>) {
         self.position += 1;
-        self.done.events += 1;
-        if let Some(t) = event.time {
-            self.done.span = Some(self.done.span.map_or((t, t), |(a, b)| (a.min(t), b.max(t))));
-            self.last = Some(t);
-        }
-        if self.worker.options.outside(event.time) {
-            self.done.outside += 1;
+        self.last = event.time.or(self.last);
+        if !self.read.event(event, self.worker.options) {
             return;
         }
         let worker = &mut *self.worker;
@@ -283,7 +195,7 @@ impl Sink for PartSink<'_, '_> {
     }
 
     fn trouble(&mut self, trouble: Trouble) {
-        self.done.troubles.push(trouble);
+        self.read.troubles.push(trouble);
     }
 }
 
@@ -417,31 +329,6 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn take(&mut self, done: Done) {
-        let totals = &mut self.totals;
-        totals.sources += done.sources;
-        totals.events += done.events;
-        totals.outside_time += done.outside;
-        if let Some((first, last)) = done.span {
-            totals.span = Some(totals.span.map_or((first, last), |(a, b)| (a.min(first), b.max(last))));
-        }
-        for trouble in done.troubles {
-            *totals.trouble_counts.entry(trouble.kind.as_str()).or_default() += 1;
-            if totals.troubles.len() < NAMED_TROUBLES {
-                totals.troubles.push(trouble);
-            }
-        }
-        for (level, n) in done.levels {
-            *totals.findings.entry(level).or_default() += n;
-        }
-        let written = if done.encoded.is_empty() { Ok(()) } else { self.sink.encoded(&done.encoded) };
-        give_back(&self.spare, done.encoded);
-        let result = written
-            .and_then(|()| done.findings.iter().try_for_each(|f| self.report(f)))
-            .and_then(|()| done.passed.into_iter().try_for_each(|p| self.survivors.add(p)));
-        self.error = result.err();
-    }
-
     fn report(&mut self, finding: &Finding) -> io::Result<()> {
         *self.totals.findings.entry(finding.rule.level).or_default() += 1;
         self.sink.finding(finding)
@@ -468,5 +355,24 @@ impl<'a> Run<'a> {
         self.totals.not_run = self.detector.not_run().iter().map(reason).collect();
         self.totals.unable_to_fire = inert.into_iter().map(name).collect();
         Ok(self.totals)
+    }
+}
+
+impl Take<Done> for Run<'_> {
+    fn totals(&mut self) -> &mut Totals {
+        &mut self.totals
+    }
+
+    fn take(&mut self, done: Done) -> ControlFlow<()> {
+        for (level, n) in done.levels {
+            *self.totals.findings.entry(level).or_default() += n;
+        }
+        let written = if done.encoded.is_empty() { Ok(()) } else { self.sink.encoded(&done.encoded) };
+        self.spare.give_back(done.encoded);
+        let result = written
+            .and_then(|()| done.findings.iter().try_for_each(|f| self.report(f)))
+            .and_then(|()| done.passed.into_iter().try_for_each(|p| self.survivors.add(p)));
+        self.error = result.err();
+        if self.error.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }

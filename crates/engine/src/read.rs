@@ -1,0 +1,188 @@
+//! A pass over logs, the same for all that read them: parts are drawn with buffers used again, decoded on the
+//! workers' threads, what was read is counted, and results come back in the order of the input. What is done with
+//! the events is each pass's own.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use shikra_event::{Event, Timestamp};
+use shikra_input::{Decode, Item, Part, Parts, Trouble};
+
+use crate::finding::{Progress, Totals};
+use crate::ordered;
+use crate::scan::ScanOptions;
+
+/// Troubles that are named one by one; the rest are counted.
+const NAMED_TROUBLES: usize = 1000;
+
+/// Buffers to be used again.
+#[derive(Clone, Default)]
+pub(crate) struct Spare(Arc<Mutex<Vec<Vec<u8>>>>);
+
+/// Larger buffers are not kept.
+const LARGEST_SPARE: usize = 8 << 20;
+
+impl Spare {
+    /// One of the buffers, empty, if there is one.
+    pub fn take(&self) -> Option<Vec<u8>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    /// Keeps a buffer for later.
+    pub fn give_back(&self, mut buffer: Vec<u8>) {
+        if (1..=LARGEST_SPARE).contains(&buffer.capacity()) {
+            buffer.clear();
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+        }
+    }
+}
+
+/// What was read, as counted.
+#[derive(Default)]
+pub(crate) struct Read {
+    sources: u64,
+    events: u64,
+    outside: u64,
+    span: Option<(Timestamp, Timestamp)>,
+    /// What could not be read.
+    pub troubles: Vec<Trouble>,
+}
+
+impl Read {
+    /// Counts an event, and says whether it lies within the time that is asked for.
+    pub fn event(&mut self, event: &Event<'_>, options: &ScanOptions) -> bool {
+        self.events += 1;
+        if let Some(t) = event.time {
+            self.span = Some(self.span.map_or((t, t), |(a, b)| (a.min(t), b.max(t))));
+        }
+        let outside = options.outside(event.time);
+        self.outside += u64::from(outside);
+        !outside
+    }
+
+    fn add_to(self, totals: &mut Totals) {
+        totals.sources += self.sources;
+        totals.events += self.events;
+        totals.outside_time += self.outside;
+        if let Some((first, last)) = self.span {
+            totals.span = Some(totals.span.map_or((first, last), |(a, b)| (a.min(first), b.max(last))));
+        }
+        for trouble in self.troubles {
+            *totals.trouble_counts.entry(trouble.kind.as_str()).or_default() += 1;
+            if totals.troubles.len() < NAMED_TROUBLES {
+                totals.troubles.push(trouble);
+            }
+        }
+    }
+}
+
+/// What a thread does with parts.
+pub(crate) trait Work {
+    /// What it makes of one.
+    type Made: Send;
+
+    /// Decodes a part, the `number`th of the input, and counts what it read.
+    fn part(&mut self, part: &Part, number: u64, decoder: &mut dyn Decode, read: &mut Read) -> Self::Made;
+}
+
+/// What becomes of the results, on the caller's thread.
+pub(crate) trait Take<M> {
+    /// Where is added up what was read.
+    fn totals(&mut self) -> &mut Totals;
+
+    /// Takes what was made of a part, in the order of the input; breaks to end the pass.
+    fn take(&mut self, made: M) -> ControlFlow<()>;
+}
+
+/// Reads `paths` with a worker for each thread.
+pub(crate) fn pass<W: Work>(
+    paths: &[PathBuf],
+    options: &ScanOptions,
+    progress: &dyn Progress,
+    worker: impl Fn() -> W + Sync,
+    taker: &mut impl Take<W::Made>,
+) {
+    let total_bytes = shikra_input::estimate(paths.to_vec());
+    let spare = Spare::default();
+    let mut draw =
+        Draw { parts: Parts::new(paths.to_vec(), options.input.clone()), spare: spare.clone(), drawn: 0 };
+    let bytes = draw.parts.progress();
+    ordered::run(
+        options.threads.max(1),
+        || draw.next(),
+        || Thread { worker: worker(), decoders: HashMap::new(), spare: spare.clone() },
+        Thread::work,
+        |(read, made)| {
+            read.add_to(taker.totals());
+            let flow = made.map_or(ControlFlow::Continue(()), |made| taker.take(made));
+            let totals = taker.totals();
+            totals.bytes = bytes.load(Ordering::Relaxed);
+            progress.progress(totals.bytes, total_bytes, totals.events);
+            totals.cancelled = progress.cancelled();
+            if totals.cancelled { ControlFlow::Break(()) } else { flow }
+        },
+    );
+}
+
+/// What a thread is given: a part with its number, or what happened between parts.
+enum Job {
+    Part(u64, Part),
+    Trouble(Trouble),
+    Source,
+}
+
+/// Draws the input part by part.
+struct Draw {
+    parts: Parts,
+    spare: Spare,
+    drawn: u64,
+}
+
+impl Draw {
+    fn next(&mut self) -> Option<Job> {
+        loop {
+            match self.parts.next(self.spare.take())? {
+                Item::Part(part) => {
+                    self.drawn += 1;
+                    return Some(Job::Part(self.drawn, part));
+                }
+                Item::Trouble(t) => return Some(Job::Trouble(t)),
+                Item::SourceStart(_) => return Some(Job::Source),
+                Item::SourceEnd(_) => {}
+            }
+        }
+    }
+}
+
+/// A worker with its decoders: what one has learnt of a format serves for the next part.
+struct Thread<W> {
+    worker: W,
+    decoders: HashMap<&'static str, Box<dyn Decode>>,
+    spare: Spare,
+}
+
+impl<W: Work> Thread<W> {
+    fn work(&mut self, job: Job) -> (Read, Option<W::Made>) {
+        let mut read = Read::default();
+        let made = match job {
+            Job::Trouble(t) => {
+                read.troubles.push(t);
+                None
+            }
+            Job::Source => {
+                read.sources = 1;
+                None
+            }
+            Job::Part(number, part) => {
+                let decoder = self.decoders.entry(part.format.name).or_insert_with(part.format.decode);
+                let made = self.worker.part(&part, number, decoder.as_mut(), &mut read);
+                self.spare.give_back(part.data);
+                Some(made)
+            }
+        };
+        (read, made)
+    }
+}
