@@ -24,8 +24,8 @@ pub enum Operator {
     Image,
 }
 
-/// The names of the operators.
-pub(crate) const OPERATORS: &[(&str, Operator)] = &[
+/// Every operator with its name.
+pub const OPERATORS: &[(&str, Operator)] = &[
     ("is", Operator::Is),
     ("is not", Operator::IsNot),
     ("is any", Operator::IsAny),

@@ -11,7 +11,7 @@ mod kinds;
 mod read;
 mod write;
 
-pub use condition::{Condition, Operator};
+pub use condition::{Condition, OPERATORS, Operator};
 pub use config::{Config, Decision, Entry, Filter, OnMatch, Relation, Truth};
 pub use kinds::{KINDS, Kind, kind_of};
 pub use read::parse;

@@ -100,6 +100,7 @@ fn image(p: &Pattern, v: &str) -> Truth {
 mod tests {
     use super::*;
     use shikra_syntax::Span;
+    use shikra_sysmon::OPERATORS;
 
     fn pattern(text: &str) -> Pattern {
         Pattern::new(text.split_inclusive('*').flat_map(|s| {
@@ -126,28 +127,9 @@ mod tests {
             .collect();
         let patterns = ["a", "*a", "a*", "*a*", "*\\a", "*\\ab", "a*b", "*", "", "\\*a"];
         let values = ["a", "b", "ab", "\\a", "a;b", "a\\b"];
-        use Operator::*;
-        let all = [
-            Is,
-            IsNot,
-            IsAny,
-            Contains,
-            ContainsAny,
-            ContainsAll,
-            Excludes,
-            ExcludesAny,
-            ExcludesAll,
-            BeginWith,
-            NotBeginWith,
-            EndWith,
-            NotEndWith,
-            LessThan,
-            MoreThan,
-            Image,
-        ];
         let mut decided = 0;
         let pairs = || patterns.iter().flat_map(|p| values.iter().map(move |v| (p, v)));
-        for (operator, (p, v)) in all.iter().flat_map(|o| pairs().map(move |pair| (*o, pair))) {
+        for (operator, (p, v)) in OPERATORS.iter().flat_map(|(_, o)| pairs().map(move |pair| (*o, pair))) {
             let (pattern, c) = (
                 pattern(p),
                 Condition { field: "F".into(), operator, value: (*v).into(), span: Span::default() },

@@ -3,7 +3,7 @@
 
 use shikra_event::{Timestamp, Value};
 
-use super::{FuncDef, sql::time_of};
+use super::{FuncDef, sql::time_of, times};
 use crate::Words;
 
 pub(super) const TABLE: &[FuncDef] = &[
@@ -191,22 +191,6 @@ fn day_of_year(time: Timestamp) -> i64 {
     (time.0 - start).div_euclid(DAY) + 1
 }
 
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
-
 /// A piece of a pattern: a run of one letter, or literal text.
 enum Piece {
     Field(char, usize),
@@ -270,11 +254,11 @@ fn formatted(pattern: &str, time: Timestamp) -> String {
         out.push_str(&match letter {
             'y' | 'u' | 'Y' if width == 2 => format!("{:02}", year.rem_euclid(100)),
             'y' | 'u' | 'Y' => padded(year),
-            'M' | 'L' if width >= 3 => name(&MONTHS, month - 1),
+            'M' | 'L' if width >= 3 => name(&times::MONTHS, month - 1),
             'M' | 'L' => padded(month.into()),
             'd' => padded(day.into()),
             'D' => padded(day_of_year(time)),
-            'E' => name(&DAYS, time.iso_weekday() - 1),
+            'E' => name(&times::DAYS, time.iso_weekday() % 7),
             'e' => padded(time.iso_weekday().into()),
             'w' => padded(time.iso_week().into()),
             'Q' | 'q' => padded(i64::from((month - 1) / 3 + 1)),
@@ -329,13 +313,13 @@ fn parsed(pattern: &str, text: &str) -> Option<Timestamp> {
             'y' | 'u' if width == 2 => year = 2000 + i64::from(number()?.0),
             'y' | 'u' => year = number()?.0.into(),
             'M' | 'L' if width >= 3 => {
-                let (n, length) = named(&MONTHS, rest, width)?;
+                let (n, length) = named(&times::MONTHS, rest, width)?;
                 rest = rest.get(length..)?;
                 month = n + 1;
             }
             'M' | 'L' => month = number()?.0,
             'E' => {
-                let (_, length) = named(&DAYS, rest, width)?;
+                let (_, length) = named(&times::DAYS, rest, width)?;
                 rest = rest.get(length..)?;
             }
             'd' => day = number()?.0,

@@ -55,7 +55,8 @@ fn bin(args: &[Value], _: &Words) -> Value {
     each(single(&args[0]), |v| num(v).map_or_else(|| v.clone(), |n| number((n / width).floor() * width)))
 }
 
-const MONTHS: &[&str] = &[
+/// The months in English.
+pub(super) const MONTHS: [&str; 12] = [
     "January",
     "February",
     "March",
@@ -69,7 +70,9 @@ const MONTHS: &[&str] = &[
     "November",
     "December",
 ];
-const DAYS: &[&str] = &["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+/// The days of the week in English, from Sunday.
+pub(super) const DAYS: [&str; 7] =
+    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
 /// A time by a format; what is no time stays as it is where `keep`.
 fn format_time(args: &[Value], keep: bool) -> Value {
@@ -109,10 +112,10 @@ fn formatted(t: Timestamp, format: &str) -> String {
             Some('f') => format!("{:06}", n / 1000),
             Some('N' | 'Q') => format!("{n:09}").chars().take(digits as usize).collect(),
             Some('p') => if h < 12 { "AM" } else { "PM" }.to_owned(),
-            Some('B') => name(MONTHS, mo.saturating_sub(1)),
-            Some('b') => short(name(MONTHS, mo.saturating_sub(1))),
-            Some('A') => name(DAYS, weekday),
-            Some('a') => short(name(DAYS, weekday)),
+            Some('B') => name(&MONTHS, mo.saturating_sub(1)),
+            Some('b') => short(name(&MONTHS, mo.saturating_sub(1))),
+            Some('A') => name(&DAYS, weekday),
+            Some('a') => short(name(&DAYS, weekday)),
             Some('w') => weekday.to_string(),
             Some('j') => format!("{:03}", day_of_year(y, mo, d)),
             Some('V') => format!("{:02}", t.iso_week()),
@@ -121,8 +124,8 @@ fn formatted(t: Timestamp, format: &str) -> String {
             Some('T') => format!("{h:02}:{mi:02}:{s:02}"),
             Some('c') => format!(
                 "{} {} {d:2} {h:02}:{mi:02}:{s:02} {y}",
-                short(name(DAYS, weekday)),
-                short(name(MONTHS, mo - 1))
+                short(name(&DAYS, weekday)),
+                short(name(&MONTHS, mo - 1))
             ),
             Some('x') => format!("{mo:02}/{d:02}/{y:04}"),
             Some('X') => format!("{h:02}:{mi:02}:{s:02}"),
@@ -183,8 +186,8 @@ fn parse(text: &str, format: &str) -> Option<Timestamp> {
                 afternoon = Some(word == "PM");
                 rest = rest.get(2..)?;
             }
-            'b' | 'B' => mo = word(&mut rest, MONTHS)? + 1,
-            'a' | 'A' => drop(word(&mut rest, DAYS)?),
+            'b' | 'B' => mo = word(&mut rest, &MONTHS)? + 1,
+            'a' | 'A' => drop(word(&mut rest, &DAYS)?),
             'F' => {
                 y = i64::from(digits(&mut rest, 4)?);
                 rest = rest.strip_prefix('-')?;
