@@ -273,6 +273,10 @@ impl Lower<'_, '_> {
         for (name, option) in options {
             match (name.as_str(), &option.kind) {
                 ("fuzziness", Kind::Int(n)) => edits = *n,
+                ("fuzziness", Kind::Text(t)) if t.eq_ignore_ascii_case("auto") => match &value.kind {
+                    Kind::Text(sought) => edits = edits_of(sought),
+                    _ => return self.opaque("fuzziness AUTO of a text that is not constant", option.span),
+                },
                 (name, _) if HARMLESS.contains(&name) => {}
                 (name, _) => return self.opaque(format!("match with {name}"), option.span),
             }
@@ -407,6 +411,15 @@ impl Lower<'_, '_> {
             }
             _ => self.opaque_value("bucket with these arguments", span),
         }
+    }
+}
+
+/// How many edits `AUTO` allows of a text.
+fn edits_of(sought: &str) -> i64 {
+    match sought.chars().count() {
+        0..=2 => 0,
+        3..=5 => 1,
+        _ => 2,
     }
 }
 

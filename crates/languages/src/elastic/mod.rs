@@ -133,7 +133,7 @@ fn hunts(source: &Source, table: &Node<'_>, options: &Options) -> Vec<Rule> {
     let queries = table.get("query").map_or_else(Vec::new, |q| q.items());
     let mut out = Vec::new();
     for (at, query) in queries.iter().enumerate() {
-        let Some(text) = query.text() else { continue };
+        let Some(text) = query.text().map(without_fence) else { continue };
         let named = if languages.len() == queries.len() { languages.get(at) } else { languages.first() };
         let language = hunt_language(named.map_or("", String::as_str), text);
         let mut meta = known::hunt(table);
@@ -147,18 +147,27 @@ fn hunts(source: &Source, table: &Node<'_>, options: &Options) -> Vec<Rule> {
     out
 }
 
+/// A query without the info string of a fence, which some hunts have left before it.
+fn without_fence(text: &str) -> &str {
+    let trimmed = text.trim_start();
+    match trimmed.split_once('\n') {
+        Some((first, rest)) if matches!(first.trim(), "sql" | "esql" | "eql" | "kql") => rest,
+        _ => text,
+    }
+}
+
 /// A hunt names its languages, not always that of each query.
 fn hunt_language(named: &str, text: &str) -> &'static str {
     let mut lines =
         text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("/*") && !l.starts_with("//"));
-    let first = lines.next().unwrap_or("").to_ascii_lowercase();
-    match named.to_ascii_lowercase().as_str() {
-        _ if first.starts_with("from ") => "esql",
-        _ if first.starts_with("select ") => "osquery",
-        "es|ql" | "esql" => "esql",
-        "eql" => "eql",
-        "kql" | "kuery" => "kql",
-        "sql" => "osquery",
+    let first = lines.next().and_then(|l| l.split_whitespace().next()).unwrap_or("").to_ascii_lowercase();
+    match (first.as_str(), named.to_ascii_lowercase().as_str()) {
+        ("from", _) => "esql",
+        ("select", _) => "osquery",
+        (_, "es|ql" | "esql") => "esql",
+        (_, "eql") => "eql",
+        (_, "kql" | "kuery") => "kql",
+        (_, "sql") => "osquery",
         _ => "",
     }
 }
@@ -321,6 +330,8 @@ mod tests {
             all.iter().map(|r| (r.meta.id.as_str(), r.meta.language, r.status)).collect();
         assert_eq!(told[1], ("h/2", "eql", LoadStatus::Ok));
         assert_eq!(told[0].1, "esql");
+        assert_eq!(hunt_language("ES|QL", without_fence("sql\nSELECT\n  a FROM b")), "osquery");
+        assert_eq!(hunt_language("SQL", without_fence("\nsql\nfrom logs-* | limit 1")), "esql");
         let page = "# H\n\n- **Language:** `[EQL]`\n- **Source File:** [H](../queries/h.toml)\n\n```eql\nprocess where true\n```\n";
         let set = crate::load(&[Source::new("h.md", page)], &Options::default());
         assert!(set.rules.is_empty() && set.files[0].skipped.as_ref().unwrap().contains("hunt"));
