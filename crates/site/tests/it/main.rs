@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod checklist;
+
 use std::collections::BTreeMap;
 
 use shikra_engine::coverage::{Coverage, Question};
 use shikra_knowledge::{Attack, Knowledge};
-use shikra_languages::{Options, load};
+use shikra_languages::{Options, RuleSet, load};
 use shikra_pack::embedded;
 use shikra_site::{Site, Tries, build};
 use shikra_syntax::Source;
@@ -18,10 +20,14 @@ const HOSTILE: &str = "title: '<script>alert(1)</script>'\nid: 5b7c1b0e-5f0e-4c5
     falsepositives: ['\"><b>']\nlogsource: {product: windows, category: process_creation}\n\
     detection:\n  a: {Image|endswith: '\\cmstp.exe'}\n  condition: a\n";
 
-fn site() -> BTreeMap<String, String> {
-    let known = Knowledge::embedded();
+fn hostile() -> RuleSet {
     let rules = load(&[Source::new("rules/<i>.yml", HOSTILE)], &Options::default());
     assert_eq!(rules.rules.len(), 1);
+    rules
+}
+
+fn site(rules: RuleSet) -> BTreeMap<String, String> {
+    let known = Knowledge::embedded();
     let taxonomy = Taxonomy::embedded();
     let packs = embedded();
     let mut tries = Tries::default();
@@ -98,7 +104,7 @@ fn unbalanced(text: &str) -> Option<String> {
 
 #[test]
 fn links_tags_and_texts() {
-    let files = site();
+    let files = site(hostile());
     for (path, text) in files.iter().filter(|(p, _)| p.ends_with(".html")) {
         assert_eq!(unbalanced(text), None, "{path}");
         for link in attributes(text, "href").chain(attributes(text, "src")) {
