@@ -57,6 +57,15 @@ impl<'a> Technique<'a> {
 
     /// As a page.
     pub fn page(&self) -> Page {
+        self.page_with(Technique::rules)
+    }
+
+    /// As a page that leaves the rules to the caller.
+    pub fn page_without_rules(&self) -> Page {
+        self.page_with(|_, _| {})
+    }
+
+    fn page_with(&self, rules: fn(&Self, &mut Page)) -> Page {
         let mut page = Page::default();
         head(self.known, self.found, &mut page);
         page.prose(&self.found.entity.description);
@@ -65,7 +74,8 @@ impl<'a> Technique<'a> {
         self.procedures(&mut page);
         self.lolbas(&mut page);
         self.detection(&mut page);
-        self.detections(&mut page);
+        rules(self, &mut page);
+        self.cars(&mut page);
         self.packs.iter().for_each(|p| ground(&p.pack, &mut page));
         self.answers(&mut page);
         self.tests(&mut page);
@@ -154,7 +164,10 @@ impl<'a> Technique<'a> {
         out
     }
 
-    fn detections(&self, page: &mut Page) {
+    fn rules(&self, page: &mut Page) {
+        if self.rules.is_empty() {
+            page.blocks.push(Block::Note("No loaded rule names this technique".to_owned()));
+        }
         let mut languages: Vec<&str> = self.rules.iter().map(|r| r.meta.language).collect();
         languages.dedup();
         for language in languages {
@@ -174,12 +187,12 @@ impl<'a> Technique<'a> {
                 rows.collect(),
             );
         }
+    }
+
+    fn cars(&self, page: &mut Page) {
         let cars = self.known.to(&self.entity().id, Relates::Covers);
         let rows = cars.iter().map(|r| vec![r.entity.id.clone(), r.link.text.clone(), r.entity.name.clone()]);
         page.section("CAR analytics", &["id", "coverage", "name"], rows.collect());
-        if self.rules.is_empty() {
-            page.blocks.push(Block::Note("No loaded rule names this technique".to_owned()));
-        }
     }
 
     /// What can be done about it.

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use crate::definition::Step;
-use crate::scenario::Stage;
+use crate::scenario::{Cause, Stage};
 use crate::world::SECOND;
 
 #[derive(Debug, Default, Deserialize)]
@@ -17,7 +17,6 @@ struct Day {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Activity {
-    #[allow(dead_code)] // for readers of the file
     name: String,
     weight: u64,
     step: Vec<Step>,
@@ -42,6 +41,7 @@ pub(crate) fn play(stage: &mut Stage, events: usize) {
         let Some(activity) = drawn else { return };
         let pause = stage.world.rng.between(SECOND, 90 * SECOND);
         stage.wait(pause);
+        stage.cause = Cause::Ordinary(&activity.name);
         activity.step.iter().for_each(|s| stage.step(s));
     }
 }

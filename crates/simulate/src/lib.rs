@@ -22,6 +22,6 @@ mod write;
 
 pub use definition::{Simulation, Test};
 pub use manifest::manifest;
-pub use scenario::{Emitted, Options, play};
+pub use scenario::{Cause, Emitted, Options, play};
 pub use world::standing;
 pub use write::{Format, Output, event_json, write};

@@ -1,9 +1,11 @@
 //! The manifest beside simulated logs: what they are, where they are from, which event belongs to which step.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value as Json, json};
 
 use crate::definition::{Simulation, Test};
-use crate::scenario::{Emitted, Options};
+use crate::scenario::{Cause, Emitted, Options};
 use crate::write::Output;
 
 /// Name of the manifest's schema.
@@ -23,7 +25,7 @@ pub fn manifest(
         .flat_map(|file| file.records.iter().map(move |(number, place)| (file, number, place)))
         .filter_map(|(file, number, place)| {
             let event = events.get(*place)?;
-            let step = event.step.as_ref()?;
+            let step = event.step()?;
             Some(json!({ "file": file.name, "record": number, "event_id": event.record.event_id, "step": step }))
         })
         .collect();
@@ -39,7 +41,8 @@ pub fn manifest(
         "seed": options.seed,
         "computer": format!("{}.{}", options.host, crate::world::DOMAIN),
         "events": events.len(),
-        "background_events": events.iter().filter(|e| e.step.is_none()).count(),
+        "background_events": events.iter().filter(|e| e.step().is_none()).count(),
+        "background": ordinary(events),
         "files": files.iter().map(|f| json!({ "name": f.name, "records": f.records.len() })).collect::<Vec<_>>(),
         "steps": test.steps.iter().enumerate().map(|(n, s)| json!({
             "step": if s.id.is_empty() { (n + 1).to_string() } else { s.id.clone() },
@@ -50,4 +53,15 @@ pub fn manifest(
         "unknown": test.unknown,
         "labels": labels,
     })
+}
+
+/// How many events each ordinary activity has left.
+fn ordinary(events: &[Emitted]) -> BTreeMap<&str, usize> {
+    let mut counts = BTreeMap::new();
+    for event in events {
+        if let Cause::Ordinary(activity) = &event.cause {
+            *counts.entry(*activity).or_default() += 1;
+        }
+    }
+    counts
 }

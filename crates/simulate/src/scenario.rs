@@ -28,13 +28,32 @@ impl Default for Options {
     }
 }
 
-/// An event, and the step that left it.
+/// What left an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A step of the test: its id, else its number from 1.
+    Step(String),
+    /// An activity of the ordinary day around it: its name.
+    Ordinary(&'static str),
+}
+
+/// An event, and what left it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Emitted {
     /// The event.
     pub record: Record,
-    /// The step: its id, else its number from 1; none for background.
-    pub step: Option<String>,
+    /// What left it.
+    pub cause: Cause,
+}
+
+impl Emitted {
+    /// The step that left it; none for background.
+    pub fn step(&self) -> Option<&str> {
+        match &self.cause {
+            Cause::Step(step) => Some(step),
+            Cause::Ordinary(_) => None,
+        }
+    }
 }
 
 /// Plays a test: all events in order of time.
@@ -44,10 +63,9 @@ pub fn play(test: &Test, options: &Options) -> Vec<Emitted> {
     background::play(&mut stage, before);
     for (number, step) in test.steps.iter().enumerate() {
         let label = if step.id.is_empty() { (number + 1).to_string() } else { step.id.clone() };
-        stage.label = Some(label);
+        stage.cause = Cause::Step(label);
         stage.step(step);
     }
-    stage.label = None;
     stage.settle();
     background::play(&mut stage, options.background - before);
     stage.settle();
@@ -59,13 +77,13 @@ pub fn play(test: &Test, options: &Options) -> Vec<Emitted> {
 struct Ending {
     at: u64,
     pid: Pid,
-    label: Option<String>,
+    cause: Cause,
 }
 
 /// Where steps are played.
 pub(crate) struct Stage {
     pub world: World,
-    pub label: Option<String>,
+    pub cause: Cause,
     out: Vec<Emitted>,
     endings: Vec<Ending>,
 }
@@ -75,7 +93,7 @@ impl Stage {
         let seed = options.seed ^ crate::rng::Rng::named(0, name).next();
         Stage {
             world: World::new(&options.host, options.start, seed),
-            label: None,
+            cause: Cause::Ordinary(""),
             out: Vec::new(),
             endings: Vec::new(),
         }
@@ -87,7 +105,7 @@ impl Stage {
     }
 
     fn emit(&mut self, record: Record) {
-        self.out.push(Emitted { record, step: self.label.clone() });
+        self.out.push(Emitted { record, cause: self.cause.clone() });
     }
 
     /// Time goes on; what ends until then ends.
@@ -99,9 +117,9 @@ impl Stage {
             let Some((place, _)) = next else { break };
             let ending = self.endings.remove(place);
             self.world.now = ending.at;
-            let label = std::mem::replace(&mut self.label, ending.label);
+            let cause = std::mem::replace(&mut self.cause, ending.cause);
             self.end(ending.pid, 0);
-            self.label = label;
+            self.cause = cause;
         }
         self.world.now = until;
     }
@@ -211,7 +229,7 @@ impl Stage {
         let lives = process.lives.map(|s| (s * SECOND as f64) as u64);
         let lives = lives.unwrap_or_else(|| self.world.rng.between(SECOND, 4 * SECOND));
         if lives > 0 {
-            self.endings.push(Ending { at: self.world.now + lives, pid, label: self.label.clone() });
+            self.endings.push(Ending { at: self.world.now + lives, pid, cause: self.cause.clone() });
         }
         if needs_console(&self.world.process(pid).image, &parent.image) {
             self.console(pid, lives);
@@ -238,7 +256,7 @@ impl Stage {
         let pid = self.world.start("", console);
         self.emit_start(pid);
         if lives > 0 {
-            self.endings.push(Ending { at: self.world.now + lives, pid, label: self.label.clone() });
+            self.endings.push(Ending { at: self.world.now + lives, pid, cause: self.cause.clone() });
         }
     }
 

@@ -40,10 +40,8 @@ fn page(site: &Site<'_>, e: &Entity) -> Option<Page> {
     }
     let none: &[Rule] = &[];
     let technique = Technique::new(site.known, &found, none, site.packs);
-    let mut page = technique.page();
     // The rules have a table of their own, with links.
-    page.blocks
-        .retain(|b| !matches!(b, shikra_output::page::Block::Note(t) if t.starts_with("No loaded rule")));
+    let mut page = technique.page_without_rules();
     for bundle in &technique.packs {
         let own = site
             .rules

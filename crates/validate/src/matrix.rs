@@ -96,7 +96,7 @@ impl Played {
     fn reference(&self, event: &EventView) -> EventRef {
         let name = event.source.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
         let place = self.places.get(&(name.clone(), event.record));
-        let step = place.and_then(|p| self.events.get(*p)).and_then(|e| e.step.clone());
+        let step = place.and_then(|p| self.events.get(*p)).and_then(|e| e.step()).map(str::to_owned);
         EventRef { step, ..plain_reference(event, name) }
     }
 }
