@@ -17,7 +17,7 @@ fn mark(of: &Emitted, time: u64, id: u32, text: &str) -> Emitted {
     record.event_id = id as u16;
     record.time = time;
     record.data = vec![(String::new(), text.into())];
-    Emitted { record, step: None }
+    Emitted { record, cause: shikra_simulate::Cause::Ordinary("by hand") }
 }
 
 #[test]
