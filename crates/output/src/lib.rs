@@ -22,6 +22,7 @@ pub mod news;
 pub mod pack;
 pub mod page;
 pub mod paint;
+pub mod report;
 pub mod search;
 pub mod technique;
 pub mod totals;

@@ -23,6 +23,7 @@ mod knowledge;
 mod mitigation;
 mod pack;
 mod query;
+mod reporting;
 mod rules;
 mod scan;
 mod search;

@@ -10,7 +10,7 @@ use shikra_engine::{Detector, ScanOptions, scan};
 use shikra_ir::LoadStatus;
 use shikra_output::{Settings as OutputSettings, Writer, totals};
 
-use super::{Command, paths, paths_arg, shared};
+use super::{Command, paths, paths_arg, reporting, shared};
 use crate::config::Merged;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::progress::Bar;
@@ -42,7 +42,7 @@ pub static COMMAND: Command = Command {
     args: |c| {
         let totals =
             Arg::new("totals").long("totals").value_name("FILE").value_parser(clap::value_parser!(PathBuf));
-        c.arg(paths_arg("Files and folders to scan"))
+        reporting::argument(c.arg(paths_arg("Files and folders to scan")))
             .arg(totals.help("Write what was read, what was not and which rules ran to a file, as JSON"))
     },
     run,
@@ -55,7 +55,7 @@ fn run(matches: &ArgMatches, merged: &Merged) -> Outcome {
         shared::must_exist(std::slice::from_ref(only), "input")?;
     }
     let detector = detector(&settings)?;
-    let mut writer = writer(&settings, &inputs)?;
+    let mut findings = reporting::Findings::new(writer(&settings, &inputs)?, matches, &settings)?;
     let totals_file = match matches.get_one::<PathBuf>("totals") {
         Some(path) => Some(stream::open(Some(path), &inputs)?),
         None => None,
@@ -64,12 +64,12 @@ fn run(matches: &ArgMatches, merged: &Merged) -> Outcome {
     let start = Instant::now();
     let bar = Bar::new(settings.quiet);
     let options = ScanOptions { baseline: settings.known()?, ..scan_options(&settings) };
-    let result = scan(&detector, &inputs, &options, &mut writer, &bar);
+    let result = scan(&detector, &inputs, &options, &mut findings, &bar);
     drop(bar);
     // The program ends here: to take thousands of rules apart first would only take time.
     std::mem::forget(detector);
     let totals = result?;
-    writer.finish(&totals)?;
+    findings.finish(&totals)?;
     if let Some(mut file) = totals_file {
         writeln!(file, "{}", totals::to_json(&totals))?;
         file.flush()?;

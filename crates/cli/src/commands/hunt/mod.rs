@@ -12,7 +12,7 @@ use shikra_hunt::{Analytic, COMMON, HuntResult, Params};
 use shikra_ir::{LogSource, Names, Rule};
 use shikra_output::{hunt as written, totals};
 
-use super::{Command, paths, paths_arg, scan as scanning, shared};
+use super::{Command, paths, paths_arg, reporting, scan as scanning, shared};
 use crate::config::Merged;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::progress::Bar;
@@ -129,21 +129,22 @@ fn arguments(c: Clap, analytic: &'static Analytic) -> Clap {
 
 /// How results are written.
 fn result_arguments(c: Clap) -> Clap {
-    c.arg(
-        Arg::new("report")
-            .long("format")
-            .short('f')
-            .value_name("FORMAT")
-            .help("How results are written")
-            .value_parser(["table", "ndjson", "csv"])
-            .default_value("table"),
-    )
-    .arg(
-        Arg::new("no-pictures")
-            .long("no-pictures")
-            .action(ArgAction::SetTrue)
-            .help("No pictures below the table"),
-    )
+    reporting::argument(c)
+        .arg(
+            Arg::new("report")
+                .long("format")
+                .short('f')
+                .value_name("FORMAT")
+                .help("How results are written")
+                .value_parser(["table", "ndjson", "csv"])
+                .default_value("table"),
+        )
+        .arg(
+            Arg::new("no-pictures")
+                .long("no-pictures")
+                .action(ArgAction::SetTrue)
+                .help("No pictures below the table"),
+        )
 }
 
 /// The parameters that were typed.
@@ -278,6 +279,7 @@ fn write(results: &[HuntResult], totals: &Totals, matches: &ArgMatches, settings
         }
     }
     out.flush()?;
+    reporting::of_hunts(results, totals, matches, settings)?;
     if !settings.quiet {
         let style = Stream::Err.style(settings.colour, settings.verbose);
         stream::say(totals::read(totals, &style, None).trim_end());

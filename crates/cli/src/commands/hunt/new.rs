@@ -7,7 +7,7 @@ use shikra_engine::baseline::{News, find_new};
 use shikra_engine::finding::Totals;
 use shikra_output::{hunt as written, news, totals};
 
-use super::super::{Command, paths, paths_arg, scan as scanning, shared};
+use super::super::{Command, paths, paths_arg, reporting, scan as scanning, shared};
 use crate::config::Merged;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::progress::Bar;
@@ -33,7 +33,7 @@ pub static COMMAND: Command = Command {
         let least = arg("min-score", "BITS").value_parser(value_parser!(f64)).default_value("0");
         let top = arg("top", "N").value_parser(value_parser!(usize));
         let format = arg("report", "FORMAT").long("format").short('f').default_value("table");
-        c.arg(paths_arg("Files and folders to look through"))
+        reporting::argument(c.arg(paths_arg("Files and folders to look through")))
             .arg(program.help("Only this program, by file name; repeatable"))
             .arg(least.help("Only what is at least so unusual"))
             .arg(
@@ -86,6 +86,9 @@ fn write(found: &News, read: &Totals, matches: &ArgMatches, settings: &Settings)
         }
     }
     out.flush()?;
+    if matches.contains_id("html") {
+        reporting::of_hunts(&[rows()], read, matches, settings)?;
+    }
     if !settings.quiet {
         let style = Stream::Err.style(settings.colour, settings.verbose);
         stream::say(totals::read(read, &style, None).trim_end());
