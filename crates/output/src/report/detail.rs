@@ -135,7 +135,7 @@ mod tests {
     fn an_event_of_several_findings_stands_once() {
         let (mut details, mut out) = (Details::default(), Vec::new());
         let (one, two) = (event(1, &[("a", "b")]), event(2, &[]));
-        assert_eq!(details.add(0, &[one.clone()], &mut out).unwrap(), [0]);
+        assert_eq!(details.add(0, std::slice::from_ref(&one), &mut out).unwrap(), [0]);
         assert_eq!(details.add(1, &[one.clone(), two], &mut out).unwrap(), [0, 1]);
         details.flush(&mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
