@@ -147,7 +147,7 @@ impl Planner<'_> {
         let answers = self.taxonomy.on(self.event.shape);
         let bindings = rules.exact_fields.iter().map(|f| (f.clone(), answers.bind(f))).collect();
         let program = |(slots, inputs): (_, Bound)| Group {
-            program: self.state.program(self.compiled, &inputs),
+            program: self.state.program(self.compiled, &inputs, &rules),
             slots,
         };
         ShapePlan {

@@ -142,8 +142,9 @@ pub(crate) struct Cache {
     state: Mutex<State>,
 }
 
-/// Number of a binding to the slots of a group, and the variable bound so.
-type InputKey = (u32, VarId);
+/// Number of a binding to the slots of a group, the variable bound so, and the number of the predicates on it that
+/// count; 0: all.
+type InputKey = (u32, VarId, u32);
 
 /// What narrows a rule set: its number, what is known beforehand of which variables.
 type Narrowing = (u32, Vec<VarId>, Vec<Entry>);
@@ -158,6 +159,8 @@ pub(crate) struct State {
     input_preds: usize,
     /// Bindings to the slots of a group, by their text.
     bindings: HashMap<String, u32>,
+    /// Predicates that rule sets ask for on variables that stand for many fields.
+    asked: HashMap<Vec<PredId>, u32>,
 }
 
 impl Cache {
@@ -251,32 +254,70 @@ impl State {
     }
 
     /// The program of all predicates on some variables. It is the same for every rule set, so that values are
-    /// looked at once whatever the event.
-    pub fn program(&mut self, compiled: &Compiled, inputs: &[(Binding, VarId)]) -> Arc<Program> {
-        let key: Vec<InputKey> = inputs.iter().map(|(b, v)| (self.binding(b), *v)).collect();
+    /// looked at once whatever the event. Variables that stand for many fields are the exception: a keyword that
+    /// is meant for the log of a web server need not be looked for in every field of every other log.
+    pub fn program(
+        &mut self,
+        compiled: &Compiled,
+        inputs: &[(Binding, VarId)],
+        rules: &RuleSet,
+    ) -> Arc<Program> {
+        let key: Vec<InputKey> =
+            inputs.iter().map(|(b, v)| (self.binding(b), *v, self.asked(compiled, *v, rules))).collect();
         if let Some(known) = self.programs.get(&key) {
             return known.clone();
         }
         if self.input_preds > MAX_PROGRAM_PREDS || self.programs.len() > MAX_PROGRAMS {
-            self.programs.clear();
-            self.inputs.clear();
-            self.input_preds = 0;
+            self.forget_programs();
         }
-        let inputs = key.iter().zip(inputs).map(|(k, (b, _))| self.input(compiled, *k, b)).collect();
+        let inputs = key.iter().zip(inputs).map(|(k, (b, _))| self.input(compiled, *k, b, rules)).collect();
         self.next += 1;
         let made = Arc::new(Program::new(self.next, inputs));
         self.programs.insert(key, made.clone());
         made
     }
 
-    fn input(&mut self, compiled: &Compiled, key: InputKey, binding: &Binding) -> Arc<Input> {
-        let preds = &compiled.by_var[key.1 as usize];
+    fn input(
+        &mut self,
+        compiled: &Compiled,
+        key: InputKey,
+        binding: &Binding,
+        rules: &RuleSet,
+    ) -> Arc<Input> {
+        let all = &compiled.by_var[key.1 as usize];
         let spread = !matches!(compiled.vars[key.1 as usize], Var::Field(_));
         let made = self.inputs.entry(key).or_insert_with(|| {
+            let asked: Vec<PredId>;
+            let preds = if key.2 == 0 {
+                all
+            } else {
+                asked = all.iter().copied().filter(|&p| rules.asks(p)).collect();
+                &asked
+            };
             self.input_preds += preds.len();
             Arc::new(Input::new(binding.clone(), preds, &compiled.preds, spread))
         });
         made.clone()
+    }
+
+    /// The number of the predicates on a variable that a rule set asks for, where it stands for many fields.
+    fn asked(&mut self, compiled: &Compiled, v: VarId, rules: &RuleSet) -> u32 {
+        if matches!(compiled.vars[v as usize], Var::Field(_)) {
+            return 0;
+        }
+        if self.asked.len() > MAX_RULE_SETS {
+            self.asked.clear();
+            self.forget_programs();
+        }
+        self.next += 1;
+        let preds = compiled.by_var[v as usize].iter().copied().filter(|&p| rules.asks(p)).collect();
+        *self.asked.entry(preds).or_insert(self.next)
+    }
+
+    fn forget_programs(&mut self) {
+        self.programs.clear();
+        self.inputs.clear();
+        self.input_preds = 0;
     }
 
     fn binding(&mut self, b: &Binding) -> u32 {
@@ -285,9 +326,7 @@ impl State {
         }
         if self.bindings.len() > MAX_BINDINGS {
             self.bindings.clear();
-            self.programs.clear();
-            self.inputs.clear();
-            self.input_preds = 0;
+            self.forget_programs();
         }
         self.next += 1;
         *self.bindings.entry(format!("{b:?}")).or_insert(self.next)
