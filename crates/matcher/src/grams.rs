@@ -11,7 +11,7 @@ use memchr::memmem;
 
 /// Literals that are looked for in one way.
 #[derive(Debug)]
-struct Lane {
+pub(crate) struct Lane {
     /// Length of a piece.
     width: usize,
     /// From one place of the text that is looked at to the next; every literal is filed under so many pieces.
@@ -71,7 +71,8 @@ const LONG: usize = 64;
 /// More literals than this in a lane are not filed several times: loading and memory count too.
 const MANY: usize = 2048;
 
-const WIDEST: usize = 4;
+/// Length of the longest pieces.
+pub(crate) const WIDEST: usize = 4;
 const SPREAD: u32 = 0x9e37_79b1;
 
 /// Longest steps.
@@ -136,7 +137,8 @@ impl Finder {
 }
 
 impl Lane {
-    fn new(width: usize, step: usize, literals: &[(u32, &[u8])]) -> Option<Lane> {
+    /// For literals of at least `width + step - 1` bytes, with their numbers; none where there are none.
+    pub fn new(width: usize, step: usize, literals: &[(u32, &[u8])]) -> Option<Lane> {
         if literals.is_empty() {
             return None;
         }
@@ -182,8 +184,8 @@ impl Lane {
         (piece.wrapping_mul(SPREAD) >> self.shift) as usize
     }
 
-    /// Tells where literals may begin.
-    fn search(&self, text: &[u8], mut maybe: impl FnMut(u32, usize)) {
+    /// Tells where literals may begin, in a text in which letters are of any case.
+    pub fn search(&self, text: &[u8], mut maybe: impl FnMut(u32, usize)) {
         match self.width {
             WIDEST => self.search_wide(text, maybe),
             width => {
@@ -197,7 +199,7 @@ impl Lane {
     fn search_wide(&self, text: &[u8], mut maybe: impl FnMut(u32, usize)) {
         let mut at = 0;
         while let Some(window) = text.get(at..).and_then(<[u8]>::first_chunk::<WIDEST>) {
-            self.look(u32::from_be_bytes(*window), at, &mut maybe);
+            self.look(caseless(u32::from_be_bytes(*window)), at, &mut maybe);
             at += self.step;
         }
     }
@@ -221,7 +223,12 @@ impl Lane {
 }
 
 fn piece(window: &[u8]) -> u32 {
-    window.iter().fold(0, |p, &b| p << 8 | u32::from(b))
+    caseless(window.iter().fold(0, |p, &b| p << 8 | u32::from(b)))
+}
+
+/// Letters of either case become the same, and some others too: a piece only says where to look.
+fn caseless(piece: u32) -> u32 {
+    piece | 0x2020_2020
 }
 
 #[cfg(test)]

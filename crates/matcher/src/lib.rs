@@ -32,6 +32,7 @@ mod row;
 mod rules;
 mod scratch;
 mod seen;
+mod sieve;
 mod witness;
 
 pub use row::EventRow;

@@ -17,6 +17,7 @@ use shikra_ir::{CmpOp, Coerce, Fold, Multi, Nulls, Op, Part, Pattern, Scalar, Te
 use crate::glob::Glob;
 use crate::grams::{Finder, Texts};
 use crate::literals::required;
+use crate::sieve::Needs;
 
 /// Number of a comparison within its machine.
 pub(crate) type Local = u32;
@@ -371,6 +372,17 @@ impl Machine {
             other => other.to_text().into_iter().for_each(|s| self.text(&s, true, found)),
         }
         self.typed(value, found);
+    }
+
+    /// Adds what has to be in an ASCII text for some comparison to hold for it; false where that cannot be said.
+    pub fn needs(&self, needs: &mut Needs) -> bool {
+        let texts = self.exact.keys().chain(self.exact_cased.keys());
+        needs.whole = needs.whole.max(texts.map(|t| t.len()).max());
+        needs.literals.extend(self.literals.texts.iter().map(|(_, text)| text.to_owned()));
+        self.always.is_empty()
+            && self.direct_globs.is_empty()
+            && self.direct_regexes.is_empty()
+            && self.generic.is_empty()
     }
 
     /// Whether a text made of these characters only can satisfy anything.

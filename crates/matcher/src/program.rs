@@ -1,6 +1,6 @@
 //! All predicates on the values of one group of slots.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use shikra_event::{Event, Kind, Slot, Value};
 use shikra_ir::eval::{self, Row};
@@ -9,6 +9,7 @@ use shikra_taxonomy::Binding;
 
 use crate::compile::{Pred, PredId};
 use crate::machine::{Found, Local, Machine, Text};
+use crate::sieve::{Needs, Sieve};
 
 /// A predicate that is not false: its number and whether it is merely unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,6 +43,8 @@ pub(crate) struct Program {
     inputs: Vec<Arc<Input>>,
     /// Bit n: no predicate can hold for values whose text is made of alphabet n.
     hopeless: u8,
+    /// For JSON strings; made when the first one comes.
+    sieve: OnceLock<Option<Sieve>>,
 }
 
 /// The predicates of one variable under one binding. Programs that have it in common share it.
@@ -84,6 +87,7 @@ fn alphabet(slot: Slot<'_>) -> Option<usize> {
         (Kind::GUID, 16) | (Kind::HEX32, 4) | (Kind::HEX64 | Kind::SIZE, 8) => Some(1),
         (Kind::FILETIME, 8) | (Kind::SYSTEMTIME, 16) => Some(2),
         (Kind::SID, 8..) => Some(3),
+        (Kind::JSON_NUMBER, 1..=18) if slot.data.iter().all(|b| matches!(b, b'-' | b'0'..=b'9')) => Some(0),
         _ => None,
     }
 }
@@ -97,7 +101,7 @@ impl Program {
             !inputs.iter().any(possible)
         });
         let hopeless = hopeless.fold(0, |bits, (n, _)| bits | 1 << n);
-        Program { id, inputs, hopeless }
+        Program { id, inputs, hopeless, sieve: OnceLock::new() }
     }
 
     /// All its predicates.
@@ -105,9 +109,19 @@ impl Program {
         self.inputs.iter().flat_map(|i| i.preds.iter().copied().chain(i.whole.iter().map(|(p, _)| *p)))
     }
 
-    /// Whether it can be told from the slot's kind that every predicate is false for it.
+    /// Whether it can be told at a glance that every predicate is false for a slot.
     pub fn is_hopeless(&self, slot: Slot<'_>) -> bool {
+        if slot.kind == Kind::JSON_STRING {
+            let sieve = self.sieve.get_or_init(|| self.make_sieve());
+            return sieve.as_ref().is_some_and(|s| s.holds_back(slot.data));
+        }
         self.hopeless != 0 && alphabet(slot).is_some_and(|a| self.hopeless & 1 << a != 0)
+    }
+
+    fn make_sieve(&self) -> Option<Sieve> {
+        let mut needs = Needs::default();
+        let all = self.inputs.iter().all(|i| i.takes_text && i.machine.needs(&mut needs));
+        all.then(|| Sieve::new(needs)).flatten()
     }
 
     /// Whether to evaluate a short text takes less time than to find it among many remembered ones.
