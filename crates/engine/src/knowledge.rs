@@ -235,7 +235,7 @@ fn examine(path: &Path) -> Outcome {
         Ok(bytes) => bytes,
         Err(e) => return fail(e),
     };
-    match load(kind, &bytes) {
+    match load(kind, &name, &bytes) {
         Ok(part) => Outcome::Found(Box::new(Found { path: path.to_owned(), kind, bytes, part })),
         Err(shikra_knowledge::Error::Unknown) => Outcome::Foreign,
         Err(e) => fail(e.to_string()),

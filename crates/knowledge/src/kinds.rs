@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::model::Part;
-use crate::{atomics, car, d3fend, lolbas, stix, versions};
+use crate::{atomics, car, d3fend, lolbas, sensors, stix, versions};
 
 /// A kind of file that holds knowledge.
 pub struct FileKind {
@@ -11,7 +11,7 @@ pub struct FileKind {
     /// Name for people.
     pub title: &'static str,
     is: fn(&str, &str) -> bool,
-    load: fn(&[u8]) -> Result<Part, Error>,
+    load: fn(&str, &[u8]) -> Result<Part, Error>,
 }
 
 /// All kinds. The first that says yes counts.
@@ -22,49 +22,63 @@ static KINDS: &[FileKind] = &[
         is: |name, head| {
             name.ends_with(".json") && head.contains("\"bundle\"") && head.contains("\"objects\"")
         },
-        load: |bytes| stix::load(bytes),
+        load: |_, bytes| stix::load(bytes),
     },
     FileKind {
         name: "d3fend",
         title: "D3FEND table",
         is: |name, head| name.ends_with(".csv") && d3fend::is_table(head.lines().next().unwrap_or("")),
-        load: |bytes| d3fend::load(&lossy(bytes)),
+        load: |_, bytes| d3fend::load(&lossy(bytes)),
     },
     FileKind {
         name: "atomic",
         title: "Atomic Red Team",
         is: |name, head| is_yaml(name) && has_key(head, "attack_technique") && has_key(head, "atomic_tests"),
-        load: |bytes| atomics::load(&lossy(bytes)),
+        load: |_, bytes| atomics::load(&lossy(bytes)),
     },
     FileKind {
         name: "lolbas",
         title: "LOLBAS entry",
         is: |name, head| is_yaml(name) && has_key(head, "Name") && has_key(head, "Commands"),
-        load: |bytes| lolbas::load(&lossy(bytes)),
+        load: |_, bytes| lolbas::load(&lossy(bytes)),
     },
     FileKind {
         name: "car",
         title: "CAR analytic",
         is: |name, head| is_yaml(name) && head.lines().any(|l| l.starts_with("id: CAR-")),
-        load: |bytes| car::load(&lossy(bytes)),
+        load: |_, bytes| car::load(&lossy(bytes)),
     },
     FileKind {
         name: "car-sensor",
         title: "CAR sensor",
         is: |name, head| is_yaml(name) && has_key(head, "sensor_name") && has_key(head, "mappings"),
-        load: |bytes| car::load(&lossy(bytes)),
+        load: |_, bytes| car::load(&lossy(bytes)),
     },
     FileKind {
         name: "car-object",
         title: "object of CAR's data model",
         is: |name, head| is_yaml(name) && has_key(head, "name") && has_key(head, "actions"),
-        load: |bytes| car::load(&lossy(bytes)),
+        load: |_, bytes| car::load(&lossy(bytes)),
+    },
+    FileKind {
+        name: "sensor-events",
+        title: "relation of OSSEM's detection model",
+        is: |name, head| {
+            is_yaml(name) && has_key(head, "relationship_id") && has_key(head, "security_events")
+        },
+        load: |_, bytes| sensors::relation(&lossy(bytes)),
+    },
+    FileKind {
+        name: "sensor-table",
+        title: "table of a sensor's events",
+        is: |name, head| name.ends_with(".csv") && sensors::is_table(head.lines().next().unwrap_or("")),
+        load: |name, bytes| sensors::table(name, &lossy(bytes)),
     },
     FileKind {
         name: "attack-versions",
         title: "map between versions of ATT&CK",
         is: |name, head| is_yaml(name) && has_key(head, "source_version") && has_key(head, "target_version"),
-        load: |bytes| versions::load(&lossy(bytes)),
+        load: |_, bytes| versions::load(&lossy(bytes)),
     },
 ];
 
@@ -78,12 +92,12 @@ pub fn recognise(name: &str, head: &[u8]) -> Option<&'static FileKind> {
     KINDS.iter().find(|k| (k.is)(&name, &head))
 }
 
-/// Reads a file of that kind.
+/// Reads a file of that kind and name.
 ///
 /// # Errors
 /// Where it turns out to be none, or to be damaged.
-pub fn load(kind: &FileKind, bytes: &[u8]) -> Result<Part, Error> {
-    (kind.load)(bytes)
+pub fn load(kind: &FileKind, name: &str, bytes: &[u8]) -> Result<Part, Error> {
+    (kind.load)(name, bytes)
 }
 
 fn lossy(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
@@ -117,6 +131,8 @@ mod tests {
         check("a.yml", "---\nName: x\nCommands:\n", Some("lolbas"));
         check("a.yml", "title: x\nid: CAR-2\n", Some("car"));
         check("a.yml", "title: x\nid: 7\ndetection:\n", None);
+        check("a.yml", "relationship_id: R\nsecurity_events:\n", Some("sensor-events"));
+        check("S-sensors.csv", "EVENT ID,X,ATT&CK DATA COMPONENT\n", Some("sensor-table"));
         check("a.yml", "source_version: '18'\ntarget_version: '19'\n", Some("attack-versions"));
     }
 }

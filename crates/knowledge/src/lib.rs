@@ -21,6 +21,7 @@ mod table;
 mod tags;
 
 pub mod d3fend;
+mod sensors;
 pub mod stix;
 pub mod tables;
 pub mod versions;

@@ -42,6 +42,8 @@ pub enum Kind {
     Atomic,
     /// Entry of LOLBAS, by its name: `Cmstp.exe`.
     Lolbas,
+    /// Event of a sensor, by log and id: `Security 4688`.
+    SensorEvent,
 }
 
 /// Kind, name in tables, name for people, name of several.
@@ -62,6 +64,7 @@ const KINDS: &[(Kind, &str, &str, &str)] = &[
     (Kind::CarSensor, "car-sensor", "sensor in CAR", "sensors in CAR"),
     (Kind::Atomic, "atomic", "atomic test", "atomic tests"),
     (Kind::Lolbas, "lolbas", "LOLBAS entry", "LOLBAS entries"),
+    (Kind::SensorEvent, "sensor-event", "event of a sensor", "events of sensors"),
 ];
 
 impl Kind {
@@ -239,6 +242,8 @@ pub enum Relates {
     Tests,
     /// LOLBAS entry serves a technique.
     Serves,
+    /// Event of a sensor shows a data component, which the link names by its name.
+    Shows,
 }
 
 /// Relation, name in tables and JSON.
@@ -256,6 +261,7 @@ const RELATIONS: &[(Relates, &str)] = &[
     (Relates::Implements, "implements"),
     (Relates::Tests, "tests"),
     (Relates::Serves, "serves"),
+    (Relates::Shows, "shows"),
 ];
 
 impl Relates {

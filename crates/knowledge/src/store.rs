@@ -128,9 +128,16 @@ impl Knowledge {
             let (parent, _) = e.id.split_once('.')?;
             Some(Link::new(e.id.clone(), Relates::Within, parent))
         }));
+        let is_component = |e: &Entity| e.kind == Kind::DataComponent && e.state == State::Current;
+        let components = self.entities.iter().enumerate().filter(|(_, e)| is_component(e));
+        let components: HashMap<String, usize> = components.map(|(i, e)| (fold(&e.name), i)).collect();
         let mut seen: HashMap<(usize, Relates, usize), usize> = HashMap::new();
         for link in links {
-            let ends = (self.by_id.get(&key(&link.from)), self.by_id.get(&key(&link.to)));
+            let to = match link.how {
+                Relates::Shows => components.get(&fold(&link.to)),
+                _ => self.by_id.get(&key(&link.to)),
+            };
+            let ends = (self.by_id.get(&key(&link.from)), to);
             let (Some(&from), Some(&to)) = ends else { continue };
             let at = seen.entry((from, link.how, to)).or_insert(self.links.len());
             match self.links.get_mut(*at) {
@@ -286,7 +293,12 @@ impl Knowledge {
 fn is_attack(how: Relates) -> bool {
     !matches!(
         how,
-        Relates::Counters | Relates::Covers | Relates::Implements | Relates::Tests | Relates::Serves
+        Relates::Counters
+            | Relates::Covers
+            | Relates::Implements
+            | Relates::Tests
+            | Relates::Serves
+            | Relates::Shows
     )
 }
 

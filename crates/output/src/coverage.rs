@@ -38,6 +38,8 @@ const COLOURS: &[(Best, &str, &str)] = &[
 ];
 /// Colour of what only another technique's rules see.
 const NEAR: &str = "#f0f0f0";
+/// Colour of what the data would show and no rule names.
+const UNWATCHED: &str = "#fde0dd";
 /// Colours of a difference.
 const SIDES: &[(Side, &str, &str)] = &[
     (Side::Here, "#41ab5d", "only here"),
@@ -53,6 +55,7 @@ impl Report<'_> {
         if let Some(diff) = &self.diff {
             self.differences(diff, style, &mut out);
         }
+        self.unwatched(style, &mut out);
         for gap in &self.gaps {
             self.gap(gap, style, &mut out);
         }
@@ -76,6 +79,7 @@ impl Report<'_> {
         let mut heads = vec!["tactic".to_owned(), "techniques".to_owned(), "rule".to_owned()];
         heads.extend(c.has_data.then(|| "data".to_owned()));
         heads.extend(c.has_proof.then(|| "proven".to_owned()));
+        heads.extend(c.has_data.then(|| "data, no rule".to_owned()));
         let mut rows = Vec::new();
         for tactic in versions::tactics(c.attack) {
             let of: Vec<&Covered> = c.techniques.values().filter(|t| t.tactics.contains(&tactic)).collect();
@@ -114,6 +118,7 @@ impl Report<'_> {
         let mut row = vec![name.to_owned(), of.len().to_string(), with(&|t| t.rule_count() > 0)];
         row.extend(self.coverage.has_data.then(|| with(&|t| t.ready.unwrap_or(0) > 0)));
         row.extend(self.coverage.has_proof.then(|| with(&|t| t.proven > 0)));
+        row.extend(self.coverage.has_data.then(|| with(&Covered::unwatched)));
         row
     }
 
@@ -135,6 +140,17 @@ impl Report<'_> {
                 let line = format!("{} {:>5}  {}", pad(&shown, 11), rules, escape::for_terminal(name));
                 out.push_str(&format!("  {}\n", style.paint(paint, &line)));
             }
+        }
+    }
+
+    /// Techniques that the data would show and no rule names.
+    fn unwatched(&self, style: &Style, out: &mut String) {
+        let of = self.coverage.techniques.iter().filter(|(_, t)| t.unwatched());
+        let ids: Vec<String> = of.flat_map(|(id, _)| self.coverage.shown_as(self.known, id)).collect();
+        if !ids.is_empty() {
+            let title = format!("Data is there, no rule ({})", ids.len());
+            out.push_str(&format!("\n{}\n", style.paint(Paint::Strong, &title)));
+            out.push_str(&in_lines(&ids, style));
         }
     }
 
@@ -231,6 +247,7 @@ impl Report<'_> {
                         t.rule_count().to_string(),
                         languages.join(" "),
                         number(t.ready),
+                        t.seen.map_or("", |s| if s { "yes" } else { "no" }).to_owned(),
                         t.findings.to_string(),
                         t.proven.to_string(),
                         t.missed.to_string(),
@@ -283,6 +300,10 @@ impl Report<'_> {
         match t.ready {
             Some(n) => o.key("ready").number(n as u64),
             None => o.key("ready").null(),
+        }
+        match t.seen {
+            Some(seen) => o.key("data_shows_it").bool(seen),
+            None => o.key("data_shows_it").null(),
         }
         o.key("findings").number(t.findings);
         o.key("proven").number(t.proven as u64);
@@ -362,6 +383,7 @@ impl Report<'_> {
                 None => COLOURS
                     .iter()
                     .map(|c| (c.2, c.1))
+                    .chain([("the data would show it, no rule names it", UNWATCHED)])
                     .chain([("only a parent or sub-technique has a rule", NEAR)])
                     .collect(),
             };
@@ -385,6 +407,7 @@ impl Report<'_> {
         let best = t.best();
         match COLOURS.iter().position(|c| c.0 == best) {
             Some(i) => Some((i as u64 + 1, COLOURS[i].1)),
+            None if t.unwatched() => Some((0, UNWATCHED)),
             None if t.below + t.above > 0 || !self.users(id).is_empty() => Some((0, NEAR)),
             None => None,
         }
@@ -414,6 +437,7 @@ impl Report<'_> {
             ("rules".to_owned(), t.rule_count().to_string()),
         ];
         facts.extend(t.ready.map(|n| ("rules with data".to_owned(), n.to_string())));
+        facts.extend(t.seen.map(|s| ("data shows it".to_owned(), s.to_string())));
         facts.push(("rules proven".to_owned(), t.proven.to_string()));
         facts.extend(self.users(id).into_iter().map(|g| ("used by".to_owned(), g)));
         if let Some((side, here, there)) = self.diff.as_ref().and_then(|d| d.get(id)) {
@@ -443,7 +467,7 @@ static GAP_LINES: &[GapLine] = &[
     (|s| s == Seen::Elsewhere, "of other platforms", Paint::Faint),
 ];
 
-const CSV_COLUMNS: [&str; 15] = [
+const CSV_COLUMNS: [&str; 16] = [
     "technique",
     "name",
     "tactics",
@@ -451,6 +475,7 @@ const CSV_COLUMNS: [&str; 15] = [
     "rules",
     "languages",
     "ready",
+    "data_shows_it",
     "findings",
     "proven",
     "missed",

@@ -1,7 +1,7 @@
 //! What is known of one thing, as a page or as JSON.
 
 use shikra_knowledge::{
-    Attack, Details, Entity, Kind, Knowledge, Related, Relates, Resolved, State, versions,
+    Attack, Details, Entity, Kind, Knowledge, LogSource, Related, Relates, Resolved, State, versions,
 };
 
 use crate::json::{Json, Members};
@@ -42,6 +42,8 @@ static SECTIONS: &[Section] = &[
     outward(Relates::HasAnalytic, Kind::Analytic, "Analytics"),
     inward(Relates::HasAnalytic, Kind::Strategy, "Of detection strategies"),
     outward(Relates::Reads, Kind::DataComponent, "Data components"),
+    inward(Relates::Shows, Kind::SensorEvent, "Events that show it"),
+    outward(Relates::Shows, Kind::DataComponent, "Data components it shows"),
     inward(Relates::Reads, Kind::Analytic, "Analytics that read it"),
     inward(Relates::Reads, Kind::Strategy, "Detection strategies that read it"),
     inward(Relates::OfSource, Kind::DataComponent, "Data components"),
@@ -108,7 +110,9 @@ pub(crate) fn head(known: &Knowledge, found: &Resolved<'_>, page: &mut Page) {
         ("page", e.url.clone()),
     ]);
     cite(e, page);
-    if e.description.is_empty() && !matches!(e.kind, Kind::Strategy | Kind::Countermeasure) {
+    if e.description.is_empty()
+        && !matches!(e.kind, Kind::Strategy | Kind::Countermeasure | Kind::SensorEvent)
+    {
         let text =
             "Only facts ship with Shikra: for the text, add your own copy with `shikra knowledge add PATH`";
         page.blocks.push(Block::Note(text.to_owned()));
@@ -198,12 +202,25 @@ pub(crate) fn name(e: &Entity) -> String {
     }
 }
 
+/// Logs of Windows first. A component's own sources do not name it.
+fn log_sources(sources: &[LogSource], page: &mut Page) {
+    let mut all: Vec<&LogSource> = sources.iter().collect();
+    all.sort_by_key(|s| !s.name.starts_with("WinEventLog"));
+    let row = |s: &&LogSource| vec![s.component.clone(), s.name.clone(), s.channel.clone()];
+    let mut rows: Vec<Vec<String>> = all.iter().map(row).collect();
+    let mut heads = vec!["component", "log", "what"];
+    if all.iter().all(|s| s.component.is_empty()) {
+        heads.remove(0);
+        rows.iter_mut().for_each(|r| drop(r.remove(0)));
+    }
+    page.section("Log sources", &heads, rows);
+}
+
 /// What only its kind has.
 pub(crate) fn details(e: &Entity, page: &mut Page) {
     match &e.details {
         Details::Telemetry(t) => {
-            let rows = t.sources.iter().map(|s| vec![s.component.clone(), s.name.clone(), s.channel.clone()]);
-            page.section("Log sources", &["component", "log", "what"], rows.collect());
+            log_sources(&t.sources, page);
             let rows = t.tunable.iter().map(|(f, d)| vec![f.clone(), d.clone()]);
             page.section("To be set", &["field", "what for"], rows.collect());
         }

@@ -57,15 +57,21 @@ impl<'a> Technique<'a> {
 
     /// As a page.
     pub fn page(&self) -> Page {
-        self.page_with(Technique::rules)
+        let mut page = self.before_rules();
+        self.rules(&mut page);
+        self.after_rules(&mut page);
+        page
     }
 
-    /// As a page that leaves the rules to the caller.
-    pub fn page_without_rules(&self) -> Page {
-        self.page_with(|_, _| {})
+    /// As a page that leaves the rules to the caller, and the number of the block before which they belong.
+    pub fn page_without_rules(&self) -> (Page, usize) {
+        let mut page = self.before_rules();
+        let at = page.blocks.len();
+        self.after_rules(&mut page);
+        (page, at)
     }
 
-    fn page_with(&self, rules: fn(&Self, &mut Page)) -> Page {
+    fn before_rules(&self) -> Page {
         let mut page = Page::default();
         head(self.known, self.found, &mut page);
         page.prose(&self.found.entity.description);
@@ -74,13 +80,15 @@ impl<'a> Technique<'a> {
         self.procedures(&mut page);
         self.lolbas(&mut page);
         self.detection(&mut page);
-        rules(self, &mut page);
-        self.cars(&mut page);
-        self.packs.iter().for_each(|p| ground(&p.pack, &mut page));
-        self.answers(&mut page);
-        self.tests(&mut page);
-        self.packs.iter().for_each(|p| response(&p.pack, &mut page));
         page
+    }
+
+    fn after_rules(&self, page: &mut Page) {
+        self.cars(page);
+        self.packs.iter().for_each(|p| ground(&p.pack, page));
+        self.answers(page);
+        self.tests(page);
+        self.packs.iter().for_each(|p| response(&p.pack, page));
     }
 
     fn entity(&self) -> &'a Entity {

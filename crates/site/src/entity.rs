@@ -14,6 +14,8 @@ use crate::shell::{document, up};
 use crate::tried::Tried;
 use crate::{Site, Write};
 
+/// Name for the address of the rules of a technique.
+const RULES: &str = "s-detections";
 /// Rules listed on the page of one technique.
 const MOST_RULES: usize = 2_000;
 
@@ -22,26 +24,52 @@ pub(crate) fn all(site: &Site<'_>, places: &Places<'_>, put: Write<'_>) -> io::R
         let path = places.of(e);
         let up = up(path);
         let link = |id: &str| Some(format!("{up}{}", places.entity(id).filter(|p| *p != path)?));
-        let Some(page) = page(site, e) else { continue };
-        let mut body = format!("<article class=\"{}\">\n{}", e.kind.as_str(), page.to_html(&link));
+        let Some((page, place)) = page(site, e) else { continue };
+        let mut more = String::new();
         if e.kind == Kind::Technique {
-            rules(site, places, e, &up, &mut body);
+            rules(site, places, e, &up, &mut more);
         }
-        body.push_str("</article>\n");
+        let (first, list) = contents(&page, place, !more.is_empty());
+        let html = page.to_html_with(&link, &[(first, &list), (place, &more)]);
+        let body = format!("<article class=\"{}\">\n{html}</article>\n", e.kind.as_str());
         put(path, document(path, &format!("{} {}", e.id, e.name), &body).as_bytes())?;
     }
     Ok(())
 }
 
-fn page(site: &Site<'_>, e: &Entity) -> Option<Page> {
+/// Headings from which a page has a list of them.
+const MANY_HEADINGS: usize = 5;
+
+/// What stands on a long page, the rules before the block `place`; and the block before which the list belongs.
+fn contents(page: &Page, place: usize, with_rules: bool) -> (usize, String) {
+    let mut all = page.contents();
+    if with_rules {
+        let at = all.iter().position(|(block, ..)| *block >= place).unwrap_or(all.len());
+        all.insert(at, (place, RULES.to_owned(), "Detections"));
+    }
+    if all.len() < MANY_HEADINGS {
+        return (0, String::new());
+    }
+    let first = all.first().map_or(0, |(block, ..)| *block);
+    let item = |(_, anchor, text): &(usize, String, &str)| {
+        format!("<li><a href=\"#{anchor}\">{}</a></li>", escaped(text))
+    };
+    let items: String = all.iter().map(item).collect();
+    (first, format!("<nav class=\"contents\" aria-label=\"On this page\"><ul>{items}</ul></nav>\n"))
+}
+
+/// The page of an entity, and the number of the block before which the rules of a technique belong.
+fn page(site: &Site<'_>, e: &Entity) -> Option<(Page, usize)> {
     let found = site.known.resolve(&e.id)?;
     if e.kind != Kind::Technique || found.entity.id != e.id {
-        return Some(entity_page(site.known, &found));
+        let page = entity_page(site.known, &found);
+        let end = page.blocks.len();
+        return Some((page, end));
     }
     let none: &[Rule] = &[];
     let technique = Technique::new(site.known, &found, none, site.packs);
     // The rules have a table of their own, with links.
-    let mut page = technique.page_without_rules();
+    let (mut page, place) = technique.page_without_rules();
     for bundle in &technique.packs {
         let own = site
             .rules
@@ -51,7 +79,7 @@ fn page(site: &Site<'_>, e: &Entity) -> Option<Page> {
         let own: Vec<Rule> = own.cloned().collect();
         pack_blocks(bundle, &own, &mut page);
     }
-    Some(page)
+    Some((page, place))
 }
 
 /// Whether a rule's path is that of a file of a pack.
@@ -63,7 +91,7 @@ fn ends(path: &str, bundle: &shikra_pack::Bundle, file: &str) -> bool {
 fn rules(site: &Site<'_>, places: &Places<'_>, e: &Entity, up: &str, out: &mut String) {
     let latest = site.known.latest(&e.id);
     let numbers = places.of_technique.get(&latest).map_or(&[] as &[usize], Vec::as_slice);
-    out.push_str(&format!("<h2 id=\"s-detections\">Detections ({})</h2>\n", numbers.len()));
+    out.push_str(&format!("<h2 id=\"{RULES}\">Detections ({})</h2>\n", numbers.len()));
     if numbers.is_empty() {
         out.push_str("<p class=\"note\">No loaded rule names this technique.</p>\n");
         return;

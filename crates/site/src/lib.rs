@@ -40,6 +40,8 @@ pub struct Site<'a> {
     pub coverage: &'a Coverage,
     /// Results of validation.
     pub tries: &'a Tries,
+    /// Threads that render pages.
+    pub threads: usize,
 }
 
 /// What was written.

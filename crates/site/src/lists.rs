@@ -131,8 +131,10 @@ fn data(site: &Site<'_>, places: &Places<'_>) -> String {
     let kinds = [Kind::DataComponent, Kind::DataSource];
     let row = |e: &Entity| {
         let readers = site.known.to(&e.id, Relates::Reads).len();
+        let events = site.known.to(&e.id, Relates::Shows).len();
         format!(
-            "<tr><td>{}</td><td>{}</td><td>{}</td><td class=\"number\">{readers}</td></tr>\n",
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td class=\"number\">{readers}</td>\
+             <td class=\"number\">{events}</td></tr>\n",
             escaped(&e.id),
             name(places, e),
             e.kind.title(),
@@ -140,7 +142,7 @@ fn data(site: &Site<'_>, places: &Places<'_>) -> String {
     };
     let rows: Vec<String> = kinds.iter().flat_map(|k| site.known.of_kind(*k)).map(row).collect();
     let body = format!("<h1>Data sources ({})</h1>\n", rows.len())
-        + &table(&["id", "name", "what", "analytics that read it"], &rows);
+        + &table(&["id", "name", "what", "analytics that read it", "events that show it"], &rows);
     document("data.html", "Data sources", &body)
 }
 

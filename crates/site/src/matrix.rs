@@ -46,11 +46,14 @@ fn column(site: &Site<'_>, places: &Places<'_>, short: &str, out: &mut String) {
     out.push_str(&format!("<section><h2>{} <small>{}</small></h2>\n<ul>\n", escaped(title), of.len()));
     for c in of {
         let class = if c.id.contains('.') { "sub" } else { "whole" };
+        // Below its technique a sub-technique needs no second name.
+        let name =
+            if class == "sub" { c.name.split_once(": ").map_or(&*c.name, |(_, n)| n) } else { &c.name };
         let path = places.entity(&c.id).unwrap_or("techniques.html");
         out.push_str(&format!(
             "<li class=\"{class}\"><a href=\"{path}\">{} {}</a>",
             escaped(&c.id),
-            escaped(&c.name)
+            escaped(name)
         ));
         for ((letter, class, says), has) in MARKS.iter().zip(marks(c)) {
             if has {

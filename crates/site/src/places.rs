@@ -48,7 +48,7 @@ impl<'a> Places<'a> {
         let mut entities = HashMap::new();
         for e in Kind::all().flat_map(|k| site.known.of_kind(k)) {
             let name = match e.kind {
-                Kind::CarObject | Kind::CarSensor | Kind::Lolbas | Kind::Atomic => {
+                Kind::CarObject | Kind::CarSensor | Kind::Lolbas | Kind::Atomic | Kind::SensorEvent => {
                     format!("{}-{}", e.kind.as_str(), file_name(&e.id))
                 }
                 _ => file_name(&e.id),

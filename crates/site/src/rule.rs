@@ -1,6 +1,8 @@
 //! A page for each rule: as it stands, as other languages say it, what was tried on it.
 
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 
 use shikra_ir::{LoadStatus, Rule};
 use shikra_languages::convert::{Converted, Converter, Refusal, TARGETS, Target};
@@ -14,10 +16,38 @@ use crate::{Site, Write};
 /// Bytes of a rule's text that are shown.
 const MOST_TEXT: usize = 64 << 10;
 
+/// Pages that may wait to be written.
+const MOST_WAITING: usize = 64;
+
+/// Saying a rule in other languages is most of the work, so threads share it; the caller's writes the pages.
 pub(crate) fn all(site: &Site<'_>, places: &Places<'_>, put: Write<'_>) -> io::Result<()> {
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        let (pages, arrive) = mpsc::sync_channel(MOST_WAITING);
+        for _ in 0..site.threads.max(1) {
+            let (pages, next) = (pages.clone(), &next);
+            scope.spawn(move || render(site, places, next, &pages));
+        }
+        drop(pages);
+        // A page that cannot be written ends the loop; with nobody to take their pages the threads end too.
+        arrive.into_iter().try_for_each(|(path, page): (&str, String)| put(path, page.as_bytes()))
+    })
+}
+
+/// Renders the pages of rules that no other thread has taken.
+fn render<'p>(
+    site: &Site<'_>,
+    places: &'p Places<'_>,
+    next: &AtomicUsize,
+    pages: &mpsc::SyncSender<(&'p str, String)>,
+) {
     let mut converter = Converter::new(site.taxonomy);
     let nowhere = Source::new("", "");
-    for (rule, path) in site.rules.rules.iter().zip(&places.rules) {
+    loop {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        let (Some(rule), Some(path)) = (site.rules.rules.get(number), places.rules.get(number)) else {
+            return;
+        };
         let source = site.rules.source_of(rule).unwrap_or(&nowhere);
         let mut page = Rendered { site, places, path, up: up(path), out: String::new() };
         page.head(rule);
@@ -25,9 +55,10 @@ pub(crate) fn all(site: &Site<'_>, places: &Places<'_>, put: Write<'_>) -> io::R
         page.tests(rule);
         page.others(rule, source, &mut converter);
         page.out.push_str("</article>\n");
-        put(path, document(path, &rule.meta.title, &page.out).as_bytes())?;
+        if pages.send((path, document(path, &rule.meta.title, &page.out))).is_err() {
+            return;
+        }
     }
-    Ok(())
 }
 
 struct Rendered<'p> {

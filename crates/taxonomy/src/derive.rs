@@ -36,6 +36,8 @@ pub enum Derive {
     Bool,
     /// Without surrounding braces: GUIDs.
     NoBraces,
+    /// Without blanks and line breaks around it: as Splunk extracts values from XML.
+    Trim,
     /// A value by a table, names in any case; what the table lacks is null.
     Map(Arc<[(String, String)]>),
     /// First part of a registry path, short form (`HKLM`).
@@ -108,6 +110,7 @@ impl Derive {
             Derive::NoBraces => {
                 text.strip_prefix('{').and_then(|t| t.strip_suffix('}')).unwrap_or(text).into()
             }
+            Derive::Trim => text.trim().into(),
             Derive::Map(table) => table.iter().find(|(k, _)| k.eq_ignore_ascii_case(text))?.1.as_str().into(),
             Derive::RegistryHive => registry_hive(text)?.into(),
             Derive::RegistryKey => Value::from(&*without_hive(text)?),
@@ -275,6 +278,7 @@ mod tests {
         check(Derive::Number, &[("420", 420.into()), ("-", Value::Null)]);
         assert_eq!(Derive::HexNumber.apply(Value::I64(7)), Value::I64(7));
         check(Derive::Bool, &[("True", true.into()), ("false", false.into()), ("?", Value::Null)]);
+        check(Derive::Trim, &[("\n\t\t%{S-1}", s("%{S-1}")), ("a b", s("a b"))]);
         check(Derive::NoBraces, &[("{A-B}", s("A-B")), ("A-B", s("A-B")), ("{A", s("{A"))]);
         check(Derive::Lower, &[("ÄB", s("äb"))]);
     }

@@ -362,6 +362,7 @@ fn derivation(text: &str) -> Result<Derive, Kind> {
         "hex" => Derive::HexNumber,
         "number" => Derive::Number,
         "nobraces" => Derive::NoBraces,
+        "trim" => Derive::Trim,
         "map" => Derive::Map(pairs(argument)?),
         "hive" => Derive::RegistryHive,
         "key" => Derive::RegistryKey,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Arg, ArgAction, ArgMatches};
 use shikra_engine::coverage::{Coverage, Data, Gap, Proof, Question, diff, layer_rules};
 use shikra_engine::finding::Totals;
+use shikra_engine::info::{EventType, FileInfo, survey};
 use shikra_engine::{Detector, scan};
 use shikra_ir::Rule;
 use shikra_knowledge::{Attack, Kind, Knowledge};
@@ -168,6 +169,12 @@ pub(super) fn look_at(
     interrupt::listen();
     let bar = Bar::new(settings.quiet);
     let totals = scan(&detector, inputs, &super::scan::scan_options(settings), &mut data, &bar)?;
+    let note = |file: &FileInfo| {
+        let event = |t: &EventType| Some((t.channel.to_lowercase(), t.event_id?));
+        data.logs.extend(file.types.keys().filter_map(event));
+        Ok(())
+    };
+    survey(inputs, &mut { note }, &bar)?;
     drop(bar);
     data.unable = totals.unable_to_fire.iter().cloned().collect();
     let named = |n: &shikra_engine::NotRun| {

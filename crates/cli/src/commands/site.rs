@@ -79,6 +79,7 @@ fn run(matches: &ArgMatches, merged: &Merged) -> Outcome {
         packs: &packs,
         coverage: &coverage,
         tries: &tries,
+        threads: settings.threads,
     };
     let built = write(&site, &into)
         .map_err(|e| Failure::new(format!("cannot write the site to {}: {e}", into.display())))?;

@@ -6,6 +6,7 @@
 
 mod groups;
 mod proof;
+mod sight;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +15,7 @@ use shikra_knowledge::{Attack, Entity, Kind, Knowledge, Relates, State};
 
 pub use groups::{Gap, Seen};
 pub use proof::{Proof, ProofRow, layer_rules};
+pub use sight::Logs;
 
 use crate::finding::{Finding, FindingSink};
 
@@ -24,6 +26,8 @@ pub struct Data {
     pub unable: BTreeSet<(String, String)>,
     /// Findings by rule: id and title.
     pub findings: BTreeMap<(String, String), u64>,
+    /// Channels, in lower case, and event ids that it holds.
+    pub logs: Logs,
 }
 
 impl FindingSink for Data {
@@ -64,6 +68,8 @@ pub struct Covered {
     pub titles: BTreeSet<String>,
     /// Rules that can fire on the data; none where there is no data.
     pub ready: Option<usize>,
+    /// Whether the data holds what an analytic of ATT&CK reads for it; none where nobody knows.
+    pub seen: Option<bool>,
     /// Findings in the data.
     pub findings: u64,
     /// Rules proven to fire on it.
@@ -82,6 +88,11 @@ impl Covered {
     /// Number of rules.
     pub fn rule_count(&self) -> usize {
         self.rules.values().sum()
+    }
+
+    /// Whether the data would show it and no rule looks.
+    pub fn unwatched(&self) -> bool {
+        self.seen == Some(true) && self.rule_count() == 0
     }
 
     /// How far it is covered.
@@ -236,6 +247,7 @@ fn all_techniques(q: &Question<'_>) -> BTreeMap<String, Covered> {
             name: full_name(q.known, newest),
             tactics: q.known.tactics(newest, q.attack),
             ready: q.data.map(|_| 0),
+            seen: q.data.and_then(|d| sight::seen(q.known, &[&e.id, &latest], &d.logs)),
             ..Covered::default()
         });
         for id in [&e.id, &latest] {

@@ -20,8 +20,9 @@ fn parts(folder: &Path, out: &mut Vec<Part>) {
             continue;
         }
         let bytes = std::fs::read(&path).unwrap();
-        if let Some(kind) = recognise(&path.display().to_string(), &bytes) {
-            out.push(load(kind, &bytes).unwrap_or_else(|e| panic!("{}: {e}", path.display())));
+        let name = path.display().to_string();
+        if let Some(kind) = recognise(&name, &bytes) {
+            out.push(load(kind, &name, &bytes).unwrap_or_else(|e| panic!("{}: {e}", path.display())));
         }
     }
 }

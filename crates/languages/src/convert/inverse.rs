@@ -26,6 +26,7 @@ pub(super) fn test(t: &Test, subject: Scalar, rest: &[Derive]) -> Result<Expr, S
         Derive::Extension => path(&at, r".*\.", r"[^\\/.]", ""),
         Derive::Domain => path(&at, "", r"[^\\]", r"\\.*"),
         Derive::NoBraces => path(&at, r"\{?", ".", r"\}?"),
+        Derive::Trim => path(&at, r"\s*", ".", r"\s*"),
         Derive::Hash(name) => path(&at, &format!("(?:.*,)? *(?i:{name})="), "[^,]", "(?:,.*)?"),
         Derive::Number => number(&at),
         Derive::Dword => dword(&at),

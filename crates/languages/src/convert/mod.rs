@@ -14,7 +14,8 @@ mod places;
 mod sources;
 mod speech;
 
-use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use shikra_event::{Name, Shape};
@@ -82,11 +83,9 @@ pub struct Converter<'t> {
 impl<'t> Converter<'t> {
     /// With the taxonomy that says what names mean.
     pub fn new(taxonomy: &'t Taxonomy) -> Converter<'t> {
-        let world = World {
-            known: known_events(taxonomy),
-            document: taxonomy.document_fields().iter().map(|n| Name::from(n.as_str())).collect(),
-        };
-        let sources = sources::Catalogue::new(taxonomy, &world);
+        let document = taxonomy.document_fields().iter().map(|n| Name::from(n.as_str())).collect();
+        let mut world = World::new(known_events(taxonomy), document);
+        let sources = sources::Catalogue::new(taxonomy, &mut world);
         Converter { names: Lexicon::new(taxonomy), world, sources }
     }
 
@@ -255,11 +254,14 @@ impl<'t> Converter<'t> {
         manner: Manner,
     ) -> Result<Vec<Part>, Problem> {
         let mut groups: Vec<(Vec<Arc<Shape>>, Expr)> = Vec::new();
+        let mut known: HashMap<String, usize> = HashMap::new();
         for (s, e) in live {
-            let key = text::expr(&e);
-            match groups.iter_mut().find(|(_, known)| text::expr(known) == key) {
-                Some((all, _)) => all.push(s),
-                None => groups.push((vec![s], e)),
+            match known.entry(text::expr(&e)) {
+                Entry::Occupied(at) => groups[*at.get()].0.push(s),
+                Entry::Vacant(new) => {
+                    new.insert(groups.len());
+                    groups.push((vec![s], e));
+                }
             }
         }
         let mut out = Vec::new();
@@ -380,10 +382,14 @@ fn clauses(e: &Expr, f: &mut dyn FnMut(&Expr, Span)) {
 /// Parts with one condition are one part; those that never hold are none.
 fn merge(parts: &mut Vec<Part>) {
     let mut out: Vec<Part> = Vec::new();
+    let mut known: HashMap<String, usize> = HashMap::new();
     for p in parts.drain(..).filter(|p| p.condition != Expr::FALSE) {
-        match out.iter_mut().find(|o| text::expr(&o.condition) == text::expr(&p.condition)) {
-            Some(o) => o.events.extend(p.events),
-            None => out.push(p),
+        match known.entry(text::expr(&p.condition)) {
+            Entry::Occupied(at) => out[*at.get()].events.extend(p.events),
+            Entry::Vacant(new) => {
+                new.insert(out.len());
+                out.push(p);
+            }
         }
     }
     *parts = out;

@@ -39,7 +39,18 @@ type Index = HashMap<String, Vec<String>>;
 pub(super) struct Lexicon<'t> {
     pub taxonomy: &'t Taxonomy,
     found: HashMap<(ShapeId, Names), Arc<Index>>,
+    /// Names in all of `found`.
+    held: usize,
+    meanings: HashMap<Asked, Meaning>,
 }
+
+/// A field, the shapes in question, the target's scheme, and whether names of lower-case values come first.
+type Asked = (FieldRef, Vec<ShapeId>, Names, bool);
+
+/// Names that are remembered in indices.
+const MOST_NAMES: usize = 400_000;
+/// Meanings that are remembered.
+const MOST_MEANINGS: usize = 20_000;
 
 /// Names that people use before others that mean the same.
 const PREFERRED: &[(Names, &[&str])] = &[
@@ -51,7 +62,7 @@ const PREFERRED: &[(Names, &[&str])] = &[
 
 impl<'t> Lexicon<'t> {
     pub fn new(taxonomy: &'t Taxonomy) -> Lexicon<'t> {
-        Lexicon { taxonomy, found: HashMap::new() }
+        Lexicon { taxonomy, found: HashMap::new(), held: 0, meanings: HashMap::new() }
     }
 
     /// What a field means on a shape; none where events of the shape do not have it.
@@ -73,12 +84,38 @@ impl<'t> Lexicon<'t> {
             }
         }
         let index = Arc::new(index);
+        let names = index.values().map(Vec::len).sum::<usize>();
+        if self.held + names > MOST_NAMES {
+            self.found.clear();
+            self.held = 0;
+        }
+        self.held += names;
         self.found.insert(key, index.clone());
         index
     }
 
     /// The names of a scheme that mean what `field` means on these shapes.
     pub fn meaning(
+        &mut self,
+        field: &FieldRef,
+        shapes: &[Arc<Shape>],
+        to: Names,
+        lowered_first: bool,
+    ) -> Meaning {
+        // Rules of one log source name the same fields again and again.
+        let asked = (field.clone(), shapes.iter().map(|s| s.id()).collect(), to, lowered_first);
+        if let Some(known) = self.meanings.get(&asked) {
+            return known.clone();
+        }
+        let meaning = self.work_out(field, shapes, to, lowered_first);
+        if self.meanings.len() >= MOST_MEANINGS {
+            self.meanings.clear();
+        }
+        self.meanings.insert(asked, meaning.clone());
+        meaning
+    }
+
+    fn work_out(
         &mut self,
         field: &FieldRef,
         shapes: &[Arc<Shape>],
@@ -156,7 +193,7 @@ impl<'t> Lexicon<'t> {
             let (wanted, rest) = variant.of(bound[at].as_ref()?)?;
             let index = self.index(&shapes[at], to);
             let mut names = index.get(&key_of(&wanted))?.clone();
-            names.sort_by_key(|n| rank(to, n, field, &shapes[at]));
+            names.sort_by_cached_key(|n| rank(to, n, field, &shapes[at]));
             let fits = |name: &String| -> Option<Vec<bool>> {
                 let target = FieldRef::new(to, name);
                 let each = shapes.iter().zip(bound).map(|(s, b)| match (self.bound(s, &target), b) {

@@ -1,7 +1,7 @@
 //! Where events of a log source lie: channels and event ids, each with the shapes that its events have as far as
 //! they are known. What a condition comes to is worked out on these shapes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use shikra_event::{Form, Name, Shape, ShapeBuilder, system};
@@ -39,13 +39,25 @@ pub(super) struct Place {
 pub(super) struct World {
     pub known: Vec<Arc<Shape>>,
     pub document: Vec<Name>,
+    made: HashMap<Content, Arc<Shape>>,
 }
 
+/// Form, channel, event id and fields of a shape that is made up.
+type Content = (Form, String, Option<u32>, BTreeSet<Name>);
+
+/// Made-up shapes that are remembered.
+const MOST_MADE: usize = 2_000;
+
 impl World {
+    /// The events that the tables list, and the fields of documents.
+    pub fn new(known: Vec<Arc<Shape>>, document: Vec<Name>) -> World {
+        World { known, document, made: HashMap::new() }
+    }
+
     /// The parts of a log source that the targets can name. Documents of other kinds than Windows events and ECS,
     /// and events without a channel, are left out. `own` are the fields and `ids` the event ids that the rule
     /// names.
-    pub fn places(&self, selector: &Selector, own: &[Name], ids: &[u32], documents: bool) -> Vec<Place> {
+    pub fn places(&mut self, selector: &Selector, own: &[Name], ids: &[u32], documents: bool) -> Vec<Place> {
         let mut out: Vec<Place> = Vec::new();
         for a in &selector.any_of {
             for which in named(a) {
@@ -59,24 +71,13 @@ impl World {
         out
     }
 
-    fn shapes(&self, which: &Where, own: &[Name], ids: &[u32]) -> Vec<Arc<Shape>> {
-        let header = || system::ALL.iter().copied().map(Name::from);
-        let made = |channel: &str, id: u32| {
-            let fields = header().chain(own.iter().cloned()).collect::<BTreeSet<_>>().into_iter().collect();
-            ShapeBuilder { channel: channel.into(), event_id: Some(id), fields, ..ShapeBuilder::default() }
-                .build()
-        };
+    fn shapes(&mut self, which: &Where, own: &[Name], ids: &[u32]) -> Vec<Arc<Shape>> {
         match which {
             Where::Documents => {
-                let fields: BTreeSet<Name> = self
-                    .document
-                    .iter()
-                    .chain(own)
-                    .filter(|n| n.contains('.') || n.starts_with('@'))
-                    .cloned()
-                    .collect();
-                let fields = fields.into_iter().collect();
-                vec![ShapeBuilder { form: Form::Ecs, fields, ..ShapeBuilder::default() }.build()]
+                let dotted = |n: &&Name| n.contains('.') || n.starts_with('@');
+                let fields: BTreeSet<Name> =
+                    self.document.iter().chain(own).filter(dotted).cloned().collect();
+                vec![self.made(Form::Ecs, "", None, fields)]
             }
             Where::Channel { name, only, .. } => {
                 let here = |s: &&Arc<Shape>| {
@@ -89,14 +90,45 @@ impl World {
                     true => ids.iter().copied().chain([OTHER_ID]).collect(),
                     false => only.clone(),
                 };
-                all.extend(others.difference(&listed).map(|id| made(name, *id)));
+                all.extend(others.difference(&listed).map(|id| self.unlisted(name, *id, own)));
                 all
             }
             Where::Windows | Where::Everything => {
-                let others = ids.iter().copied().chain([OTHER_ID]).map(|id| made(OTHER_CHANNEL, id));
+                let others = ids.iter().copied().chain([OTHER_ID]);
+                let others: Vec<Arc<Shape>> =
+                    others.map(|id| self.unlisted(OTHER_CHANNEL, id, own)).collect();
                 self.known.iter().cloned().chain(others).collect()
             }
         }
+    }
+
+    /// An event that no table lists, with the fields that the rule names.
+    fn unlisted(&mut self, channel: &str, id: u32, own: &[Name]) -> Arc<Shape> {
+        let header = system::ALL.iter().copied().map(Name::from);
+        self.made(Form::default(), channel, Some(id), header.chain(own.iter().cloned()).collect())
+    }
+
+    /// A shape that is made up. What was made before is given again, so that what is known of it serves again.
+    fn made(
+        &mut self,
+        form: Form,
+        channel: &str,
+        event_id: Option<u32>,
+        fields: BTreeSet<Name>,
+    ) -> Arc<Shape> {
+        let key = (form, channel.to_owned(), event_id, fields);
+        if let Some(known) = self.made.get(&key) {
+            return known.clone();
+        }
+        if self.made.len() >= MOST_MADE {
+            self.made.clear();
+        }
+        let fields = key.3.iter().cloned().collect();
+        let shape =
+            ShapeBuilder { form, channel: channel.into(), event_id, fields, ..ShapeBuilder::default() }
+                .build();
+        self.made.insert(key, shape.clone());
+        shape
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) struct Catalogue {
 }
 
 impl Catalogue {
-    pub fn new(taxonomy: &Taxonomy, world: &World) -> Catalogue {
+    pub fn new(taxonomy: &Taxonomy, world: &mut World) -> Catalogue {
         let ours = |s: &LogSource| s.keys.get("product").is_some_and(|p| p == "windows") && s.keys.len() == 2;
         let mut all = Vec::new();
         for source in taxonomy.log_sources(Names::Sigma).into_iter().filter(ours) {

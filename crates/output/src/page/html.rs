@@ -1,5 +1,7 @@
 //! A page as a part of an HTML document.
 
+use std::collections::HashMap;
+
 use super::{Block, Cites, Page, joined, plain};
 use crate::escape;
 
@@ -9,10 +11,41 @@ pub type Link<'l> = &'l dyn Fn(&str) -> Option<String>;
 impl Page {
     /// As HTML: headings, paragraphs, lists, tables. Everything is escaped; `link` makes links of ids.
     pub fn to_html(&self, link: Link<'_>) -> String {
+        self.to_html_with(link, &[])
+    }
+
+    /// The same with HTML of the caller's among it, each before the block of a number.
+    pub fn to_html_with(&self, link: Link<'_>, more: &[(usize, &str)]) -> String {
         let mut h = Html { out: String::new(), cites: Cites::new(&self.references), link };
-        self.blocks.iter().for_each(|b| h.block(b));
+        for (i, (block, anchor)) in self.blocks.iter().zip(self.anchors()).enumerate() {
+            more.iter().filter(|(at, _)| *at == i).for_each(|(_, html)| h.out.push_str(html));
+            h.block(block, anchor.as_deref());
+        }
+        more.iter().filter(|(at, _)| *at >= self.blocks.len()).for_each(|(_, html)| h.out.push_str(html));
         h.references();
         h.out
+    }
+
+    /// Names for the addresses of the headings of level 2, by block: each is there once.
+    fn anchors(&self) -> Vec<Option<String>> {
+        let mut taken: HashMap<String, usize> = HashMap::new();
+        let one = |block: &Block| {
+            let Block::Heading(2, text) = block else { return None };
+            let name = anchor(text);
+            let times = taken.entry(name.clone()).and_modify(|n| *n += 1).or_insert(1);
+            Some(if *times == 1 { name } else { format!("{name}-{times}") })
+        };
+        self.blocks.iter().map(one).collect()
+    }
+
+    /// The headings of level 2, by block: where they are and what they say.
+    pub fn contents(&self) -> Vec<(usize, String, &str)> {
+        let all = self.blocks.iter().zip(self.anchors()).enumerate();
+        all.filter_map(|(i, (block, anchor))| match block {
+            Block::Heading(2, text) => Some((i, anchor?, text.as_str())),
+            _ => None,
+        })
+        .collect()
     }
 }
 
@@ -72,11 +105,11 @@ struct Html<'p> {
 }
 
 impl Html<'_> {
-    fn block(&mut self, block: &Block) {
+    fn block(&mut self, block: &Block, anchor: Option<&str>) {
         match block {
             Block::Heading(level, text) => {
                 let level = level.clamp(&1, &4);
-                let anchor = if *level == 2 { format!(" id=\"{}\"", anchor(text)) } else { String::new() };
+                let anchor = anchor.map_or(String::new(), |a| format!(" id=\"{a}\""));
                 self.out.push_str(&format!("<h{level}{anchor}>{}</h{level}>\n", escaped(text)));
             }
             Block::Prose(text) => self.prose(text),

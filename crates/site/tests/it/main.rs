@@ -49,6 +49,7 @@ fn site(rules: RuleSet) -> BTreeMap<String, String> {
         packs: &packs,
         coverage: &coverage,
         tries: &tries,
+        threads: 2,
     };
     let mut files = BTreeMap::new();
     let built = build(&site, &mut |path, bytes| {
