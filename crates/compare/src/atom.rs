@@ -5,10 +5,11 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use shikra_event::Value;
-use shikra_ir::{CmpOp, Flavor, Fold, Op, Part, Pattern, Scalar, Test, Truth, eval};
+use shikra_ir::{CmpOp, Flavor, Fold, Op, Pattern, Scalar, Test, Truth, eval};
 use shikra_taxonomy::Derive;
 
 use crate::automaton::Automaton;
+use crate::glob;
 use crate::product::{self, Found};
 
 /// What an atom asks.
@@ -42,7 +43,11 @@ pub(crate) struct Atom {
     pub truth: Truth,
     pub kind: Kind,
     pub(crate) automaton: OnceCell<Option<Automaton>>,
+    pub(crate) sample: OnceCell<Option<String>>,
 }
+
+/// Tuples that finding a sample may take.
+const SAMPLE: usize = 4000;
 
 /// How one atom relates to another on the same field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -55,7 +60,8 @@ pub(crate) struct Relation {
 
 impl Atom {
     pub fn new(var: Option<u32>, derive: Vec<Derive>, test: Test, kind: Kind) -> Atom {
-        Atom { var, derive, test, on_value: true, truth: Truth::True, kind, automaton: OnceCell::new() }
+        let (automaton, sample) = (OnceCell::new(), OnceCell::new());
+        Atom { var, derive, test, on_value: true, truth: Truth::True, kind, automaton, sample }
     }
 
     /// Whether it holds of a value of its field; only for those asked of the derived value.
@@ -74,6 +80,15 @@ impl Atom {
     /// The texts of the field of which it holds, where that is a set that an automaton can tell.
     pub fn automaton(&self) -> Option<&Automaton> {
         self.automaton.get_or_init(|| self.build()).as_ref()
+    }
+
+    /// A short text of that set.
+    pub fn sample(&self) -> Option<&str> {
+        let find = || match product::find(&[(self.automaton()?, true)], SAMPLE) {
+            Found::Text(t) => Some(t),
+            _ => None,
+        };
+        self.sample.get_or_init(find).as_deref()
     }
 
     fn build(&self) -> Option<Automaton> {
@@ -116,10 +131,13 @@ impl Atom {
     }
 
     /// How it relates to another on the same field; `among` the texts that the field can hold, where that is
-    /// bounded; `effort`: tuples that finding it out may take.
+    /// bounded; `effort`: tuples that finding it out may take, 0: only what their forms tell.
     pub fn relation(&self, other: &Atom, among: Option<&Automaton>, effort: usize) -> Relation {
-        if let Some(known) = self.by_form(other) {
+        if let Some(known) = self.by_form(other, among.is_some()) {
             return known;
+        }
+        if effort == 0 {
+            return Relation::default();
         }
         let (Some(a), Some(b)) = (self.automaton(), other.automaton()) else { return Relation::default() };
         let nothing = |wanted: bool| {
@@ -131,8 +149,8 @@ impl Atom {
         Relation { within, apart: !within && nothing(true) }
     }
 
-    /// Where the forms of the two tell.
-    fn by_form(&self, other: &Atom) -> Option<Relation> {
+    /// Where the forms of the two tell; `bounded`: the field does not hold all texts.
+    fn by_form(&self, other: &Atom, bounded: bool) -> Option<Relation> {
         let within = |w: bool| Some(Relation { within: w, apart: false });
         if let Kind::Present = other.kind {
             let same = other.derive.is_empty() || other.derive == self.derive;
@@ -150,7 +168,7 @@ impl Atom {
             return None;
         }
         match (&self.kind, &other.kind) {
-            (Kind::Like(a, fa), Kind::Like(b, fb)) if fa == fb => patterns(a, b),
+            (Kind::Like(a, fa), Kind::Like(b, fb)) => glob::relate((a, *fa), (b, *fb), bounded),
             (Kind::Net(a), Kind::Net(b)) => {
                 let held = a.iter().all(|x| b.iter().any(|y| y.contains(x)));
                 let meet = a.iter().any(|x| b.iter().any(|y| x.contains(y) || y.contains(x)));
@@ -161,47 +179,6 @@ impl Atom {
             _ => None,
         }
     }
-}
-
-/// The four plain forms of a pattern.
-enum Plain<'p> {
-    Exact(&'p str),
-    Starts(&'p str),
-    Ends(&'p str),
-    Contains(&'p str),
-}
-
-fn plain(p: &Pattern) -> Option<Plain<'_>> {
-    Some(match p.parts() {
-        [] => Plain::Exact(""),
-        [Part::Lit(s)] => Plain::Exact(s),
-        [Part::Lit(s), Part::Any] => Plain::Starts(s),
-        [Part::Any, Part::Lit(s)] => Plain::Ends(s),
-        [Part::Any, Part::Lit(s), Part::Any] => Plain::Contains(s),
-        [Part::Any] => Plain::Contains(""),
-        _ => return None,
-    })
-}
-
-/// How two patterns of the same folding relate, where their forms tell.
-fn patterns(a: &Pattern, b: &Pattern) -> Option<Relation> {
-    use Plain::{Contains, Ends, Exact, Starts};
-    if a == b {
-        return Some(Relation { within: true, apart: false });
-    }
-    let (pa, pb) = (plain(a)?, plain(b)?);
-    let whole = |s: &str, p: &Pattern| Relation { within: p.matches(s), apart: !p.matches(s) };
-    Some(match (pa, pb) {
-        (Exact(s), _) => whole(s, b),
-        (_, Exact(s)) => Relation { within: false, apart: !a.matches(s) },
-        (_, Contains("")) => Relation { within: true, apart: false },
-        (Starts(x), Starts(y)) => {
-            Relation { within: x.starts_with(y), apart: !x.starts_with(y) && !y.starts_with(x) }
-        }
-        (Ends(x), Ends(y)) => Relation { within: x.ends_with(y), apart: !x.ends_with(y) && !y.ends_with(x) },
-        (Starts(x) | Ends(x) | Contains(x), Contains(y)) => Relation { within: x.contains(y), apart: false },
-        _ => Relation::default(),
-    })
 }
 
 /// How two comparisons of one number relate.

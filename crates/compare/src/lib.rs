@@ -13,6 +13,7 @@
 mod atom;
 mod automaton;
 mod formula;
+mod glob;
 mod many;
 mod plans;
 mod product;
@@ -159,9 +160,16 @@ pub fn satisfiable(filters: &[Filter], taxonomy: &Taxonomy) -> Answer {
         return Answer::Unknown(Vec::new());
     }
     let mut pair = Pair::new(filters, &[], taxonomy, &shapes, false);
-    pair.budget = Budget { branches: 300, failures: 1 };
-    pair.world.effort = 500;
-    match pair.ask(Some(true), None) {
+    pair.budget = Budget { branches: 100, failures: 2 };
+    pair.world.effort = 0;
+    let mut answer = pair.ask(Some(true), None);
+    // Most conditions are met by the first event made up for them; only the others are worth the work.
+    if let Answer::Unknown(_) = answer {
+        pair.budget = Budget { branches: 300, failures: 1 };
+        pair.world.try_harder(500);
+        answer = pair.ask(Some(true), None);
+    }
+    match answer {
         // Of events that no table lists it is not known which fields they have.
         Answer::No if shapes.iter().any(|s| s.form() == Form::Windows && !taxonomy.lists(s)) => {
             Answer::Unknown(Vec::new())

@@ -4,7 +4,9 @@
 //! characters that they cannot tell apart. The first text found is a shortest one. What needs more than a bound of
 //! tuples is given up, never guessed.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
+
+use hashbrown::{HashMap, HashSet};
 
 use crate::automaton::{Automaton, Guard, after, before};
 
@@ -29,12 +31,15 @@ struct Lazy<'a> {
     wanted: bool,
     sets: Vec<Vec<u32>>,
     known: HashMap<Vec<u32>, u32>,
-    steps: HashMap<(u32, usize), u32>,
+    /// By set, then by symbol; `UNKNOWN` where that step was not taken yet.
+    steps: Vec<Vec<u32>>,
 }
+
+const UNKNOWN: u32 = u32::MAX;
 
 impl<'a> Lazy<'a> {
     fn new(of: &'a Automaton, wanted: bool) -> Lazy<'a> {
-        let mut lazy = Lazy { of, wanted, sets: Vec::new(), known: HashMap::new(), steps: HashMap::new() };
+        let mut lazy = Lazy { of, wanted, sets: Vec::new(), known: HashMap::new(), steps: Vec::new() };
         let first = lazy.closed(vec![of.start], true, false);
         lazy.number(first);
         lazy
@@ -46,33 +51,38 @@ impl<'a> Lazy<'a> {
         }
         let n = self.sets.len() as u32;
         self.sets.push(set.clone());
+        self.steps.push(Vec::new());
         self.known.insert(set, n);
         n
     }
 
     /// With all that empty steps reach; the steps at the end of the text only where it ends here.
     fn closed(&self, from: Vec<u32>, start: bool, end: bool) -> Vec<u32> {
-        let mut seen: BTreeSet<u32> = from.iter().copied().collect();
+        let mut seen = vec![false; self.of.states.len()];
+        let mut all = Vec::new();
         let mut open = from;
         while let Some(at) = open.pop() {
             let Some(state) = self.of.states.get(at as usize) else { continue };
-            for (guard, to) in &state.empty {
-                let may = match guard {
-                    Guard::Always => true,
-                    Guard::Start => start,
-                    Guard::End => end,
-                };
-                if may && seen.insert(*to) {
-                    open.push(*to);
-                }
+            match seen.get_mut(at as usize) {
+                Some(known) if !*known => *known = true,
+                _ => continue,
             }
+            all.push(at);
+            let may = |guard: &Guard| match guard {
+                Guard::Always => true,
+                Guard::Start => start,
+                Guard::End => end,
+            };
+            open.extend(state.empty.iter().filter(|(guard, _)| may(guard)).map(|(_, to)| *to));
         }
-        seen.into_iter().collect()
+        all.sort_unstable();
+        all
     }
 
     fn step(&mut self, from: u32, symbol: usize, c: char) -> u32 {
-        if let Some(to) = self.steps.get(&(from, symbol)) {
-            return *to;
+        match self.steps.get(from as usize).and_then(|of| of.get(symbol)) {
+            Some(to) if *to != UNKNOWN => return *to,
+            _ => {}
         }
         let c = if self.of.fold { lower(c) } else { c };
         let mut next = Vec::new();
@@ -83,7 +93,10 @@ impl<'a> Lazy<'a> {
         }
         let next = self.closed(next, false, false);
         let to = self.number(next);
-        self.steps.insert((from, symbol), to);
+        if let Some(of) = self.steps.get_mut(from as usize) {
+            of.resize(of.len().max(symbol + 1), UNKNOWN);
+            of.get_mut(symbol).into_iter().for_each(|s| *s = to);
+        }
         to
     }
 
@@ -137,7 +150,7 @@ pub(crate) fn find(all: &[(&Automaton, bool)], budget: usize) -> Found {
     let first: Vec<u32> = vec![0; lazy.len()];
     // Where each tuple was reached from, and by which character.
     let mut nodes: Vec<(Vec<u32>, usize, char)> = vec![(first.clone(), 0, '\0')];
-    let mut seen = HashSet::from([first]);
+    let mut seen = HashSet::<Vec<u32>>::from_iter([first]);
     let mut open = VecDeque::from([0usize]);
     while let Some(at) = open.pop_front() {
         let Some(tuple) = nodes.get(at).map(|n| n.0.clone()) else { break };

@@ -59,6 +59,9 @@ pub(crate) fn make(world: &World<'_>, var: u32, holds: &[u32], fails: &[u32]) ->
     if let Some(v) = all.into_iter().find(|v| fits(v)) {
         return Made::Value(v);
     }
+    if world.effort == 0 {
+        return Made::Unknown;
+    }
     let mut sets: Vec<(&Automaton, bool)> = among.map(|a| (a, true)).into_iter().collect();
     for (list, want) in [(&wanted, true), (&unwanted, false)] {
         sets.extend(list.iter().filter_map(|a| Some((a.automaton()?, want))));
@@ -231,10 +234,8 @@ fn composed(name: &str, wanted: &[&Atom]) -> Vec<String> {
                 }
             });
         }
-        if let Some(Found::Text(t)) =
-            a.automaton().filter(|_| matches!(a.kind, Kind::Regex)).map(|s| product::find(&[(s, true)], 4000))
-        {
-            pieces.inside(&t);
+        if let Some(text) = Some(a).filter(|a| matches!(a.kind, Kind::Regex)).and_then(|a| a.sample()) {
+            pieces.inside(text);
         }
     }
     let Pieces { head, tail, inside } = pieces;

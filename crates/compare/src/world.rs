@@ -69,7 +69,7 @@ pub(crate) struct World<'t> {
     pub atoms: Vec<Atom>,
     /// Fields that hold paths hold well-formed ones.
     pub well_formed: bool,
-    /// Tuples of automata that one question may take.
+    /// Tuples of automata that one question may take; 0: none are asked.
     pub effort: usize,
     by_key: HashMap<String, u32>,
     by_slot: HashMap<(usize, Option<u32>), u32>,
@@ -153,6 +153,12 @@ impl<'t> World<'t> {
     pub fn among(&self, var: u32) -> Option<&Automaton> {
         let var = self.vars.get(var as usize)?;
         self.paths.as_ref().filter(|_| self.well_formed && var.path)
+    }
+
+    /// Sets the effort: what was not known with less may be known with it.
+    pub fn try_harder(&mut self, effort: usize) {
+        self.effort = effort;
+        self.relations.clear();
     }
 
     /// How two atoms relate; nothing is known of atoms on different fields.
