@@ -5,6 +5,7 @@
 pub mod baseline;
 mod cells;
 pub mod coverage;
+pub mod differ;
 mod explain;
 pub mod finding;
 pub mod fold;

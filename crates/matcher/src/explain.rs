@@ -61,6 +61,69 @@ pub enum ClauseKind {
     },
 }
 
+/// A part of an expression that decides whether the whole holds.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Reason {
+    /// The innermost part with a name that it stands in.
+    pub name: Option<Arc<str>>,
+    /// Canonical text; alternatives that all fail are one reason.
+    pub text: String,
+    /// Where its first test stands.
+    pub span: Span,
+    /// Whether it holds: a reason for an expression not to hold that holds itself is an exclusion.
+    pub holds: bool,
+}
+
+impl Clause {
+    /// The smallest parts that make it hold or not.
+    pub fn reasons(&self) -> Vec<Reason> {
+        let mut out = Vec::new();
+        self.decide(None, &mut out);
+        out
+    }
+
+    fn decide(&self, name: Option<&Arc<str>>, out: &mut Vec<Reason>) {
+        let holds = self.truth.holds();
+        let alike = |c: &&Clause| c.truth.holds() == holds;
+        match &self.kind {
+            ClauseKind::Named(own) => self.parts.iter().for_each(|c| c.decide(Some(own), out)),
+            ClauseKind::Not => self.parts.iter().for_each(|c| c.decide(name, out)),
+            ClauseKind::All => self.parts.iter().filter(alike).for_each(|c| c.decide(name, out)),
+            ClauseKind::Any if holds || self.parts.len() == 1 => {
+                self.parts.iter().filter(alike).for_each(|c| c.decide(name, out));
+            }
+            _ => {
+                let span = self.first_span().unwrap_or_default();
+                out.push(Reason { name: name.cloned(), text: self.text(), span, holds });
+            }
+        }
+    }
+
+    fn first_span(&self) -> Option<Span> {
+        match &self.kind {
+            ClauseKind::Test { span, .. } | ClauseKind::Opaque(_, span) => Some(*span),
+            _ => self.parts.iter().find_map(Clause::first_span),
+        }
+    }
+
+    /// What it asks, on one line.
+    fn text(&self) -> String {
+        let joined = |word: &str| {
+            let parts: Vec<String> = self.parts.iter().map(Clause::text).collect();
+            if parts.len() == 1 { parts.concat() } else { format!("({})", parts.join(word)) }
+        };
+        match &self.kind {
+            ClauseKind::Test { text, .. } => text.clone(),
+            ClauseKind::Opaque(why, _) => format!("unsupported: {why}"),
+            ClauseKind::Const => "a constant".to_owned(),
+            ClauseKind::Named(name) => name.to_string(),
+            ClauseKind::Not => format!("not {}", joined("")),
+            ClauseKind::All => joined(" and "),
+            ClauseKind::Any => joined(" or "),
+        }
+    }
+}
+
 /// Explains a filter on an event.
 pub fn filter(filter: &Filter, taxonomy: &Taxonomy, event: &Event<'_>) -> Explanation {
     let row = EventRow { event, taxonomy };

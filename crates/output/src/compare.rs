@@ -3,6 +3,7 @@
 use shikra_compare::{Answer, Comparison, Relation, Verdict, Witness};
 use shikra_ir::RuleMeta;
 
+use crate::compare_data::OnData;
 use crate::escape::for_terminal;
 use crate::json::{Json, Members};
 use crate::{Paint, Style};
@@ -18,6 +19,8 @@ pub struct Compared<'a> {
     pub second: &'a RuleMeta,
     /// What reasoning came to.
     pub verdict: &'a Verdict,
+    /// What they do on logs, where logs were given.
+    pub on_data: Option<OnData<'a>>,
 }
 
 /// The relation in a word, as JSON has it.
@@ -68,6 +71,9 @@ impl Compared<'_> {
             }
             Verdict::Apart(why) => out.push_str(&format!("  {}\n", for_terminal(why))),
         }
+        if let Some(data) = &self.on_data {
+            data.render(style, &mut out);
+        }
         out
     }
 
@@ -91,6 +97,9 @@ impl Compared<'_> {
                     }
                 }),
                 Verdict::Apart(why) => o.key("why").string(why),
+            }
+            if let Some(data) = &self.on_data {
+                o.key("data").object(|o| data.write(o));
             }
         });
         String::from_utf8(out).unwrap_or_default()

@@ -10,6 +10,7 @@
 
 pub mod baseline;
 pub mod compare;
+pub mod compare_data;
 pub mod coverage;
 pub mod duplicates;
 pub mod escape;

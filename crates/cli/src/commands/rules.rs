@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use clap::{Arg, ArgAction, ArgMatches};
 use shikra_engine::Detector;
@@ -10,6 +11,7 @@ use shikra_knowledge::Knowledge;
 use shikra_languages::{RuleSet, lint, lint_set, lint_tags};
 use shikra_output::{RuleCheck, RuleSummary, rule_line, rule_page};
 use shikra_syntax::{Diagnostic, Source};
+use shikra_taxonomy::Taxonomy;
 
 use super::{Command, report_format, shared, wants_json};
 use crate::config::Merged;
@@ -79,7 +81,7 @@ fn check(matches: &ArgMatches, merged: &Merged) -> Outcome {
     let settings = Settings::new(merged)?;
     let mut set = load(matches, &settings)?;
     let (known, _) = super::knowledge::known(&settings)?;
-    let checks = checks(&mut set, &known);
+    let checks = checks(&mut set, &known, settings.threads);
     let style = Stream::Out.style(settings.colour, settings.verbose);
     let mut summary = RuleSummary::default();
     let mut out = String::new();
@@ -100,18 +102,31 @@ fn check(matches: &ArgMatches, merged: &Merged) -> Outcome {
     Ok(if summary.count(LoadStatus::Rejected) > 0 { Exit::Found } else { Exit::Done })
 }
 
+/// Rules that a thread takes at a time: proofs take long for a few.
+const AT_A_TIME: usize = 16;
+
+/// Adds what lints have to say of each rule by itself.
+fn lint_each(rules: &mut [Rule], taxonomy: &Taxonomy, known: &Knowledge, threads: usize) {
+    let work = Mutex::new(rules.chunks_mut(AT_A_TIME));
+    let next = || work.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let worker = || {
+        while let Some(part) = next() {
+            for rule in part {
+                let mut more =
+                    if rule.status == LoadStatus::Rejected { Vec::new() } else { lint(rule, taxonomy) };
+                more.extend(lint_tags(rule, known));
+                rule.diagnostics.extend(more);
+            }
+        }
+    };
+    std::thread::scope(|scope| (0..threads.max(1)).for_each(|_| drop(scope.spawn(worker))));
+}
+
 /// What frontends, lints and the planner have to say of each rule.
-fn checks(set: &mut RuleSet, known: &Knowledge) -> Vec<RuleCheck> {
+fn checks(set: &mut RuleSet, known: &Knowledge, threads: usize) -> Vec<RuleCheck> {
     let taxonomy = shared::taxonomy();
     let mut rules = std::mem::take(&mut set.rules);
-    for rule in rules.iter_mut().filter(|r| r.status != LoadStatus::Rejected) {
-        let more = lint(rule, &taxonomy);
-        rule.diagnostics.extend(more);
-    }
-    for rule in &mut rules {
-        let more = lint_tags(rule, known);
-        rule.diagnostics.extend(more);
-    }
+    lint_each(&mut rules, &taxonomy, known, threads);
     for (at, diagnostic) in lint_set(&rules) {
         if let Some(rule) = rules.get_mut(at) {
             rule.diagnostics.push(diagnostic);

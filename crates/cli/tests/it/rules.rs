@@ -110,3 +110,26 @@ fn completions_and_manual_name_every_command() {
     assert!(man.out.contains("shikra\\-rules\\-check"), "{}", man.out);
     assert_eq!(p.run(&["generate", "man", "nonsense"]).code, 2);
 }
+
+#[test]
+fn compare_on_logs_names_the_clause() {
+    let p = Place::new();
+    let image = "CommandLine|contains: evil\n    Image|endswith: '\\gone.exe'";
+    p.write("narrow.yml", rule("Narrow", "high", image));
+    let args = ["rules", "compare", "rules/high.yml", "narrow.yml", "--data", "log.ndjson"];
+    let a = p.run(&[&args[..], &["-f", "ndjson"]].concat());
+    let data = &json_lines(&a.out)[0]["data"];
+    assert_eq!((&data["first"]["findings"], &data["both"]["events"]), (&2.into(), &0.into()), "{}", a.err);
+    assert_eq!(data["only_second"]["events"], 0);
+    let because = &data["only_first"]["because"];
+    assert_eq!((&because[0]["why"], &because[0]["events"]), (&"clause".into(), &2.into()), "{data}");
+    assert!(because[0]["text"].as_str().unwrap().contains("gone.exe") && because[1].is_null(), "{data}");
+    assert_eq!(because[0]["example"]["record"], 2);
+    let a = p.run(&args);
+    assert!(
+        a.out.contains("only the first   2 events") && a.out.contains("the second asks for"),
+        "{}",
+        a.out
+    );
+    assert_eq!(p.run(&["rules", "compare", "rules/high.yml", "narrow.yml", "--data", "none"]).code, 2);
+}

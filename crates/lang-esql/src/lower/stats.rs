@@ -115,7 +115,11 @@ impl Lower<'_, '_> {
             collected.keys.push((Arc::from(&*by.name.text), name));
         }
         let mut out = Vec::new();
-        for (a, filter) in &s.aggregates {
+        for (i, (a, filter)) in s.aggregates.iter().enumerate() {
+            // Of columns with one name the last stays.
+            if s.aggregates.iter().skip(i + 1).any(|(later, _)| later.name.text == a.name.text) {
+                continue;
+            }
             collected.filter = filter.as_ref().map(|f| self.predicate(f));
             let value = self.over_groups(&a.value, &mut collected);
             out.push((Arc::from(&*a.name.text), value));

@@ -1,10 +1,12 @@
 //! Elastic's rules and hunts.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use shikra_ir::{Expr, LoadStatus};
-use shikra_lang_esql::{Options, load};
+use shikra_ir::{Expr, LoadStatus, Plan, text};
+use shikra_lang_esql::{Options, load, print};
 use shikra_rows::Program;
+use shikra_syntax::Span;
 
 use crate::corpora;
 
@@ -41,9 +43,9 @@ fn census(queries: &[(String, String)]) -> (usize, usize, Vec<String>) {
     (whole, part, rest)
 }
 
-#[test]
-fn elastic_rules() {
-    let Some(root) = corpora("rules/elastic") else { return };
+/// Name and query of each rule of the type; none where there are no corpora.
+fn rules() -> Option<Vec<(String, String)>> {
+    let root = corpora("rules/elastic")?;
     let mut paths = Vec::new();
     files(&root.join("rules"), &mut paths);
     files(&root.join("rules_building_block"), &mut paths);
@@ -57,8 +59,47 @@ fn elastic_rules() {
             rules.push((path.file_name().unwrap().to_string_lossy().into_owned(), query));
         }
     }
+    Some(rules)
+}
+
+#[test]
+fn elastic_rules() {
+    let Some(rules) = rules() else { return };
     let (whole, part, rest) = census(&rules);
     println!("rules: {} of {}, {part} more in part", whole, rules.len());
     println!("{}", rest.join("\n"));
     assert!(whole * 100 >= rules.len() * 95, "{whole} of {}", rules.len());
+}
+
+/// A plan as text, without places.
+fn bare(mut plan: Plan) -> String {
+    plan.each_span(&mut |s| *s = Span::default());
+    text::plan(&plan)
+}
+
+#[test]
+fn printed_and_read_again() {
+    let Some(rules) = rules() else { return };
+    let (mut same, mut said) = (0, 0);
+    let mut why: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (name, query) in &rules {
+        let Some(plan) = load(query, &Options::default()).plan else { continue };
+        match print(&plan) {
+            Ok(printed) => {
+                said += 1;
+                let again = load(&printed, &Options::default());
+                let (was, is) = (bare(plan), again.plan.map(bare).unwrap_or_default());
+                if was == is {
+                    same += 1;
+                } else {
+                    println!("differs: {name}\n{printed}\n{:?}\n{was}\n{is}", again.diagnostics);
+                }
+            }
+            Err(e) => why.entry(e.reason).or_default().push(name),
+        }
+    }
+    why.iter().for_each(|(reason, of)| println!("refused {:4}: {reason} ({})", of.len(), of[0]));
+    println!("printed {said}, the same when read again {same}, of {}", rules.len());
+    assert_eq!(same, said, "what is printed means the same");
+    assert!(said * 100 >= rules.len() * 80, "{said} of {}", rules.len());
 }
