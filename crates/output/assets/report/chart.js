@@ -188,7 +188,8 @@ class Timeline extends Chart {
   }
 
   bars(width) {
-    const { low, high, step, cls, counts } = this.data();
+    const data = this.data();
+    const { low, high, step, cls, counts } = data;
     const height = 210;
     const many = counts[0]?.length ?? 0;
     const sums = Array.from({ length: many }, (_, b) => counts.reduce((sum, c) => sum + c[b], 0));
@@ -207,7 +208,7 @@ class Timeline extends Chart {
         nodes.push(svg("rect", { x, y: to, width: wide, height: Math.max(0.5, from - to), class: cls(s) }));
         base += c[b];
       });
-      marks.push(this.mark(b, x + wide / 2, wide, y, sums[b]));
+      marks.push(this.mark(data, b, x + wide / 2, wide, y, sums[b]));
     }
     this.veil = svg("rect", { class: "brush", y: MARGIN.top, height: y.from - MARGIN.top, width: 0 });
     nodes.push(this.veil);
@@ -215,8 +216,7 @@ class Timeline extends Chart {
     return { height, nodes, marks };
   }
 
-  mark(b, x, wide, y, sum) {
-    const { low, step, names, counts } = this.data();
+  mark({ low, step, names, counts }, b, x, wide, y, sum) {
     const from = low + b * step;
     const parts = counts.map((c, s) => [names[s], c[b]]).filter(([, n]) => n).map(([name, n]) => `${name}: ${thousands(n)}`);
     const lines = [`${moment(from, 19)} to ${moment(from + step, 19)}`, counted(sum, "finding"), ...parts];

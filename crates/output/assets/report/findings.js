@@ -54,17 +54,38 @@ class Findings {
   ruleOf(i) {
     return this.rules[this.rule[i]];
   }
-  tactics(i) {
-    const named = this.ruleOf(i).tactics;
-    return named.length ? named : ["No tactic named"];
+
+  /** How many of these findings each rule, each host has. */
+  byRule(rows) {
+    return counts(rows, this.rule, this.rules.length);
+  }
+  byHost(rows) {
+    return counts(rows, this.host, this.hosts.length);
   }
 }
 
-/** What is chosen of the findings. Each part is a test that a chart can leave out, to show what else there is. */
+function counts(rows, column, many) {
+  const out = new Uint32Array(many);
+  for (let n = 0; n < rows.length; n++) out[column[rows[n]]]++;
+  return out;
+}
+
+const tacticsOf = (rule) => (rule.tactics.length ? rule.tactics : ["No tactic named"]);
+
+/** Numbers 0 up to `many`. */
+const upTo = (many) => Uint32Array.from({ length: many }, (_, i) => i);
+
+/** 1 for each of `things` that passes. */
+const flags = (things, test) => Uint8Array.from(things, (t, i) => (test(t, i) ? 1 : 0));
+
+/** What is chosen of the findings. Charts can leave out their own part, to show what else there is. */
 class Choice {
   constructor(all) {
     Object.assign(this, { all, levels: new Set(LEVELS), host: null, rule: null, tactic: null, process: null, text: "", from: -Infinity, to: Infinity });
     this.heard = [];
+    this.words = new Map();
+    this.everything = upTo(all.length);
+    this.rows = this.everything;
   }
 
   set(part, value) {
@@ -77,39 +98,48 @@ class Choice {
     this.heard.forEach((h) => h());
   }
 
-  /** The tests in force, but that of `except`. */
-  tests(except) {
-    const { all } = this;
-    const out = [];
-    const add = (part, on, test) => on && part !== except && out.push(test);
-    const ranks = LEVELS.map((l) => this.levels.has(l));
-    add("levels", ranks.includes(false), (i) => ranks[all.ruleOf(i).rank]);
-    add("rule", this.rule !== null, (i) => all.rule[i] === this.rule);
-    add("host", this.host !== null, (i) => all.host[i] === this.host);
-    add("tactic", this.tactic !== null, (i) => all.tactics(i).includes(this.tactic));
-    add("process", this.process !== null, (i) => all.process[i] >= 0 && this.process.sightings.has(all.process[i]));
-    add("time", this.from > -Infinity || this.to < Infinity, (i) => all.time[i] >= this.from && all.time[i] < this.to);
-    add("text", this.text !== "", this.textTest());
-    return out;
+  /** Which rules the severity, rule and tactic that were chosen leave; nothing where all. */
+  rulesLeft(except) {
+    const on = (part, value) => (part !== except && value ? value : null);
+    const levels = on("levels", this.levels.size < LEVELS.length && this.levels);
+    const tactic = on("tactic", this.tactic);
+    const rule = except !== "rule" ? this.rule : null;
+    if (!levels && !tactic && rule === null) return null;
+    return flags(this.all.rules, (r, i) => (!levels || levels.has(r.level)) && (!tactic || tacticsOf(r).includes(tactic)) && (rule === null || rule === i));
   }
 
-  /** All words must stand in the rule, its techniques, the host, the source or what was seen. Each text is looked at once. */
-  textTest() {
+  /** Each word must stand in the rule, its techniques, the host, the source or what was seen. A text is looked at once. */
+  wordsLeft() {
     const { all } = this;
-    const words = this.text.toLowerCase().split(/\s+/).filter(Boolean);
-    const hits = words.map((w) => ({
-      texts: all.texts.map((t) => t.toLowerCase().includes(w)),
-      rules: all.rules.map((r) => [r.title, r.id, r.path, r.level, ...r.techniques, ...r.tactics].join("\n").toLowerCase().includes(w)),
-      hosts: all.hosts.map((h) => h.toLowerCase().includes(w)),
-    }));
-    return (i) => hits.every((h) => h.rules[all.rule[i]] || h.texts[all.what[i]] || h.hosts[all.host[i]] || h.texts[all.source[i]]);
+    const wanted = this.text.toLowerCase().split(/\s+/).filter(Boolean);
+    this.lower ??= { texts: all.texts.map((t) => t.toLowerCase()), hosts: all.hosts.map((h) => h.toLowerCase()),
+      rules: all.rules.map((r) => [r.title, r.id, r.path, r.level, ...r.techniques, ...r.tactics].join("\n").toLowerCase()) };
+    for (const known of this.words.keys()) if (!wanted.includes(known)) this.words.delete(known);
+    for (const w of wanted) {
+      const has = (texts) => flags(texts, (t) => t.includes(w));
+      if (!this.words.has(w)) this.words.set(w, { texts: has(this.lower.texts), hosts: has(this.lower.hosts), rules: has(this.lower.rules) });
+    }
+    return wanted.map((w) => this.words.get(w));
   }
 
+  /** The findings that all parts leave, but that of `except`. */
   matching(except) {
-    const tests = this.tests(except);
-    const out = new Uint32Array(this.all.length);
+    const { all, from, to, process } = this;
+    const host = except !== "host" ? this.host : null;
+    const rules = this.rulesLeft(except);
+    const words = this.wordsLeft();
+    const timed = except !== "time" && (from > -Infinity || to < Infinity);
+    if (!rules && host === null && !words.length && !timed && !process) return this.everything;
+    const out = new Uint32Array(all.length);
     let n = 0;
-    for (let i = 0; i < this.all.length; i++) if (tests.every((t) => t(i))) out[n++] = i;
+    for (let i = 0; i < all.length; i++) {
+      if (rules && !rules[all.rule[i]]) continue;
+      if (host !== null && all.host[i] !== host) continue;
+      if (timed && !(all.time[i] >= from && all.time[i] < to)) continue;
+      if (process && !process.sightings.has(all.process[i])) continue;
+      if (words.length && !words.every((w) => w.rules[all.rule[i]] || w.texts[all.what[i]] || w.hosts[all.host[i]] || w.texts[all.source[i]])) continue;
+      out[n++] = i;
+    }
     return out.subarray(0, n);
   }
 }

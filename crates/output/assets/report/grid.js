@@ -11,7 +11,7 @@ class Grid {
    * `open(i, step)` is called with what a row stands for.
    */
   constructor(label, columns, open) {
-    Object.assign(this, { columns, open, rows: [], shown: [], at: 0, sorted: -1, down: false });
+    Object.assign(this, { columns, open, rows: [], shown: [], at: 0, sorted: -1, down: false, painted: new Map() });
     this.name = `grid${++grids}`;
     this.heads = columns.map((c, i) => this.head(c, i));
     this.body = el("div", { role: "rowgroup", class: "grid-body" });
@@ -37,6 +37,8 @@ class Grid {
   set(rows) {
     this.rows = rows;
     this.shown = this.ordered();
+    this.body.replaceChildren();
+    this.painted.clear();
     this.at = Math.min(this.at, Math.max(0, this.shown.length - 1));
     this.node.setAttribute("aria-rowcount", String(this.shown.length + 1));
     this.body.style.height = `${Math.min(this.shown.length * ROW, TALLEST)}px`;
@@ -56,13 +58,13 @@ class Grid {
   ordered() {
     const order = this.columns[this.sorted]?.order;
     if (!order) return this.rows;
-    const keys = new Map();
-    for (const i of this.rows) keys.set(i, order(i));
+    const keys = Array.from(this.rows, order);
     const turn = this.down ? -1 : 1;
-    return Array.from(this.rows).sort((a, b) => {
-      const [x, y] = [keys.get(a), keys.get(b)];
-      return x === y ? 0 : (x < y ? -1 : 1) * turn;
+    const places = keys.map((_, n) => n).sort((a, b) => {
+      const [x, y] = [keys[a], keys[b]];
+      return x === y ? 0 : x < y ? -turn : turn;
     });
+    return places.map((n) => this.rows[n]);
   }
 
   /** How many rows fit, and the first one in sight. */
@@ -75,24 +77,31 @@ class Grid {
     return { room, over, most, whole, first: Math.max(0, Math.min(first, most)) };
   }
 
+  /** Rows that were in sight already stay. */
   paint() {
     const { room, first, whole } = this.sight();
     const from = Math.max(0, first - 4);
     const until = Math.min(this.shown.length, first + room + 4);
     const base = whole ? from * ROW : this.node.scrollTop - (first - from) * ROW;
-    const rows = [];
-    for (let place = from; place < until; place++) rows.push(this.row(place, base + (place - from) * ROW));
-    this.body.replaceChildren(...rows);
+    const rows = new Map();
+    for (let place = from; place < until; place++) {
+      const row = this.painted.get(place) ?? this.row(place);
+      row.style.top = `${base + (place - from) * ROW}px`;
+      row.setAttribute("aria-selected", String(place === this.at));
+      rows.set(place, row);
+    }
+    this.painted.forEach((row, place) => rows.has(place) || row.remove());
+    rows.forEach((row, place) => this.painted.has(place) || this.body.append(row));
+    this.painted = rows;
     const active = this.shown.length && this.at >= from && this.at < until;
     if (active) this.node.setAttribute("aria-activedescendant", `${this.name}-${this.at}`);
     else this.node.removeAttribute("aria-activedescendant");
   }
 
-  row(place, top) {
+  row(place) {
     const i = this.shown[place];
     const cells = this.columns.map((c) => el("div", { role: "gridcell", class: c.number ? "number" : undefined }, c.cell(i)));
-    const row = el("div", { role: "row", class: "grid-row", id: `${this.name}-${place}`, "aria-rowindex": place + 2, "aria-selected": String(place === this.at) }, cells);
-    row.style.top = `${top}px`;
+    const row = el("div", { role: "row", class: "grid-row", id: `${this.name}-${place}`, "aria-rowindex": place + 2 }, cells);
     row.dataset.place = place;
     return row;
   }

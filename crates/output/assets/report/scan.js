@@ -39,12 +39,15 @@ function totalsNodes(info) {
   ];
 }
 
-/** Counts of a list of findings by what `of` answers: a key or several. */
-function tally(rows, of) {
-  const counts = new Map();
-  for (const i of rows) for (const key of [of(i)].flat()) counts.set(key, (counts.get(key) ?? 0) + 1);
-  return counts;
+/** Counts of rules put together by what `of` says of a rule: [key, count], most frequent first. */
+function together(rules, byRule, of) {
+  const sums = new Map();
+  rules.forEach((r, i) => byRule[i] && of(r).forEach((key) => sums.set(key, (sums.get(key) ?? 0) + byRule[i])));
+  return [...sums].sort((a, b) => b[1] - a[1]);
 }
+
+/** Places with a count, most frequent first. */
+const ranked = (counts) => [...counts.keys()].filter((i) => counts[i]).sort((a, b) => counts[b] - counts[a] || a - b);
 
 class Scan {
   constructor(info) {
@@ -53,7 +56,6 @@ class Scan {
     this.events = new Events();
     this.choice = new Choice(this.all);
     this.by = "level";
-    this.choice.rows = this.choice.matching();
   }
 
   nodes() {
@@ -122,22 +124,35 @@ class Scan {
     announce(`${counted(this.choice.rows.length, "finding")} chosen`);
   }
 
-  /** Counts by bucket of time for each series: the levels, or the most frequent tactics or hosts and all others. */
+  /** Names of the series, and which of them each rule or host belongs to: the levels, or the most frequent tactics or hosts and all others. */
+  series(rows) {
+    const { all, by } = this;
+    if (by === "level") {
+      const there = new Set(together(all.rules, all.byRule(rows), (r) => [r.level]).map(([l]) => l));
+      const names = LEVELS.filter((l) => there.has(l));
+      return { names, of: all.rules.map((r) => [names.indexOf(r.level)]), column: all.rule };
+    }
+    const hosts = by === "host";
+    const keys = hosts ? ranked(all.byHost(rows)) : together(all.rules, all.byRule(rows), tacticsOf).map(([t]) => t);
+    const names = keys.slice(0, SERIES).map((k) => (hosts ? all.hosts[k] || "(no host)" : k));
+    if (keys.length > SERIES) names.push(`${keys.length - SERIES} others`);
+    const places = new Map(keys.map((k, i) => [k, Math.min(i, SERIES)]));
+    const of = hosts ? all.hosts.map((_, h) => [places.get(h)]) : all.rules.map((r) => tacticsOf(r).map((t) => places.get(t)));
+    return { names, of, column: hosts ? all.host : all.rule };
+  }
+
+  /** Counts by bucket of time for each series. */
   buckets() {
     const { all, by } = this;
     const rows = this.choice.matching("time");
     const [low, last] = this.span;
     const step = Math.max(1, Math.ceil((last - low + 1) / BUCKETS));
     const many = Math.floor((last - low) / step) + 1;
-    const keys = { level: (i) => all.ruleOf(i).level, tactic: (i) => all.tactics(i), host: (i) => all.hostName(i) }[by];
-    const frequent = [...tally(rows, keys)].sort((a, b) => b[1] - a[1]).map(([k]) => k);
-    const names = by === "level" ? LEVELS.filter((l) => frequent.includes(l)) : frequent.slice(0, SERIES);
-    if (by !== "level" && frequent.length > SERIES) names.push(`${frequent.length - SERIES} others`);
-    const places = new Map(frequent.map((k) => [k, names.includes(k) ? names.indexOf(k) : names.length - 1]));
+    const { names, of, column } = this.series(rows);
     const counts = names.map(() => new Array(many).fill(0));
-    for (const i of rows) {
-      const b = Math.floor((all.time[i] - low) / step);
-      if (b >= 0) for (const key of [keys(i)].flat()) counts[places.get(key)][b]++;
+    for (let n = 0; n < rows.length; n++) {
+      const b = Math.floor((all.time[rows[n]] - low) / step);
+      if (b >= 0) for (const s of of[column[rows[n]]]) counts[s][b]++;
     }
     const cls = by === "level" ? (s) => rankClass(names[s]) : (s) => `s${s}`;
     this.legend.replaceChildren(legend(names, cls));
@@ -160,9 +175,8 @@ class Scan {
   /** The bars of severity, rules, hosts, tactics: each shows what the others leave. */
   counts() {
     const { all, choice, places } = this;
-    const sorted = (rows, of, key) => [...tally(rows, of)].sort((a, b) => b[1] - a[1] || key(a[0]) - key(b[0]));
     const toggle = (part, value) => choice.set(part, choice[part] === value ? null : value);
-    const levels = tally(choice.matching("levels"), (i) => all.ruleOf(i).rank);
+    const levels = new Map(together(all.rules, all.byRule(choice.matching("levels")), (r) => [r.rank]));
     const put = (place, title, columns, rows, keys, pick, picked) => {
       const had = place.contains(document.activeElement) ? [...place.querySelectorAll("button")].indexOf(document.activeElement) : -1;
       const hidden = keys.length - BARS;
@@ -176,15 +190,15 @@ class Scan {
     const ranks = [4, 3, 2, 1, 0].filter((r) => levels.get(r));
     put(places.levels, "Severity", ["severity"], ranks.map((r) => ({ name: LEVELS[r], count: levels.get(r), cls: rankClass(LEVELS[r]) })), ranks,
       (r) => this.onlyLevel(LEVELS[r]), (r) => choice.levels.size === 1 && choice.levels.has(LEVELS[r]));
-    const tactics = sorted(choice.matching("tactic"), (i) => all.tactics(i), () => 0);
+    const tactics = together(all.rules, all.byRule(choice.matching("tactic")), tacticsOf);
     put(places.tactics, "Tactics", ["tactic"], tactics.map(([name, count]) => ({ name, count, cls: "s3" })), tactics.map(([t]) => t),
       (t) => toggle("tactic", t), (t) => choice.tactic === t);
-    const rules = sorted(choice.matching("rule"), (i) => all.rule[i], Number);
-    put(places.rules, "Rules", ["rule", "severity", "techniques"], rules.map(([r, count]) => ({
-      name: all.rules[r].title, count, cls: rankClass(all.rules[r].level), more: [all.rules[r].level, all.rules[r].techniques.join(" ")],
-    })), rules.map(([r]) => r), (r) => toggle("rule", r), (r) => choice.rule === r);
-    const hosts = sorted(choice.matching("host"), (i) => all.host[i], Number);
-    put(places.hosts, "Hosts", ["host"], hosts.map(([h, count]) => ({ name: all.hosts[h] || "(no host)", count })), hosts.map(([h]) => h),
+    const byRule = all.byRule(choice.matching("rule"));
+    put(places.rules, "Rules", ["rule", "severity", "techniques"], ranked(byRule).map((r) => ({
+      name: all.rules[r].title, count: byRule[r], cls: rankClass(all.rules[r].level), more: [all.rules[r].level, all.rules[r].techniques.join(" ")],
+    })), ranked(byRule), (r) => toggle("rule", r), (r) => choice.rule === r);
+    const byHost = all.byHost(choice.matching("host"));
+    put(places.hosts, "Hosts", ["host"], ranked(byHost).map((h) => ({ name: all.hosts[h] || "(no host)", count: byHost[h] })), ranked(byHost),
       (h) => toggle("host", h), (h) => choice.host === h);
   }
 
