@@ -7,6 +7,7 @@ mod cells;
 pub mod coverage;
 pub mod differ;
 mod explain;
+pub mod fetch;
 pub mod finding;
 pub mod fold;
 pub mod hunt;

@@ -1,16 +1,18 @@
 //! `--report FILE`: the HTML report beside the result of a command.
 
-use std::io;
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgMatches, Command as Clap, value_parser};
+use shikra_engine::fetch::{Fetched, fetch};
 use shikra_engine::finding::{Encoder, Finding, FindingSink, Totals};
 use shikra_hunt::HuntResult;
 use shikra_output::Writer;
-use shikra_output::report::{About, HuntReport, ScanReport, hunts};
+use shikra_output::report::{About, HuntReport, ScanReport, hunts, wanted};
 
-use super::paths;
+use super::{paths, scan as scanning};
 use crate::exit::Failure;
+use crate::progress::Bar;
 use crate::settings::Settings;
 use crate::stream;
 
@@ -29,7 +31,19 @@ fn about(title: &str, matches: &ArgMatches, settings: &Settings) -> About {
     }
 }
 
-/// Writes the report of hunts, where one is asked for.
+/// The file of the report, where one is asked for.
+fn open(matches: &ArgMatches, settings: &Settings) -> Result<Option<Box<dyn Write + Send>>, Failure> {
+    let Some(path) = matches.get_one::<PathBuf>("html") else { return Ok(None) };
+    if settings.output.as_ref() == Some(path) {
+        return Err(Failure::new(format!(
+            "two results cannot go to {}: --output and --report",
+            path.display()
+        )));
+    }
+    stream::open(Some(path), &paths(matches)).map(Some)
+}
+
+/// Writes the report of hunts, where one is asked for. Its events take a second reading; standard input has none.
 ///
 /// # Errors
 /// Where it cannot be written.
@@ -39,14 +53,22 @@ pub fn of_hunts(
     matches: &ArgMatches,
     settings: &Settings,
 ) -> Result<(), Failure> {
-    let Some(path) = matches.get_one::<PathBuf>("html") else { return Ok(()) };
-    let mut out = stream::open(Some(path), &paths(matches))?;
+    let Some(mut out) = open(matches, settings)? else { return Ok(()) };
+    let inputs = paths(matches);
+    let events = match inputs.iter().any(|p| p.as_path() == Path::new("-")) {
+        true => Fetched::default(),
+        false => {
+            let bar = Bar::new(settings.quiet);
+            fetch(&wanted(results), &inputs, &scanning::scan_options(settings), &bar)
+        }
+    };
     let title = match results {
         [one] if !one.title.is_empty() => one.title.clone(),
         [one] => format!("Hunt: {}", one.analytic),
         many => format!("{} hunts", many.len()),
     };
-    Ok(hunts(&HuntReport { about: about(&title, matches, settings), results, totals }, &mut out)?)
+    let about = about(&title, matches, settings);
+    Ok(hunts(&HuntReport { about, results, events: &events, totals }, &mut out)?)
 }
 
 /// Findings on their way to their format and, where one is asked for, to the report.
@@ -61,14 +83,9 @@ impl Findings {
     /// # Errors
     /// Where the report cannot be begun.
     pub fn new(writer: Writer, matches: &ArgMatches, settings: &Settings) -> Result<Findings, Failure> {
-        let report = match matches.get_one::<PathBuf>("html") {
-            None => None,
-            Some(path) => {
-                let out = stream::open(Some(path), &paths(matches))?;
-                Some(ScanReport::new(out, about("Findings", matches, settings))?)
-            }
-        };
-        Ok(Findings { writer, report })
+        let out = open(matches, settings)?;
+        let report = out.map(|out| ScanReport::new(out, about("Findings", matches, settings)));
+        Ok(Findings { writer, report: report.transpose()? })
     }
 
     /// Ends both.

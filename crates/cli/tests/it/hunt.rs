@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::place::{Place, event, json_lines, root};
 
 /// Logs with ordinary activity on several hosts and one odd thing.
-fn logs(p: &Place) {
+pub fn logs(p: &Place) {
     let mut text = String::new();
     for i in 0..120 {
         let image = ["svchost.exe", "conhost.exe", "msedge.exe"][i % 3];
@@ -18,7 +18,7 @@ fn logs(p: &Place) {
 }
 
 /// One run of each analytic.
-const RUNS: &[&[&str]] = &[
+pub const RUNS: &[&[&str]] = &[
     &["hunt", "stack", "--by", "Image", "--bucket", "1h"],
     &["hunt", "search", "--show", "Image,CommandLine"],
     &["hunt", "group", "--where", "process.name : *", "--where", "process.args : *", "--within", "1m"],
@@ -41,7 +41,8 @@ const RUNS: &[&[&str]] = &[
     &["hunt", "rare", "--sequence", "Image", "--least", "10"],
 ];
 
-fn with<'a>(run: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+/// A run with more arguments.
+pub fn with<'a>(run: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
     run.iter().chain(more).copied().collect()
 }
 

@@ -7,6 +7,7 @@ mod hostile;
 mod hunt;
 mod knowledge;
 mod place;
+mod report;
 mod rules;
 mod scan;
 mod search;

@@ -7,7 +7,8 @@ let grids = 0;
 
 class Grid {
   /**
-   * columns: [{name, least, grow, number, cell(i), order(i)}], `least` in rem, `grow` a part of what room is left;
+   * columns: [{name, least, grow, number, worst, cell(i), order(i)}], `least` in rem, `grow` a part of what room is
+   * left, `worst`: the greatest first when sorted;
    * `open(i, step)` is called with what a row stands for.
    */
   constructor(label, columns, open) {
@@ -46,7 +47,7 @@ class Grid {
   }
 
   sort(i) {
-    [this.sorted, this.down] = this.sorted === i ? [i, !this.down] : [i, Boolean(this.columns[i].number)];
+    [this.sorted, this.down] = this.sorted === i ? [i, !this.down] : [i, Boolean(this.columns[i].number || this.columns[i].worst)];
     this.heads.forEach((h, n) => (n === i ? h.setAttribute("aria-sort", this.down ? "descending" : "ascending") : h.removeAttribute("aria-sort")));
     this.at = 0;
     this.node.scrollTop = 0;

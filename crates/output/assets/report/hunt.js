@@ -44,8 +44,8 @@ function chartNodes(plot, open) {
 }
 
 class Hunt {
-  constructor(result, number) {
-    Object.assign(this, { result, id: `hunt${number}` });
+  constructor(result, number, events) {
+    Object.assign(this, { result, events, id: `hunt${number}` });
     this.title = result.title || `hunt ${result.analytic}`;
   }
 
@@ -83,9 +83,9 @@ class Hunt {
       { name: "#", least: 3, number: true, cell: (i) => String(i + 1), order: (i) => i },
       ...(scored ? [{ name: "Score", least: 5, number: true, cell: (i) => short(r.rows[i].score), order: (i) => r.rows[i].score ?? -Infinity }] : []),
       ...r.columns.map(([name, kind], c) => this.column(name, kind, c)),
-      { name: "Why", least: 12, grow: 3, cell: (i) => r.rows[i].reasons.map((x) => x[2]).join("; ") },
-      { name: "Events", least: 5, number: true, cell: (i) => thousands(r.rows[i].events_total), order: (i) => r.rows[i].events_total },
-    ];
+      { name: "Why", least: 18, grow: 4, cell: (i) => r.rows[i].reasons.map((x) => x[2]).join("; ") },
+      r.columns.some(([name]) => name === "events") ? null : { name: "events", least: 5, number: true, cell: (i) => thousands(r.rows[i].events_total), order: (i) => r.rows[i].events_total },
+    ].filter(Boolean);
     this.grid = new Grid(`Rows of ${this.title}`, columns, (i, step) => this.open(i, step));
     this.grid.node.classList.add(r.rows.length > 12 ? "long" : "brief");
     const search = el("input", { type: "search", autocomplete: "off", id: `${this.id}-search`, on: { input: soon(() => this.pick(search.value, said)) } });
@@ -104,7 +104,7 @@ class Hunt {
       if (kind === "series" && Array.isArray(value(i))) return sparkline(value(i));
       return marks.length && typeof value(i) === "string" ? markedText(value(i), marks) : cellText(value(i), kind);
     };
-    return { name: name.replaceAll("_", " "), ...(sizes[kind] ?? { least: 6 }), number, cell, order: (i) => (number ? value(i) ?? -Infinity : cellText(value(i), kind)) };
+    return { name: name.replaceAll("_", " "), ...(sizes[kind] ?? { least: Math.min(14, Math.max(5, name.length * 0.62)) }), number, cell, order: (i) => (number ? value(i) ?? -Infinity : cellText(value(i), kind)) };
   }
 
   pick(words, said) {
@@ -133,6 +133,7 @@ class Hunt {
       return [r.columns[c][0].replaceAll("_", " "), marks.length && typeof v === "string" ? el("code", {}, markedText(v, marks)) : cellText(v, r.columns[c][1])];
     });
     const left = row.events_total - row.events.length;
+    const told = row.events.filter((e) => e[4] !== null);
     panel.open(`${this.title}: row ${i + 1}`, [
       facts([["Score", row.score === null ? null : short(row.score)], ...cells]),
       row.reasons.length ? plainTable("Why", [{ name: "measured" }, { name: "part", number: true }, { name: "in words" }], row.reasons.map(([f, w, words]) => [f, `${Math.round(w * 100)}%`, words])) : null,
@@ -140,6 +141,7 @@ class Hunt {
         [{ name: "time" }, { name: "host" }, { name: "source" }, { name: "record", number: true }],
         row.events.map(([source, record, time, host]) => [time ?? "–", host || "–", source, String(record)])) : null,
       left > 0 ? el("p", { class: "note" }, `${counted(left, "more event")} behind this row.`) : null,
+      ...told.map((e, n) => eventNodes(this.events.get(e[4]), `Event ${n + 1}`)),
     ], step);
   }
 }

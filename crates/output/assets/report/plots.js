@@ -63,7 +63,9 @@ const PLOTS = {
 
   scatter(plot, open) {
     const groups = [...new Set(plot.points.map((p) => p[3]))].sort((a, b) => a - b);
-    const cls = (group) => (group < 0 ? "s8" : `s${group % SERIES}`);
+    const one = groups.length < 2;
+    // Without clusters, what stands in the table has a colour of its own.
+    const cls = (group, told) => (one ? (told ? "s4" : "s0") : group < 0 ? "s8" : `s${group % SERIES}`);
     const chart = new Chart(plot.title, (width) => {
       const height = 420;
       const on = (i) => [...plot.points.map((p) => p[i]), ...plot.lines.flatMap((l) => l[1].map((p) => p[i]))];
@@ -78,7 +80,7 @@ const PLOTS = {
       const heaviest = plot.points.reduce((top, p) => Math.max(top, p[4]), 1);
       const marks = plot.points.map(([px, py, name, group, weight, at]) => {
         const r = 3 + 5 * Math.sqrt(weight / heaviest);
-        const node = svg("circle", { cx: x.place(px), cy: y.place(py), r, class: `${cls(group)} point${at === null ? "" : " told"}` });
+        const node = svg("circle", { cx: x.place(px), cy: y.place(py), r, class: `${cls(group, at !== null)} point${at === null ? "" : " told"}` });
         const lines = [name, `${plot.x.name}: ${short(px)}`, `${plot.y.name}: ${short(py)}`];
         if (group >= 0 && groups.length > 1) lines.push(`cluster ${group}`);
         if (weight > 1) lines.push(`${thousands(weight)} there`);

@@ -244,7 +244,7 @@ class Scan {
     const rarity = { name: "Surprise", least: 6, number: true, cell: (i) => (all.rarity[i] < 0 ? "–" : all.rarity[i].toFixed(1)), order: (i) => all.rarity[i] };
     this.grid = new Grid("Findings", [
       { name: "Time (UTC)", least: 13, cell: (i) => moment(all.time[i]), order: (i) => (Number.isNaN(all.time[i]) ? -Infinity : all.time[i]) },
-      { name: "Severity", least: 7.5, cell: (i) => el("span", { class: `badge ${all.ruleOf(i).level}` }, all.ruleOf(i).level), order: (i) => all.ruleOf(i).rank },
+      { name: "Severity", least: 7.5, worst: true, cell: (i) => el("span", { class: `badge ${all.ruleOf(i).level}` }, all.ruleOf(i).level), order: (i) => all.ruleOf(i).rank },
       { name: "Host", least: 8, grow: 1, cell: (i) => all.hostName(i), order: (i) => all.hostName(i) },
       { name: "Rule", least: 12, grow: 2, cell: (i) => all.ruleOf(i).title, order: (i) => all.ruleOf(i).title },
       { name: "Techniques", least: 8, cell: (i) => all.ruleOf(i).techniques.join(" "), order: (i) => all.ruleOf(i).techniques.join(" ") },

@@ -11,6 +11,12 @@ function printable(grids) {
   addEventListener("afterprint", () => grids.forEach((g) => g.paper?.remove()));
 }
 
+/** The head of the page stays in sight: what is jumped to must not hide beneath it. */
+function clearHeader() {
+  const header = document.querySelector("header");
+  new ResizeObserver(() => (document.documentElement.style.scrollPaddingTop = `${header.offsetHeight + 8}px`)).observe(header);
+}
+
 function start() {
   const info = block("totals");
   const content = byId("content");
@@ -22,10 +28,12 @@ function start() {
     printable([scan.grid].filter(Boolean));
   } else {
     content.append(section("summary", "Summary", totalsNodes(info)));
-    const all = blocks("hunt").map((b, i) => new Hunt(JSON.parse(b.textContent), i + 1));
+    const events = new Events();
+    const all = blocks("hunt").map((b, i) => new Hunt(JSON.parse(b.textContent), i + 1, events));
     content.append(...all.map((h) => h.node()).filter(Boolean));
     printable(all.map((h) => h.grid).filter(Boolean));
   }
+  clearHeader();
   document.documentElement.dataset.ready = "yes";
 }
 

@@ -66,6 +66,18 @@ impl Details {
         Ok(numbers)
     }
 
+    /// The number of one event; none once there are too many bytes.
+    pub(super) fn one(&mut self, event: &Arc<EventView>, out: &mut dyn Write) -> io::Result<Option<u32>> {
+        if self.bytes >= BYTES {
+            return Ok(None);
+        }
+        let number = self.event(event);
+        if self.json.len() >= BLOCK {
+            self.flush(out)?;
+        }
+        Ok(Some(number))
+    }
+
     fn event(&mut self, event: &Arc<EventView>) -> u32 {
         let number = self.written + self.in_block;
         let start = self.json.len();

@@ -1,14 +1,18 @@
 //! The report of hunts: results as they are, bounded, with their pictures.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
+use std::sync::Arc;
 
+use shikra_engine::fetch::Fetched;
 use shikra_engine::finding::Totals;
 use shikra_event::Value;
 use shikra_hunt::HuntResult;
 use shikra_hunt::result::{Axis, ColumnKind, EventPoint, Plot, ResultRow};
 
 use super::block::{self, clipped};
-use super::{About, detail, shell};
+use super::detail::{self, Details};
+use super::{About, shell};
 use crate::json::{Items, Json, Members};
 use crate::totals;
 
@@ -20,8 +24,11 @@ const CELL: usize = 4000;
 const LABEL: usize = 300;
 /// Marks of a picture.
 const MARKS: usize = 20_000;
-/// Events of a row.
+/// Events of a row that are named.
 const EVENTS: usize = 200;
+/// Rows of a result of which events are shown, and how many of each.
+const TOLD: usize = 500;
+const SHOWN: usize = 5;
 
 /// What a report of hunts is made of.
 pub struct HuntReport<'a> {
@@ -29,8 +36,37 @@ pub struct HuntReport<'a> {
     pub about: About,
     /// The results.
     pub results: &'a [HuntResult],
+    /// The events that [`wanted`] names, as far as they were found.
+    pub events: &'a Fetched,
     /// What was read.
     pub totals: &'a Totals,
+}
+
+/// The events that a report of these results shows field by field.
+pub fn wanted(results: &[HuntResult]) -> Vec<&EventPoint> {
+    let rows = results.iter().flat_map(|r| r.rows.iter().take(TOLD));
+    rows.flat_map(|row| row.events.iter().take(SHOWN)).collect()
+}
+
+/// Where the events of a report stand in it.
+type Numbers = HashMap<*const EventPoint, u32>;
+
+/// Writes the events, each once.
+fn write_events(report: &HuntReport<'_>, out: &mut dyn Write) -> io::Result<Numbers> {
+    let (mut details, mut numbers, mut written) = (Details::default(), Numbers::new(), HashMap::new());
+    for point in wanted(report.results) {
+        let Some(event) = report.events.get(point) else { continue };
+        let number = match written.get(&Arc::as_ptr(event)) {
+            Some(n) => Some(*n),
+            None => details.one(event, out)?,
+        };
+        if let Some(n) = number {
+            written.insert(Arc::as_ptr(event), n);
+            numbers.insert(std::ptr::from_ref(point), n);
+        }
+    }
+    details.flush(out)?;
+    Ok(numbers)
 }
 
 /// Writes a report of hunts.
@@ -39,10 +75,11 @@ pub struct HuntReport<'a> {
 /// Where it cannot be written.
 pub fn hunts(report: &HuntReport<'_>, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(shell::head("hunt", &report.about.title).as_bytes())?;
+    let numbers = write_events(report, out)?;
     let mut json = Vec::new();
     for result in report.results {
         json.clear();
-        Json::new(&mut json).object(|o| write_result(result, o));
+        Json::new(&mut json).object(|o| write_result(result, &numbers, o));
         block::write(out, "hunt", 0, &json)?;
     }
     json.clear();
@@ -55,7 +92,7 @@ pub fn hunts(report: &HuntReport<'_>, out: &mut dyn Write) -> io::Result<()> {
     out.flush()
 }
 
-fn write_result(r: &HuntResult, o: &mut Members<'_>) {
+fn write_result(r: &HuntResult, numbers: &Numbers, o: &mut Members<'_>) {
     o.key("analytic").string(r.analytic);
     o.key("title").string(&r.title);
     o.key("id").string(&r.id);
@@ -84,7 +121,8 @@ fn write_result(r: &HuntResult, o: &mut Members<'_>) {
     o.key("columns").array(|a| {
         r.columns.iter().for_each(|c| a.item().strings(&[c.name.as_str(), kind(c.kind)]));
     });
-    o.key("rows").array(|a| r.rows.iter().take(ROWS).for_each(|row| a.item().object(|o| write_row(row, o))));
+    o.key("rows")
+        .array(|a| r.rows.iter().take(ROWS).for_each(|row| a.item().object(|o| write_row(row, numbers, o))));
     o.key("rows_total").number(r.rows_total.max(r.rows.len() as u64));
     o.key("plots").array(|a| r.plots.iter().for_each(|p| a.item().object(|o| write_plot(p, o))));
 }
@@ -100,7 +138,7 @@ fn kind(kind: ColumnKind) -> &'static str {
     }
 }
 
-fn write_row(row: &ResultRow, o: &mut Members<'_>) {
+fn write_row(row: &ResultRow, numbers: &Numbers, o: &mut Members<'_>) {
     match row.score {
         Some(score) => o.key("score").float(score),
         None => o.key("score").null(),
@@ -116,7 +154,7 @@ fn write_row(row: &ResultRow, o: &mut Members<'_>) {
         }
     });
     o.key("marks").array(|a| row.marks.iter().for_each(|m| mark(row, m.0, &m.1, m.2, a)));
-    o.key("events").array(|a| row.events.iter().take(EVENTS).for_each(|e| event(e, a)));
+    o.key("events").array(|a| row.events.iter().take(EVENTS).for_each(|e| event(e, numbers, a)));
     o.key("events_total").number(row.events_total.max(row.events.len() as u64));
 }
 
@@ -140,12 +178,17 @@ fn mark(row: &ResultRow, column: usize, range: &std::ops::Range<usize>, strength
     });
 }
 
-fn event(e: &EventPoint, a: &mut Items<'_>) {
+/// Source, record, time, host, and the number of the event where it stands in the file.
+fn event(e: &EventPoint, numbers: &Numbers, a: &mut Items<'_>) {
     a.item().array(|a| {
         a.item().string(&clipped(&e.source, CELL));
         a.item().number(e.record);
         a.item().time(e.time);
         a.item().string(&clipped(&e.host, LABEL));
+        match numbers.get(&std::ptr::from_ref(e)) {
+            Some(n) => a.item().number(*n),
+            None => a.item().null(),
+        }
     });
 }
 

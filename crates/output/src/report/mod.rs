@@ -16,4 +16,4 @@ mod shell;
 mod tests;
 
 pub use findings::{About, ScanReport};
-pub use hunts::{HuntReport, hunts};
+pub use hunts::{HuntReport, hunts, wanted};

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use sha2::{Digest, Sha256};
+use shikra_engine::fetch::Fetched;
 use shikra_engine::finding::{Finding, FindingSink, Rarity, Totals};
 use shikra_event::{Timestamp, Value};
 use shikra_hunt::HuntResult;
@@ -119,7 +120,8 @@ fn hostile_result() -> HuntResult {
 
 fn hunt_report(results: &[HuntResult]) -> String {
     let mut out = Vec::new();
-    hunts(&HuntReport { about: about(), results, totals: &Totals::default() }, &mut out).unwrap();
+    let (events, totals) = (&Fetched::default(), &Totals::default());
+    hunts(&HuntReport { about: about(), results, events, totals }, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
