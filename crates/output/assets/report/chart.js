@@ -85,7 +85,8 @@ class Chart {
     this.svg.setAttribute("viewBox", `0 0 ${this.width} ${height}`);
     this.svg.setAttribute("height", height);
     this.svg.replaceChildren(...nodes.flat());
-    Object.assign(this, { marks: marks ?? [], at: -1 });
+    this.marks = marks ?? [];
+    this.at = Math.min(this.at, this.marks.length - 1);
   }
 
   nearest(x, y) {
@@ -141,7 +142,8 @@ const clipped = (said, most) => (said.length > most ? `${said.slice(0, most - 1)
 function acrossAxis(scale, y, top, name, ticks = scale.ticks(), say = short) {
   return [
     ...ticks.map((t) => line(scale.place(t), top, scale.place(t), y, "gridline")),
-    ...ticks.map((t) => text(scale.place(t), y + 15, say(t), { class: "tick", "text-anchor": "middle" })),
+    // The last one must not reach beyond the picture.
+    ...ticks.map((t) => text(scale.place(t), y + 15, say(t), { class: "tick", "text-anchor": scale.place(t) > scale.to - 20 ? "end" : "middle" })),
     line(scale.from, y, scale.to, y, "axis"),
     name ? text((scale.from + scale.to) / 2, y + 30, name, { class: "axis-name", "text-anchor": "middle" }) : [],
   ].flat();
@@ -208,7 +210,8 @@ class Timeline extends Chart {
         nodes.push(svg("rect", { x, y: to, width: wide, height: Math.max(0.5, from - to), class: cls(s) }));
         base += c[b];
       });
-      marks.push(this.mark(data, b, x + wide / 2, wide, y, sums[b]));
+      // Nothing is to be said of a time without findings.
+      if (sums[b]) marks.push(this.mark(data, b, x + wide / 2, wide, y, sums[b]));
     }
     this.veil = svg("rect", { class: "brush", y: MARGIN.top, height: y.from - MARGIN.top, width: 0 });
     nodes.push(this.veil);
@@ -219,7 +222,8 @@ class Timeline extends Chart {
   mark({ low, step, names, counts }, b, x, wide, y, sum) {
     const from = low + b * step;
     const parts = counts.map((c, s) => [names[s], c[b]]).filter(([, n]) => n).map(([name, n]) => `${name}: ${thousands(n)}`);
-    const lines = [`${moment(from, 19)} to ${moment(from + step, 19)}`, counted(sum, "finding"), ...parts];
+    const digits = step < 2000 ? 23 : 19;
+    const lines = [`${moment(from, digits)} to ${moment(from + step, digits)}`, counted(sum, "finding"), ...parts];
     return { x, y: (y.from + MARGIN.top) / 2, wide: wide + 1, tall: y.from - MARGIN.top, lines, from, to: from + step };
   }
 

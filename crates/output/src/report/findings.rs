@@ -3,6 +3,7 @@
 //! Texts (hosts, sources, what was seen) are written once and named by number. A chunk has the columns of some
 //! thousand findings; the last block has the totals. The scripts put the chunks together.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -212,7 +213,7 @@ impl FindingSink for ScanReport {
         chunk.time.push(f.time.map(milliseconds));
         chunk.rule.push(rule);
         chunk.host.push(host);
-        chunk.what.push(self.texts.number(&clipped(&telling::details(f), TEXT)));
+        chunk.what.push(self.texts.number(&brief(&telling::details(f))));
         chunk.source.push(self.texts.number(first.map_or("", |e| &e.source)));
         chunk.record.push(first.map_or(0, |e| e.record));
         chunk.process.push(process);
@@ -224,6 +225,14 @@ impl FindingSink for ScanReport {
             chunk.more.push((chunk.rule.len() - 1, json));
         }
         if self.chunk.rule.len() >= CHUNK { self.flush() } else { Ok(()) }
+    }
+}
+
+/// A text for one line of a table: its event says the whole.
+fn brief(text: &str) -> Cow<'_, str> {
+    match block::cut(text, TEXT) {
+        (whole, 0) => whole.into(),
+        (kept, _) => format!("{kept}…").into(),
     }
 }
 
