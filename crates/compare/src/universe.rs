@@ -19,7 +19,7 @@ pub(crate) fn shapes(taxonomy: &Taxonomy, filters: &[&Filter]) -> Vec<Arc<Shape>
     let windows = own_fields(filters, windows_name);
     let documents = own_fields(filters, |r| Some(r.name.clone()));
     let ids = asked_ids(filters);
-    for alternative in filters.iter().flat_map(|f| &f.selector.any_of) {
+    for alternative in filters.iter().flat_map(|f| f.selector.any_of.iter()) {
         for shape in unlisted(alternative, &windows, &documents, &ids) {
             let known = |s: &Arc<Shape>| {
                 s.event_id() == shape.event_id()

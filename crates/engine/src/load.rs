@@ -37,7 +37,7 @@ pub fn load_rules(paths: &[PathBuf], options: &Options, threads: usize) -> (Rule
     let mut failed = Vec::new();
     let mut files = Vec::new();
     for path in paths {
-        collect(path, true, 0, &mut files, &mut failed);
+        collect(path, &mut files, &mut failed);
     }
     let mut parsed: Vec<ParsedFile> = Vec::with_capacity(files.len());
     let mut batches = files.chunks(64);
@@ -91,8 +91,10 @@ fn unreadable(path: &Path, reason: impl ToString) -> Unreadable {
 }
 
 fn read(path: &Path) -> Result<Source, Unreadable> {
-    let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(|e| unreadable(path, e))?;
+    // A buffer of the right size spares most of the reads of a small file.
+    let size = file.metadata().map_or(0, |m| m.len()).min(LARGEST);
+    let mut bytes = Vec::with_capacity(size as usize + 1);
     file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|e| unreadable(path, e))?;
     if bytes.len() as u64 > LARGEST {
         return Err(unreadable(path, format!("larger than {} MiB", LARGEST >> 20)));
@@ -102,35 +104,48 @@ fn read(path: &Path) -> Result<Source, Unreadable> {
     Ok(Source::new(path.display().to_string(), text))
 }
 
-/// Adds the files beneath `path`, sorted by name within each folder. Symbolic links to folders are followed only
-/// where the user named them.
-fn collect(path: &Path, named: bool, depth: usize, files: &mut Vec<PathBuf>, failed: &mut Vec<Unreadable>) {
-    let meta = if named { fs::metadata(path) } else { fs::symlink_metadata(path) };
-    let kind = match meta {
-        Ok(m) => m.file_type(),
-        Err(e) => return failed.push(unreadable(path, e)),
-    };
-    let known =
-        path.extension().and_then(|e| e.to_str()).is_some_and(|e| EXTENSIONS.contains(&&*e.to_lowercase()));
-    if !kind.is_dir() {
-        // A link within a folder may be a file; reading it follows the link.
-        if named || (known && (kind.is_file() || fs::metadata(path).is_ok_and(|m| m.is_file()))) {
-            files.push(path.to_owned());
-        }
-        return;
-    }
-    if depth > DEEPEST {
-        return failed.push(unreadable(path, format!("more than {DEEPEST} folders within one another")));
-    }
-    let hidden = |p: &Path| p.file_name().is_some_and(|n| n.as_encoded_bytes().starts_with(b"."));
-    match fs::read_dir(path) {
-        Ok(entries) => {
-            let mut inside: Vec<PathBuf> = entries.filter_map(|e| e.ok().map(|e| e.path())).collect();
-            inside.sort();
-            inside.iter().filter(|p| !hidden(p)).for_each(|p| collect(p, false, depth + 1, files, failed));
-        }
+/// Adds the files beneath a path that the user named, sorted by name within each folder. Symbolic links to folders
+/// are followed only there.
+fn collect(path: &Path, files: &mut Vec<PathBuf>, failed: &mut Vec<Unreadable>) {
+    match fs::metadata(path) {
+        Ok(m) if m.is_dir() => within(path, 0, files, failed),
+        Ok(_) => files.push(path.to_owned()),
         Err(e) => failed.push(unreadable(path, e)),
     }
+}
+
+/// The same for a folder.
+fn within(folder: &Path, depth: usize, files: &mut Vec<PathBuf>, failed: &mut Vec<Unreadable>) {
+    if depth > DEEPEST {
+        return failed.push(unreadable(folder, format!("more than {DEEPEST} folders within one another")));
+    }
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) => return failed.push(unreadable(folder, e)),
+    };
+    let mut inside: Vec<_> = entries.filter_map(|e| e.ok().map(|e| (e.path(), e.file_type()))).collect();
+    inside.sort_by(|(a, _), (b, _)| a.cmp(b));
+    for (path, kind) in inside {
+        let hidden = path.file_name().is_some_and(|n| n.as_encoded_bytes().starts_with(b"."));
+        match kind {
+            _ if hidden => {}
+            Ok(kind) if kind.is_dir() => within(&path, depth + 1, files, failed),
+            // A link within a folder may be a file; reading it follows the link.
+            Ok(kind) => {
+                let file = || kind.is_file() || fs::metadata(&path).is_ok_and(|m| m.is_file());
+                if is_known(&path) && file() {
+                    files.push(path);
+                }
+            }
+            Err(e) => failed.push(unreadable(&path, e)),
+        }
+    }
+}
+
+/// Whether a file may hold rules by its name.
+fn is_known(path: &Path) -> bool {
+    let extension = path.extension().and_then(|e| e.to_str());
+    extension.is_some_and(|e| EXTENSIONS.contains(&&*e.to_lowercase()))
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 //!
 //! `contains x` is `any x any`. Each language parses its own glob syntax into this.
 
+use std::sync::Arc;
+
 /// A piece of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Part {
@@ -14,17 +16,21 @@ pub enum Part {
 }
 
 /// A wildcard pattern over a whole value. The empty pattern matches the empty text.
+///
+/// Copies share their pieces: patterns are what rules mostly consist of, and a rule, its filters and the matcher
+/// hold the same ones.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Pattern {
-    parts: Vec<Part>,
+    parts: Arc<Vec<Part>>,
 }
 
 impl Pattern {
     /// From pieces; neighbouring literals are joined, empty ones and repeated `Any` dropped.
     pub fn new(parts: impl IntoIterator<Item = Part>) -> Pattern {
-        let mut p = Pattern::default();
-        parts.into_iter().for_each(|part| p.push(part));
-        p
+        let parts = parts.into_iter();
+        let mut joined = Vec::with_capacity(parts.size_hint().0);
+        parts.for_each(|part| join(&mut joined, part));
+        Pattern { parts: Arc::new(joined) }
     }
     /// Exactly this text.
     pub fn exact(text: &str) -> Pattern {
@@ -36,30 +42,32 @@ impl Pattern {
     }
     /// Appends a piece.
     pub fn push(&mut self, part: Part) {
-        match (self.parts.last_mut(), part) {
-            (_, Part::Lit(s)) if s.is_empty() => {}
-            (Some(Part::Lit(a)), Part::Lit(b)) => a.push_str(&b),
-            (Some(Part::Any), Part::Any) => {}
-            (_, p) => self.parts.push(p),
-        }
+        join(Arc::make_mut(&mut self.parts), part);
     }
     /// Appends one character of literal text.
     pub fn push_char(&mut self, c: char) {
-        match self.parts.last_mut() {
+        let parts = Arc::make_mut(&mut self.parts);
+        match parts.last_mut() {
             Some(Part::Lit(s)) => s.push(c),
-            _ => self.parts.push(Part::Lit(c.into())),
+            _ => parts.push(Part::Lit(c.into())),
         }
     }
     /// The same with `Any` before it.
     pub fn any_before(mut self) -> Pattern {
         if self.parts.first() != Some(&Part::Any) {
-            self.parts.insert(0, Part::Any);
+            let parts = Arc::make_mut(&mut self.parts);
+            parts.reserve_exact(1);
+            parts.insert(0, Part::Any);
         }
         self
     }
     /// The same with `Any` after it.
     pub fn any_after(mut self) -> Pattern {
-        self.push(Part::Any);
+        if self.parts.last() != Some(&Part::Any) {
+            let parts = Arc::make_mut(&mut self.parts);
+            parts.reserve_exact(1);
+            parts.push(Part::Any);
+        }
         self
     }
     /// The pieces.
@@ -115,7 +123,7 @@ impl Pattern {
     /// One entry a character: `None` any number, `Some(None)` one of any, `Some(Some(c))` this one.
     fn flatten(&self) -> Vec<Option<Option<char>>> {
         let mut out = Vec::new();
-        for part in &self.parts {
+        for part in self.parts.iter() {
             match part {
                 Part::Any => out.push(None),
                 Part::One => out.push(Some(None)),
@@ -126,10 +134,20 @@ impl Pattern {
     }
 }
 
+/// Appends a piece to others.
+fn join(parts: &mut Vec<Part>, part: Part) {
+    match (parts.last_mut(), part) {
+        (_, Part::Lit(s)) if s.is_empty() => {}
+        (Some(Part::Lit(a)), Part::Lit(b)) => a.push_str(&b),
+        (Some(Part::Any), Part::Any) => {}
+        (_, p) => parts.push(p),
+    }
+}
+
 /// `*` and `?` for the wildcards, `\` before a literal `*`, `?` or `\`.
 impl std::fmt::Display for Pattern {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for part in &self.parts {
+        for part in self.parts.iter() {
             match part {
                 Part::Any => f.write_str("*")?,
                 Part::One => f.write_str("?")?,

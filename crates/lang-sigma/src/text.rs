@@ -14,24 +14,29 @@ const DASHES: [char; 5] = ['-', '/', '\u{2013}', '\u{2014}', '\u{2015}'];
 /// Reads a string with wildcards. A backslash is itself unless `*`, `?` or `\` follows: `\*` is a star, `\\*` a
 /// backslash and a wildcard, `\\\*` a backslash and a star.
 pub(crate) fn pattern(raw: &str) -> Pattern {
-    let mut out = Pattern::default();
     // Most values have nothing to read: one copy and no walk.
     if !raw.bytes().any(|b| matches!(b, b'*' | b'?' | b'\\')) {
         return Pattern::exact(raw);
     }
+    let mut parts = Vec::new();
+    let mut text = String::with_capacity(raw.len());
     let mut chars = raw.chars().peekable();
     while let Some(c) = chars.next() {
-        match c {
-            '\\' => match chars.next_if(|n| matches!(n, '*' | '?' | '\\')) {
-                Some(escaped) => out.push_char(escaped),
-                None => out.push_char('\\'),
-            },
-            '*' => out.push(Part::Any),
-            '?' => out.push(Part::One),
-            c => out.push_char(c),
-        }
+        let wildcard = match c {
+            '\\' => {
+                text.push(chars.next_if(|n| matches!(n, '*' | '?' | '\\')).unwrap_or('\\'));
+                continue;
+            }
+            '*' => Part::Any,
+            '?' => Part::One,
+            c => {
+                text.push(c);
+                continue;
+            }
+        };
+        parts.extend([Part::Lit(std::mem::take(&mut text)), wildcard]);
     }
-    out
+    Pattern::new(parts.into_iter().chain([Part::Lit(text)]))
 }
 
 /// Why placeholders could not be expanded.

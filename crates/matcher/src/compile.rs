@@ -116,6 +116,8 @@ struct Compiler {
     vars: HashMap<Var, VarId>,
     preds: HashTable<PredId>,
     sources: HashTable<usize>,
+    /// The last log source: rules come sorted by them.
+    source: Option<(Selector, usize)>,
     whens: HashMap<String, WhenId>,
 }
 
@@ -192,6 +194,17 @@ impl Compiler {
     }
 
     fn source(&mut self, selector: &Selector) -> usize {
+        if let Some((last, id)) = &self.source
+            && Arc::ptr_eq(&last.any_of, &selector.any_of)
+        {
+            return *id;
+        }
+        let id = self.source_of(selector);
+        self.source = Some((selector.clone(), id));
+        id
+    }
+
+    fn source_of(&mut self, selector: &Selector) -> usize {
         let hash = hash_selector(&self.hasher, selector);
         let known = &self.out.selectors;
         if let Some(&known) = self.sources.find(hash, |&s| known[s].selector == *selector) {
@@ -242,7 +255,7 @@ fn hash_test(hasher: &RandomState, var: VarId, t: &Test) -> u64 {
 
 fn hash_selector(hasher: &RandomState, s: &Selector) -> u64 {
     let mut h = hasher.build_hasher();
-    for a in &s.any_of {
+    for a in s.any_of.iter() {
         (&a.forms, &a.providers, &a.channels, &a.event_ids, a.when.is_some()).hash(&mut h);
     }
     h.finish()

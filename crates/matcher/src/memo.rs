@@ -83,8 +83,7 @@ impl Classes {
 }
 
 fn hash_entries(hasher: &Hasher, set: &[Entry]) -> u64 {
-    let bits: Vec<u32> = set.iter().map(|e| e.bits()).collect();
-    hasher.words(&bits)
+    hasher.0.hash_one(set)
 }
 
 /// Raw value → class, for one program.

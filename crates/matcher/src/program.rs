@@ -30,9 +30,6 @@ impl Entry {
     pub fn truth(self) -> Truth {
         if self.0 & 1 == 0 { Truth::True } else { Truth::Unknown }
     }
-    pub fn bits(self) -> u32 {
-        self.0
-    }
 }
 
 /// Predicates on what one group of slots holds, under one or more bindings to it.

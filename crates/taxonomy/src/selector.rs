@@ -1,13 +1,15 @@
 //! From a log source to conditions on shapes.
 
+use std::sync::Arc;
+
 use shikra_event::{Form, Shape};
 use shikra_ir::Expr;
 
 /// Which events a log source means: those that any alternative admits.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Selector {
-    /// Alternatives; none admits nothing.
-    pub any_of: Vec<Alternative>,
+    /// Alternatives; none admits nothing. Shared: thousands of rules have the same few log sources.
+    pub any_of: Arc<Vec<Alternative>>,
 }
 
 /// Conditions that must all hold; an absent one always does.
@@ -40,7 +42,12 @@ impl Alternative {
 impl Selector {
     /// Every event.
     pub fn everything() -> Selector {
-        Selector { any_of: vec![Alternative::default()] }
+        Selector::of(vec![Alternative::default()])
+    }
+
+    /// Any of these.
+    pub fn of(any_of: Vec<Alternative>) -> Selector {
+        Selector { any_of: Arc::new(any_of) }
     }
 
     /// Whether, and under what further condition, events of the shape are meant: `None` not at all,

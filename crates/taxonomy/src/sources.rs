@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use shikra_event::Form;
 use shikra_ir::{Expr, LogSource, Names, Op, Part, Pattern, Scalar, Test, Words};
@@ -283,7 +284,7 @@ impl Source {
         let both = |a: &Alternative| -> Vec<Alternative> {
             other.selector.any_of.iter().filter_map(|b| a.and(b)).collect()
         };
-        let selector = Selector { any_of: self.selector.any_of.iter().flat_map(both).collect() };
+        let selector = Selector::of(self.selector.any_of.iter().flat_map(both).collect());
         let (events, bounded) = match (self.bounded, other.bounded) {
             (true, true) => (meet(&self.events, &other.events), true),
             (true, false) => (self.events.clone(), true),
@@ -297,22 +298,23 @@ impl Source {
 
     /// Leaves out alternatives that another one holds.
     fn simplify(&mut self) {
-        let all = std::mem::take(&mut self.selector.any_of);
-        for alternative in all {
-            let kept = &mut self.selector.any_of;
-            if !kept.iter().any(|k| k.holds(&alternative)) {
+        let mut kept: Vec<Alternative> = Vec::new();
+        for alternative in self.selector.any_of.iter() {
+            if !kept.iter().any(|k| k.holds(alternative)) {
                 kept.retain(|k| !alternative.holds(k));
-                kept.push(alternative);
+                kept.push(alternative.clone());
             }
         }
+        self.selector = Selector::of(kept);
     }
 
     /// What either admits.
     fn or(&mut self, other: Source) {
         self.bounded = other.bounded && (self.bounded || self.selector.any_of.is_empty());
-        for alternative in other.selector.any_of {
-            if !self.selector.any_of.contains(&alternative) {
-                self.selector.any_of.push(alternative);
+        let own = Arc::make_mut(&mut self.selector.any_of);
+        for alternative in other.selector.any_of.iter() {
+            if !own.contains(alternative) {
+                own.push(alternative.clone());
             }
         }
         self.events.extend(other.events);
@@ -376,6 +378,7 @@ fn source(text: &str, logs: &Logs, names: Names) -> Result<Source, Kind> {
     if text == "none" {
         return Ok(Source::nothing());
     }
+    let mut any_of = Vec::new();
     for part in split_outside(text, " | ") {
         let (events, when) = match part.split_once(" where ") {
             Some((events, when)) => (events, Some(condition(when, names)?)),
@@ -384,7 +387,7 @@ fn source(text: &str, logs: &Logs, names: Names) -> Result<Source, Kind> {
         if let Some(channel) = events.trim().strip_prefix("channel:") {
             let events = logs.channel(channel);
             let channels = logs.channels(channel);
-            out.selector.any_of.push(Alternative { channels, when, ..Alternative::default() });
+            any_of.push(Alternative { channels, when, ..Alternative::default() });
             out.bounded &= !events.is_empty();
             out.events.extend(events);
             continue;
@@ -392,15 +395,16 @@ fn source(text: &str, logs: &Logs, names: Names) -> Result<Source, Kind> {
         if let Some(alternative) = form_alternative(events) {
             out.bounded &= alternative.forms == [Form::Ecs] && !alternative.channels.is_empty()
                 || alternative.forms == [Form::Other];
-            out.selector.any_of.push(Alternative { when, ..alternative });
+            any_of.push(Alternative { when, ..alternative });
             continue;
         }
         for event in logs.refs(events)? {
-            out.selector.any_of.extend(alternatives(&event, logs, when.as_ref()));
+            any_of.extend(alternatives(&event, logs, when.as_ref()));
             out.events.push(event);
         }
     }
     out.bounded &= !out.events.is_empty();
+    out.selector = Selector::of(any_of);
     Ok(out)
 }
 

@@ -59,7 +59,7 @@ impl World {
     /// names.
     pub fn places(&mut self, selector: &Selector, own: &[Name], ids: &[u32], documents: bool) -> Vec<Place> {
         let mut out: Vec<Place> = Vec::new();
-        for a in &selector.any_of {
+        for a in selector.any_of.iter() {
             for which in named(a) {
                 if which == Where::Documents && !documents {
                     continue;

@@ -162,7 +162,7 @@ fn filter() -> impl Strategy<Value = Filter> {
     ]
     .prop_map(|when| Alternative { when, ..Alternative::default() });
     (proptest::collection::vec(alternative, 1..3), expr())
-        .prop_map(|(any_of, expr)| Filter { selector: Selector { any_of }, expr })
+        .prop_map(|(any_of, expr)| Filter { selector: Selector::of(any_of), expr })
 }
 
 proptest! {

@@ -84,8 +84,8 @@ fn two_fields_compared() {
 #[test]
 fn conditions_of_log_sources() {
     let source = Alternative { when: Some(contains("T", "create")), ..Alternative::default() };
-    let narrow = Filter { selector: Selector { any_of: vec![source] }, expr: contains("A", "x") };
-    let never = Filter { selector: Selector { any_of: vec![] }, expr: Expr::TRUE };
+    let narrow = Filter { selector: Selector::of(vec![source]), expr: contains("A", "x") };
+    let never = Filter { selector: Selector::of(vec![]), expr: Expr::TRUE };
     check(
         vec![narrow, never, filter(Expr::TRUE)],
         &[Fields::texts([("A", "x"), ("T", "CreateKey")]), Fields::texts([("A", "x"), ("T", "Delete")])],
@@ -96,7 +96,7 @@ fn conditions_of_log_sources() {
 #[test]
 fn tells_what_can_never_hold() {
     let source = Alternative { channels: vec!["Elsewhere".into()], ..Alternative::default() };
-    let elsewhere = Filter { selector: Selector { any_of: vec![source] }, expr: Expr::TRUE };
+    let elsewhere = Filter { selector: Selector::of(vec![source]), expr: Expr::TRUE };
     let m = matcher(vec![
         elsewhere,
         filter(contains("Gone", "x")),
