@@ -49,6 +49,15 @@ impl Page {
         self.blocks.push(Block::Heading(level, text.into()));
     }
 
+    /// Puts the sections from a block on beneath a heading of level 3.
+    pub fn lower(&mut self, from: usize) {
+        for block in self.blocks.iter_mut().skip(from) {
+            if let Block::Heading(level @ 2, _) = block {
+                *level = 3;
+            }
+        }
+    }
+
     /// Adds prose, where there is any.
     pub fn prose(&mut self, text: &str) {
         if !text.trim().is_empty() {

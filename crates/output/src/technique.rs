@@ -152,7 +152,9 @@ impl<'a> Technique<'a> {
                 page.heading(3, format!("{} · {platforms}", a.entity.id));
                 page.prose(&a.entity.description);
                 cite(a.entity, page);
+                let start = page.blocks.len();
                 details(a.entity, page);
+                page.lower(start);
             }
         }
     }
