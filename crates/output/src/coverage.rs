@@ -247,7 +247,6 @@ impl Report<'_> {
                         t.rule_count().to_string(),
                         languages.join(" "),
                         number(t.ready),
-                        t.seen.map_or("", |s| if s { "yes" } else { "no" }).to_owned(),
                         t.findings.to_string(),
                         t.proven.to_string(),
                         t.missed.to_string(),
@@ -256,6 +255,7 @@ impl Report<'_> {
                         gaps.join("; "),
                         d3.join(" "),
                         difference.to_owned(),
+                        t.seen.map_or("", |s| if s { "yes" } else { "no" }).to_owned(),
                     ],
                     &mut out,
                 );
@@ -475,7 +475,6 @@ const CSV_COLUMNS: [&str; 16] = [
     "rules",
     "languages",
     "ready",
-    "data_shows_it",
     "findings",
     "proven",
     "missed",
@@ -484,6 +483,7 @@ const CSV_COLUMNS: [&str; 16] = [
     "used_by",
     "d3fend",
     "diff",
+    "data_shows_it",
 ];
 
 fn gap_members(gap: &Gap, o: &mut Members<'_>) {

@@ -19,7 +19,7 @@
       if (place < 0) return -1;
       score += place === 0 ? 3 : /[\s\-_.]/.test(entry.text[place - 1]) ? 2 : 1;
     }
-    return score + (entry.kind === "technique" ? 0.5 : 0);
+    return score + (entry.kind === "technique" ? 2 : 0);
   };
 
   const close = () => {

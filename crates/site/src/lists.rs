@@ -48,7 +48,7 @@ fn index(site: &Site<'_>) -> String {
     let fact = |k: &str, v: String| format!("<div><dt>{k}</dt><dd>{v}</dd></div>\n");
     let mut body =
         String::from("<h1>What we know, what we detect, what we have proven</h1>\n<dl class=\"facts\">\n");
-    body.push_str(&fact("knowledge", escaped(&site.known.titles().join(", "))));
+    body.push_str(&fact("knowledge", escaped(&read(site.known.titles()))));
     body.push_str(&fact("techniques", format!("{} of ATT&amp;CK {}", c.techniques.len(), c.attack.as_str())));
     body.push_str(&fact("with a rule", covered.to_string()));
     body.push_str(&fact(
@@ -68,6 +68,20 @@ fn index(site: &Site<'_>) -> String {
     body.push_str(&fact("packs", packs.join(", ")));
     body.push_str("</dl>\n<p>Begin with the <a href=\"matrix.html\">matrix</a>, or type an id, a name or a program into the search field.</p>\n");
     document("index.html", "Overview", &body)
+}
+
+/// What was read, and how many files of it.
+fn read(titles: &[String]) -> String {
+    let mut counts: Vec<(&String, usize)> = Vec::new();
+    for title in titles {
+        match counts.iter_mut().find(|(t, _)| *t == title) {
+            Some((_, n)) => *n += 1,
+            None => counts.push((title, 1)),
+        }
+    }
+    let told =
+        |(title, n): (&String, usize)| if n == 1 { title.clone() } else { format!("{title} ({n} files)") };
+    counts.into_iter().map(told).collect::<Vec<_>>().join(", ")
 }
 
 fn techniques(site: &Site<'_>, places: &Places<'_>) -> String {

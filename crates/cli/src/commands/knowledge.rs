@@ -20,7 +20,7 @@ use crate::terminal::Stream;
 /// `knowledge add`.
 pub static ADD: Command = Command {
     words: &["knowledge", "add"],
-    about: "Keep your own copy of ATT&CK, D3FEND, CAR, Atomic Red Team, LOLBAS",
+    about: "Keep your own copy of ATT&CK, D3FEND, CAR, Atomic Red Team, LOLBAS, sensor mappings",
     long: "Files are recognised by what stands in them; folders and checkouts are searched. Copies go to the data\n\
         folder. A new ATT&CK bundle takes the place of the one before.\n\n\
         Examples:\n  shikra knowledge add enterprise-attack-18.1.json\n  \

@@ -6,9 +6,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
-use shikra_engine::coverage::{Coverage, Question};
+use shikra_engine::ScanOptions;
+use shikra_engine::coverage::{Coverage, Proof, Question};
+use shikra_ir::Rule;
 use shikra_knowledge::Attack;
+use shikra_output::Style;
+use shikra_output::validation::FORMS;
+use shikra_simulate::Format;
 use shikra_site::{Built, Site, Tries, build};
+use shikra_validate::{Options, embedded, validate};
 
 use super::coverage::{look_at, proof, read};
 use super::technique::{packs, packs_argument};
@@ -35,7 +41,7 @@ pub static COMMAND: Command = Command {
         let into = Arg::new("into").short('o').long("output").value_name("DIR").required(true);
         c.arg(into.help("Folder to write to; it is made").value_parser(value_parser!(PathBuf)))
             .arg(paths("data", "PATH", "Logs: which rules have the data they need, repeatable"))
-            .arg(paths("proof", "FILE", "Results of `shikra validate --format json`, repeatable"))
+            .arg(paths("proof", "FILE", "Results of `shikra validate --format json` in place of those of the packs' own tests, repeatable"))
             .arg(packs_argument())
     },
     run,
@@ -52,8 +58,13 @@ fn run(matches: &ArgMatches, merged: &Merged) -> Outcome {
     let (known, mut complete) = knowledge::known(&settings)?;
     let packs = packs(matches)?;
     let mut set = shared::load(&settings.rules, &settings)?;
-    let proofs = proof_files.iter().map(|p| proof(p)).collect::<Result<Vec<_>, _>>()?;
+    let mut proofs = proof_files.iter().map(|p| proof(p)).collect::<Result<Vec<_>, _>>()?;
     let mut tries = Tries::default();
+    if proof_files.is_empty() {
+        let said = validated(&set.rules, &settings)?;
+        proofs.extend(Proof::read(&said));
+        tries.read(&said).map_err(Failure::new)?;
+    }
     for path in &proof_files {
         tries.read(&read(path)?).map_err(|e| Failure::new(format!("proof: {}: {e}", path.display())))?;
     }
@@ -88,6 +99,22 @@ fn run(matches: &ArgMatches, merged: &Merged) -> Outcome {
         stream::say(&format!("{} pages, {size} MiB, in {}", built.pages, into.display()));
     }
     Ok(if complete { Exit::Done } else { Exit::Incomplete })
+}
+
+/// What the simulations of the packs say of the rules of their techniques, as `shikra validate --format json` does.
+fn validated(rules: &[Rule], settings: &Settings) -> Result<String, Failure> {
+    let loaded = embedded(None);
+    let techniques: HashSet<&str> = loaded.iter().map(|l| l.simulation.technique.as_str()).collect();
+    let named = |r: &Rule| r.meta.techniques().iter().any(|t| techniques.contains(t.as_str()));
+    let rules = rules.iter().filter(|r| !r.reports || named(r)).cloned().collect();
+    let options = Options {
+        play: shikra_simulate::Options::default(),
+        format: Format::Evtx,
+        scan: ScanOptions { threads: settings.threads, ..ScanOptions::default() },
+    };
+    let report = validate(rules, &shared::taxonomy(), &loaded, &options)?;
+    let json = FORMS.iter().find(|f| f.name == "json");
+    Ok(json.map_or(String::new(), |f| (f.render)(&report, &Style::default())))
 }
 
 fn write(site: &Site<'_>, into: &Path) -> io::Result<Built> {

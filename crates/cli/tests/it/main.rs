@@ -6,6 +6,7 @@ mod config;
 mod hostile;
 mod hunt;
 mod knowledge;
+mod layer;
 mod place;
 mod report;
 mod rules;
