@@ -83,7 +83,7 @@ class Hunt {
       { name: "#", least: 3, number: true, cell: (i) => String(i + 1), order: (i) => i },
       ...(scored ? [{ name: "Score", least: 5, number: true, cell: (i) => short(r.rows[i].score), order: (i) => r.rows[i].score ?? -Infinity }] : []),
       ...r.columns.map(([name, kind], c) => this.column(name, kind, c)),
-      { name: "Why", least: 18, grow: 4, cell: (i) => r.rows[i].reasons.map((x) => x[2]).join("; ") },
+      r.rows.some((row) => row.reasons.length) ? { name: "Why", least: 18, grow: 4, cell: (i) => r.rows[i].reasons.map((x) => x[2]).join("; ") } : null,
       r.columns.some(([name]) => name === "events") ? null : { name: "events", least: 5, number: true, cell: (i) => thousands(r.rows[i].events_total), order: (i) => r.rows[i].events_total },
     ].filter(Boolean);
     this.grid = new Grid(`Rows of ${this.title}`, columns, (i, step) => this.open(i, step));
@@ -97,7 +97,8 @@ class Hunt {
   column(name, kind, c) {
     const r = this.result;
     const value = (i) => r.rows[i].cells[c];
-    const sizes = { text: { least: 9, grow: 4 }, time: { least: 12 }, series: { least: 9 } };
+    const longest = kind === "text" ? r.rows.slice(0, 200).reduce((most, row) => Math.max(most, cellText(row.cells[c]).length), name.length) : 0;
+    const sizes = { text: { least: Math.min(9, Math.max(4, longest * 0.55)), grow: Math.min(6, Math.max(1, longest / 12)) }, time: { least: 12 }, series: { least: 9 } };
     const number = !(kind in sizes);
     const cell = (i) => {
       const marks = r.rows[i].marks.filter((m) => m[0] === c);

@@ -1,5 +1,8 @@
 // The pictures of hunts: bars, time series, boxes, scatter plots, histograms. Each has its table.
 
+/** Characters that a label of so many pixels has room for. */
+const fitting = (width) => Math.floor((width - 12) / 7.2);
+
 const PLOTS = {
   bars(plot, open) {
     const row = 22;
@@ -11,7 +14,7 @@ const PLOTS = {
       const marks = plot.bars.map(([name, n, at], i) => {
         const y = 6 + i * row;
         const bar = svg("rect", { x: label, y, width: Math.max(1, x.place(n ?? 0) - label), height: row - 6, class: "s0" });
-        nodes.push(text(label - 8, y + 12, clipped(name, Math.floor(label / 7)), { class: "tick", "text-anchor": "end" }), bar,
+        nodes.push(text(label - 8, y + 12, clipped(name, fitting(label)), { class: "tick", "text-anchor": "end" }), bar,
           text(x.place(n ?? 0) + 6, y + 12, short(n), { class: "tick" }));
         return { x: width / 2, y: y + 8, wide: width, tall: row - 6, node: bar, lines: [name, `${short(n)} ${plot.unit}`], open: open(at) };
       });
@@ -32,7 +35,7 @@ const PLOTS = {
       const marks = [];
       plot.series.forEach(([name, counts, at], i) => {
         const y = new Scale(0, Math.max(1, ...counts), 4 + (i + 1) * row - 6, 4 + i * row + 4);
-        nodes.push(text(label - 8, y.from - 10, clipped(name, Math.floor(label / 7)), { class: "tick", "text-anchor": "end" }));
+        nodes.push(text(label - 8, y.from - 10, clipped(name, fitting(label)), { class: "tick", "text-anchor": "end" }));
         const wide = Math.max(1, x.place(low + plot.bucket) - x.place(low) - 1);
         counts.forEach((n, b) => {
           if (!n) return;
@@ -102,7 +105,7 @@ const PLOTS = {
       const [low, high] = [bounds[0], bounds[bounds.length - 1]];
       const x = new Scale(low, Math.max(high, threshold ?? high), MARGIN.left, width - MARGIN.right, axis.log);
       const y = new Scale(0, Math.max(1, ...counts), height - 44, MARGIN.top);
-      const nodes = [acrossAxis(x, y.from, MARGIN.top, axis.name), upAxis(y, MARGIN.left, width - MARGIN.right, "things")].flat();
+      const nodes = [acrossAxis(x, y.from, MARGIN.top, axis.name), upAxis(y, MARGIN.left, width - MARGIN.right, plot.counted ?? "things")].flat();
       const marks = counts.map((n, i) => {
         const [from, to] = [x.place(bounds[i]), x.place(bounds[i + 1])];
         const beyond = threshold !== null && bounds[i] >= threshold;
@@ -120,7 +123,7 @@ const PLOTS = {
 function boxRow(g, y, x, label, open, nodes, marks) {
   const [low, q1, middle, q3, high] = g.five.map((n) => x.place(n));
   const box = svg("rect", { x: q1, y: y - 8, width: Math.max(1, q3 - q1), height: 16, class: "box" });
-  nodes.push(text(label - 8, y + 4, clipped(g.name, Math.floor(label / 7)), { class: "tick", "text-anchor": "end" }),
+  nodes.push(text(label - 8, y + 4, clipped(g.name, fitting(label)), { class: "tick", "text-anchor": "end" }),
     line(low, y, high, y, "whisker"), line(low, y - 5, low, y + 5, "whisker"), line(high, y - 5, high, y + 5, "whisker"),
     box, line(middle, y - 8, middle, y + 8, "median"));
   const [a, b, c, d, e] = g.five.map(short);

@@ -224,14 +224,18 @@ class Scan {
     const top = Math.max(1, Math.ceil(judged.reduce((a, b) => Math.max(a, b), 0)));
     const counts = new Array(top).fill(0);
     for (const r of judged) counts[Math.min(top - 1, Math.floor(r))]++;
-    const plot = { kind: "histogram", title: "Findings by surprise", axis: { name: "surprise in bits (more is rarer)", log: false }, bounds: counts.map((_, i) => i).concat(top), counts, threshold: null };
+    const plot = { kind: "histogram", title: "Findings by surprise", axis: { name: "surprise in bits (more is rarer)", log: false }, bounds: counts.map((_, i) => i).concat(top), counts, threshold: null, counted: "findings" };
     const rarest = [...all.rarity.keys()].filter((i) => all.rarity[i] >= 0).sort((a, b) => all.rarity[b] - all.rarity[a] || a - b).slice(0, 50);
+    const unseen = new Map();
+    for (const { new: values } of all.more.values()) for (const v of values ?? []) unseen.set(v, (unseen.get(v) ?? 0) + 1);
+    const frequent = [...unseen].sort((a, b) => b[1] - a[1]).slice(0, 50).map(([name, count]) => ({ name, count, cls: "s3" }));
     return [
       el("p", { class: "note" }, `How unusual the events of ${counted(judged.length, "finding")} are, compared with ${this.info.baseline}. The table of findings can be sorted by it.`),
       chartNodes(plot, () => undefined),
       plainTable("The most unusual", [{ name: "bits", number: true }, { name: "severity" }, { name: "host" }, { name: "rule" }, { name: "never seen" }],
         rarest.map((i) => [all.rarity[i].toFixed(1), all.ruleOf(i).level, all.hostName(i),
           el("button", { type: "button", class: "pick", on: { click: () => this.open(i) } }, all.ruleOf(i).title), (all.more.get(i)?.new ?? []).join("; ")])),
+      frequent.length ? barTable("What the baseline never saw, by findings that it stands behind", ["value"], frequent) : null,
     ];
   }
 

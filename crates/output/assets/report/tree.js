@@ -26,8 +26,43 @@ function processes(all) {
     }
     return node;
   });
-  for (let i = 0; i < all.length; i++) if (all.process[i] >= 0) bySighting[all.process[i]].findings.push(i);
-  return [...nodes.values()];
+  const merged = sameByNumber(nodes);
+  const last = (node) => (merged.has(node) ? last(merged.get(node)) : node);
+  for (let i = 0; i < all.length; i++) if (all.process[i] >= 0) last(bySighting[all.process[i]]).findings.push(i);
+  const kept = [...nodes.values()].filter((n) => !merged.has(n));
+  for (const node of kept) node.parent &&= last(node.parent);
+  return kept;
+}
+
+const byNumber = (node) => node.key.startsWith("pid ");
+
+/** Whether two may be one process: the files of both have the same name, where both have one. */
+const alike = (a, b) => !a.image || !b.image || fileOf(a.image).toLowerCase() === fileOf(b.image).toLowerCase();
+
+/**
+ * A process that one log knows by number is the one that another knows by GUID, where that is the only one of its
+ * host with the number and the same program; so are then their parents. Answers which stands for which.
+ */
+function sameByNumber(nodes) {
+  const known = new Map();
+  for (const node of nodes.values()) {
+    if (byNumber(node) || !node.pid) continue;
+    const name = `${node.host}\npid ${node.pid}`;
+    known.set(name, known.has(name) ? null : node);
+  }
+  const merged = new Map();
+  for (const node of nodes.values()) {
+    let [from, to] = [node, known.get(`${node.host}\n${node.key}`)];
+    while (from && to && from !== to && byNumber(from) && !merged.has(from) && alike(from, to)) {
+      from.sightings.forEach((s) => to.sightings.add(s));
+      to.command ||= from.command;
+      to.also = true;
+      merged.set(from, to);
+      to.parent ??= from.parent;
+      [from, to] = [from.parent, to.parent];
+    }
+  }
+  return merged;
 }
 
 /** Roots, those with the worst findings beneath them first. A circle of parents (numbers given anew) is cut. */
@@ -67,7 +102,7 @@ function treeNode(all, node, pick) {
   const more = found.length - badges.length;
   return el("li", {},
     el("div", { class: "process" },
-      el("strong", {}, name), node.pid ? ` PID ${node.pid}` : "", node.key.startsWith("pid ") ? el("em", {}, " by number only: uncertain") : "",
+      el("strong", {}, name), node.pid ? ` PID ${node.pid}` : "", byNumber(node) ? el("em", {}, " by number only: uncertain") : node.also ? el("em", {}, " also by number from another log") : "",
       node.findings.length ? "" : el("em", {}, " no finding of its own"),
       node.command ? el("code", {}, node.command) : node.image ? el("code", {}, node.image) : null,
       badges.length ? el("ul", { class: "badges" }, badges, more > 0 ? el("li", {}, `and ${counted(more, "more rule")}`) : null) : null),
