@@ -52,10 +52,19 @@ class Hunt {
   node() {
     const r = this.result;
     return section(this.id, this.title, this.about(), r.refused ? el("p", { class: "warning" }, r.refused) : null,
-      r.plots.map((p) => chartNodes(p, (at) => (at === null || at === undefined ? undefined : () => this.reach(at)))),
+      this.plots().map((p) => chartNodes(p, (at) => (at === null || at === undefined ? undefined : () => this.reach(at)))),
       r.rows.length ? this.table() : r.refused ? null : el("p", {}, "Nothing to show."),
       this.judging("What would confirm it", r.confirms), this.judging("What would refute it", r.refutes),
       r.notes.length ? this.judging("To know", r.notes) : null);
+  }
+
+  /** The pictures of the result; of one that has none, the scores of its first rows. */
+  plots() {
+    const r = this.result;
+    if (r.plots.length || !r.rows.some((row) => row.score !== null)) return r.plots;
+    const texts = r.columns.flatMap(([, kind], c) => (kind === "text" ? [c] : [])).slice(0, 3);
+    const bars = r.rows.slice(0, 25).map((row, i) => [texts.map((c) => row.cells[c]).filter(Boolean).map((v) => cellText(v)).join(" · "), row.score, i]);
+    return [{ kind: "bars", title: "Scores of the first rows", unit: "score", bars, left_out: 0 }];
   }
 
   judging(title, items) {
