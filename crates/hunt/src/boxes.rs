@@ -9,8 +9,9 @@ use shikra_event::Value;
 use crate::analytic::{Analytic, Ask, Data, Needs};
 use crate::feature::{self, Feature, Frame};
 use crate::params::{Kind, Parameter, Params};
-use crate::result::{Axis, BoxGroup, Column, ColumnKind, HuntResult, Plot, Reason, ResultRow};
+use crate::result::{Axis, BoxGroup, ColumnKind, HuntResult, Plot, Reason, ResultRow};
 use crate::stats::{median, quantile, short, sorted, spread};
+use crate::things::Things;
 
 /// `box`.
 pub static ANALYTIC: Analytic = Analytic {
@@ -142,29 +143,21 @@ fn run(params: &Params, data: &Data) -> HuntResult {
     else {
         return HuntResult::default();
     };
-    let entity = [groups_by.clone(), of].concat();
-    let all = feature::columns(&entity, std::slice::from_ref(&feature));
-    let frame = Frame::new(stacks, entity.len(), &all, std::slice::from_ref(&feature));
-    let mut result = HuntResult {
-        population: stacks.population(),
-        notes: stacks.notes(),
-        columns: entity.iter().map(|c| Column::new(&c.text, ColumnKind::Text)).collect(),
-        ..HuntResult::default()
-    };
-    let own = [
+    let things = Things::new(stacks, [groups_by.clone(), of].concat(), vec![feature.clone()]);
+    let (frame, columns) = (&things.frame, things.of.len());
+    let mut result = things.result(&[
         (feature.text.as_str(), ColumnKind::Number),
         ("threshold", ColumnKind::Number),
         ("events", ColumnKind::Count),
         ("hosts", ColumnKind::Count),
-    ];
-    result.columns.extend(own.map(|(n, k)| Column::new(n, k)));
+    ]);
     let log = match params.word("scale") {
         "auto" => feature.is_wide(),
         scale => scale == "log",
     };
     // Entities come sorted by text: those of one group stand side by side.
     let group_of = |e: &usize| {
-        let first = frame.entities[*e].first().copied().unwrap_or(0);
+        let first = things.first(*e);
         (0..groups_by.len()).map(|c| stacks.id(first, c)).collect::<Vec<_>>()
     };
     let measured: Vec<usize> = (0..frame.entities.len()).filter(|e| frame.get(*e, 0).is_finite()).collect();
@@ -185,17 +178,16 @@ fn run(params: &Params, data: &Data) -> HuntResult {
     }
     let large: Vec<&[usize]> = groups.into_iter().filter(|g| g.len() >= least).collect();
     let name = |e: usize| {
-        let first = frame.entities[e].first().copied().unwrap_or(0);
-        let texts: Vec<String> = (0..groups_by.len()).map(|c| stacks.text(first, c).to_string()).collect();
+        let texts: Vec<String> = (0..groups_by.len()).map(|c| things.text(e, c)).collect();
         if texts.is_empty() { "all".to_owned() } else { texts.join(" · ") }
     };
-    let Judged { mut far, mut boxes, judges } = judge(params, &frame, &large, log, &name);
+    let Judged { mut far, mut boxes, judges } = judge(params, frame, &large, log, &name);
     far.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.entity.cmp(&b.entity)));
     result.rows_total = far.len() as u64;
     far.truncate(params.most("top"));
     for (i, f) in far.iter().enumerate() {
-        let row = row(stacks, &frame, f, &feature, &boxes[f.group], &judges[f.group], (entity.len(), log));
-        let name = (groups_by.len()..entity.len()).filter_map(|c| row.cells.get(c)?.to_text());
+        let row = row(&things, f, &boxes[f.group], &judges[f.group], log);
+        let name = (groups_by.len()..columns).filter_map(|c| row.cells.get(c)?.to_text());
         boxes[f.group].outliers.push((f.value, name.collect::<Vec<_>>().join(" · "), Some(i)));
         result.rows.push(row);
     }
@@ -257,31 +249,12 @@ fn a_box(name: String, numbers: &[f64], judge: &Judge, log: bool) -> BoxGroup {
     }
 }
 
-fn row(
-    stacks: &crate::Stacks,
-    frame: &Frame,
-    far: &Far,
-    feature: &Feature,
-    group: &BoxGroup,
-    judge: &Judge,
-    (columns, log): (usize, bool),
-) -> ResultRow {
-    let places = &frame.entities[far.entity];
-    let first = places.first().copied().unwrap_or(0);
-    let mut cells: Vec<Value> = (0..columns).map(|c| Value::Str(stacks.text(first, c))).collect();
-    let events: u64 = places.iter().map(|p| stacks.get(*p).count).sum();
-    let hosts = places.iter().map(|p| stacks.get(*p).hosts.len()).max().unwrap_or(0);
+fn row(things: &Things<'_>, far: &Far, group: &BoxGroup, judge: &Judge, log: bool) -> ResultRow {
+    let feature = things.features.first().map_or("", |f| &f.text);
     let high = on(log, far.value) > judge.middle;
     let threshold = back(log, if high { judge.high } else { judge.low });
-    cells.extend([
-        Value::F64(far.value),
-        Value::F64(threshold),
-        Value::I64(events as i64),
-        Value::I64(hosts as i64),
-    ]);
     let words = format!(
-        "{} is {}; of {} in {} the median is {} and the whisker ends at {}: {} robust deviations {}",
-        feature.text,
+        "{feature} is {}; of {} in {} the median is {} and the whisker ends at {}: {} robust deviations {}",
         short(far.value),
         group.count,
         group.name,
@@ -290,12 +263,9 @@ fn row(
         short(far.score),
         if high { "above" } else { "below" },
     );
-    ResultRow {
-        score: Some(far.score),
-        cells,
-        reasons: vec![Reason::only(&feature.text, words)],
-        events: stacks.points(first),
-        events_total: events,
-        marks: Vec::new(),
-    }
+    things.row(far.entity, far.score, vec![Reason::only(feature, words)], |seen| {
+        let numbers = [far.value, threshold].map(Value::F64);
+        let counts = [seen.events, seen.hosts].map(|n| Value::I64(n as i64));
+        numbers.into_iter().chain(counts).collect()
+    })
 }

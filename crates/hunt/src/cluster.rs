@@ -8,15 +8,16 @@ use std::collections::BTreeMap;
 use shikra_event::Value;
 
 use crate::analytic::{Analytic, Ask, Data, Needs};
-use crate::density::{self, Clusters};
+use crate::density::{self, Clusters, Dense};
 use crate::feature::{self, Feature, Frame};
 use crate::mask::mask;
-use crate::near::{point_edges, text_edges, vectors, words};
+use crate::near::{NEAR_POINT, NEAR_TEXT, point_edges, text_edges, vectors, words};
 use crate::params::{Kind, Parameter, Params};
 use crate::prevalence::Members;
 use crate::result::{Column, ColumnKind, HuntResult, Plot, Reason, ResultRow};
 use crate::stacks::Stacks;
 use crate::stats::{median, short, sorted, spread, thousands};
+use crate::things::Seen;
 
 /// `cluster`.
 pub static ANALYTIC: Analytic = Analytic {
@@ -102,10 +103,8 @@ struct Thing {
 
 impl Thing {
     fn new(stacks: &Stacks, text: String, places: Vec<usize>, weight: f64) -> Thing {
-        let mut hosts = Members::default();
-        places.iter().for_each(|p| stacks.get(*p).hosts.iter().for_each(|h| hosts.add(h)));
-        let events = places.iter().map(|p| stacks.get(*p).count).sum();
-        Thing { text, places, events, hosts: hosts.len(), weight }
+        let Seen { events, hosts } = Seen::of(stacks, &places);
+        Thing { text, places, events, hosts, weight }
     }
 }
 
@@ -114,8 +113,7 @@ fn run(params: &Params, data: &Data) -> HuntResult {
     let (Ok(of), Ok(features)) = (params.columns("of"), Feature::parse_all(&params.list("features"))) else {
         return HuntResult::default();
     };
-    let mut result =
-        HuntResult { population: stacks.population(), notes: stacks.notes(), ..HuntResult::default() };
+    let mut result = stacks.result([""; 0], &[]);
     let different = stacks.len() as u64;
     if different < params.whole("least") {
         result.refused = Some(format!(
@@ -130,8 +128,12 @@ fn run(params: &Params, data: &Data) -> HuntResult {
         points(stacks, of.len(), &feature::columns(&of, &features), &features)
     };
     let weights: Vec<f64> = things.iter().map(|t| t.weight).collect();
-    let size = params.whole("size").max(2) as f64;
-    let found = density::clusters(&weights, &edges, size, params.whole("neighbours").max(1) as f64);
+    let dense = Dense {
+        size: params.whole("size").max(2) as f64,
+        neighbours: params.whole("neighbours").max(1) as f64,
+        near: if features.is_empty() { NEAR_TEXT } else { NEAR_POINT },
+    };
+    let found = density::clusters(&weights, &edges, dense);
     let labels = labels(&things, &found);
     let name = of.iter().map(|c| c.text.as_str()).collect::<Vec<_>>().join(" · ");
     let mut sizes = vec![(0u64, 0u64); found.count];
@@ -284,9 +286,8 @@ fn clusters(
         let members: Vec<&Thing> =
             things.iter().zip(&found.of).filter(|(_, of)| **of == Some(c)).map(|m| m.0).collect();
         let Some(heaviest) = members.iter().max_by(|a, b| a.weight.total_cmp(&b.weight)) else { continue };
-        let mut hosts = Members::default();
         let places = members.iter().flat_map(|m| &m.places);
-        places.for_each(|p| stacks.get(*p).hosts.iter().for_each(|h| hosts.add(h)));
+        let hosts = Members::union(places.map(|p| &stacks.get(*p).hosts));
         result.rows.push(ResultRow {
             score: None,
             cells: vec![

@@ -6,8 +6,6 @@
 
 /// Distance of what no edge connects.
 pub const FAR: f64 = 1.0;
-/// Smaller distances are all the same: what is nearly equal is equal.
-const NEAR: f64 = 0.02;
 
 /// An edge: two points and their distance (0 to [`FAR`]).
 pub type Edge = (u32, u32, f64);
@@ -42,10 +40,6 @@ struct Condensed {
     densest: f64,
     children: Vec<usize>,
     chosen: bool,
-}
-
-fn density(distance: f64) -> f64 {
-    1.0 / distance.max(NEAR)
 }
 
 /// Distance within which a point has neighbours of so much weight, itself included.
@@ -106,16 +100,33 @@ fn link(weights: &[f64], edges: &[Edge], cores: &[f64]) -> Vec<Merge> {
     merges
 }
 
-/// Finds clusters. `least`: weight that makes a cluster; `neighbours`: weight that makes a place dense.
-pub fn clusters(weights: &[f64], edges: &[Edge], least: f64, neighbours: f64) -> Clusters {
+/// What makes a cluster.
+#[derive(Clone, Copy, Debug)]
+pub struct Dense {
+    /// Weight that makes a cluster.
+    pub size: f64,
+    /// Weight that makes a place dense.
+    pub neighbours: f64,
+    /// Smaller distances are all the same: what is nearly equal is equal. Above 0.
+    pub near: f64,
+}
+
+impl Dense {
+    fn density(&self, distance: f64) -> f64 {
+        1.0 / distance.max(self.near)
+    }
+}
+
+/// Finds clusters.
+pub fn clusters(weights: &[f64], edges: &[Edge], dense: Dense) -> Clusters {
     let n = weights.len();
     if n == 0 {
         return Clusters::default();
     }
-    let cores = core_distances(weights, edges, neighbours);
+    let cores = core_distances(weights, edges, dense.neighbours);
     let merges = link(weights, edges, &cores);
     let mut tree =
-        Tree { n, weights, merges: &merges, least, all: vec![Condensed::default()], left: Vec::new() };
+        Tree { n, weights, merges: &merges, dense, all: vec![Condensed::default()], left: Vec::new() };
     tree.left = vec![(0, 0.0); n];
     tree.condense();
     tree.choose();
@@ -126,7 +137,7 @@ struct Tree<'a> {
     n: usize,
     weights: &'a [f64],
     merges: &'a [Merge],
-    least: f64,
+    dense: Dense,
     all: Vec<Condensed>,
     /// By point: the cluster it left last, and at what density.
     left: Vec<(usize, f64)>,
@@ -160,17 +171,21 @@ impl Tree<'_> {
 
     fn condense(&mut self) {
         let top = self.n + self.merges.len() - 1;
-        self.all[0].birth = density(FAR);
+        self.all[0].birth = self.dense.density(FAR);
         let mut open = vec![(top, 0)];
         while let Some((node, cluster)) = open.pop() {
             let Some(m) = node.checked_sub(self.n).map(|m| self.merges[m]) else {
                 // A single heavy point stays together for ever.
-                let at = if self.weight(node) >= self.least { density(0.0) } else { density(FAR) };
+                let at = if self.weight(node) >= self.dense.size {
+                    self.dense.density(0.0)
+                } else {
+                    self.dense.density(FAR)
+                };
                 self.leave(node, cluster, at);
                 continue;
             };
-            let at = density(m.distance);
-            let big = |c: &usize| self.weight(*c) >= self.least;
+            let at = self.dense.density(m.distance);
+            let big = |c: &usize| self.weight(*c) >= self.dense.size;
             let (left, right) = (big(&m.left), big(&m.right));
             if left && right {
                 for child in [m.left, m.right] {
@@ -238,7 +253,8 @@ impl Tree<'_> {
                 None
             };
         }
-        let of = self.left.iter().map(|(c, at)| number[*c].filter(|_| *at > density(FAR))).collect();
+        let of =
+            self.left.iter().map(|(c, at)| number[*c].filter(|_| *at > self.dense.density(FAR))).collect();
         let score = |(c, at): &(usize, f64)| 1.0 - at / self.all[*c].densest.max(*at);
         Clusters { of, scores: self.left.iter().map(score).collect(), count }
     }
@@ -247,6 +263,10 @@ impl Tree<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn dense(size: f64, neighbours: f64) -> Dense {
+        Dense { size, neighbours, near: 0.02 }
+    }
 
     /// All edges between numbers on a line.
     fn line(numbers: &[f64]) -> Vec<Edge> {
@@ -262,7 +282,7 @@ mod tests {
             .chain((0..10).map(|i| 0.6 + f64::from(i) * 0.03))
             .chain([0.45 + 0.95])
             .collect();
-        let c = clusters(&[1.0; 21], &line(&numbers), 4.0, 3.0);
+        let c = clusters(&[1.0; 21], &line(&numbers), dense(4.0, 3.0));
         assert_eq!(c.count, 2);
         assert!(c.of[..10].iter().all(|x| *x == c.of[0]) && c.of[10..20].iter().all(|x| *x == c.of[10]));
         assert!(c.of[0].is_some() && c.of[0] != c.of[10] && c.of[20].is_none(), "{:?}", c.of);
@@ -272,10 +292,10 @@ mod tests {
 
     #[test]
     fn a_heavy_point_is_a_cluster() {
-        let c = clusters(&[50.0, 1.0, 40.0], &[(0, 1, 0.8), (1, 2, 0.9)], 5.0, 3.0);
+        let c = clusters(&[50.0, 1.0, 40.0], &[(0, 1, 0.8), (1, 2, 0.9)], dense(5.0, 3.0));
         assert_eq!((c.count, c.of[0].is_some(), c.of[2].is_some()), (2, true, true));
         assert!(c.scores[1] > c.scores[0]);
-        assert_eq!(clusters(&[], &[], 2.0, 2.0).count, 0);
-        assert_eq!(clusters(&[1.0], &[], 2.0, 2.0).of, [None]);
+        assert_eq!(clusters(&[], &[], dense(2.0, 2.0)).count, 0);
+        assert_eq!(clusters(&[1.0], &[], dense(2.0, 2.0)).of, [None]);
     }
 }

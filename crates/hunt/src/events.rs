@@ -5,7 +5,7 @@ use std::sync::Arc;
 use shikra_event::{Event, Timestamp};
 
 use crate::read::{NONE, Reader};
-use crate::result::{EventPoint, Population};
+use crate::result::{ColumnKind, EventPoint, HuntResult, Population};
 use crate::stats::thousands;
 use crate::text::{Text, TextId, Texts};
 
@@ -224,5 +224,14 @@ impl Events {
             ));
         }
         notes
+    }
+
+    /// A result without rows of what was seen, see [`HuntResult::begun`].
+    pub fn result(
+        &self,
+        texts: impl IntoIterator<Item = impl Into<String>>,
+        own: &[(&str, ColumnKind)],
+    ) -> HuntResult {
+        HuntResult::begun(self.population(), self.notes(), texts, own)
     }
 }

@@ -331,9 +331,7 @@ impl<'a> Work<'a> {
     fn of(&self, places: &[usize]) -> f64 {
         let stack = |p: &usize| self.stacks.get(*p);
         let union = |of: fn(&crate::stacks::Stack) -> &Members| {
-            let mut all = Members::default();
-            places.iter().for_each(|p| of(stack(p)).iter().for_each(|n| all.add(n)));
-            all.len() as f64
+            Members::union(places.iter().map(|p| of(stack(p)))).len() as f64
         };
         match self.feature.kind {
             Kind::Count => places.iter().map(|p| stack(p).count as f64).sum(),

@@ -9,7 +9,7 @@ use crate::events::Events;
 use crate::params::Params;
 use crate::rare::{bars, too_few};
 use crate::read::NONE;
-use crate::result::{Column, ColumnKind, HuntResult, Reason, ResultRow};
+use crate::result::{ColumnKind, HuntResult, Reason, ResultRow};
 use crate::stats::short;
 use crate::text::TextId;
 
@@ -29,17 +29,8 @@ const KEPT: usize = 3;
 /// See [`crate::rare`].
 pub(crate) fn run(params: &Params, events: &Events) -> HuntResult {
     let name = params.list("sequence").join(",");
-    let mut result = HuntResult {
-        population: events.population(),
-        notes: events.notes(),
-        columns: vec![
-            Column::new(format!("before: {name}"), ColumnKind::Text),
-            Column::new(name, ColumnKind::Text),
-            Column::new("times", ColumnKind::Count),
-            Column::new("keys", ColumnKind::Count),
-        ],
-        ..HuntResult::default()
-    };
+    let own = [("times", ColumnKind::Count), ("keys", ColumnKind::Count)];
+    let mut result = events.result([format!("before: {name}"), name], &own);
     result.refused = too_few("events", events.len() as u64, params.whole("least"));
     if result.refused.is_some() {
         return result;

@@ -107,19 +107,13 @@ impl Forest {
     /// The score of each point: 0 to 1, above 0.5 where it is parted sooner than the average.
     pub fn scores(&self, points: Points<'_>) -> Vec<f64> {
         let mut paths = vec![0.0; points.len()];
-        let width = self.width.max(1);
-        let levels: Vec<Option<Level>> = self.trees.iter().map(Tree::level).collect();
-        // Some points, all trees: both stay near.
-        for (paths, numbers) in paths.chunks_mut(TILE).zip(points.numbers.chunks(TILE * width)) {
-            for (tree, level) in self.trees.iter().zip(&levels) {
-                match level {
-                    Some(level) => level.paths(Points { numbers, width }, paths),
-                    None => {
-                        let each = paths.iter_mut().zip(numbers.chunks_exact(width));
-                        each.for_each(|(path, point)| *path += tree.path(point));
-                    }
-                }
-            }
+        let along_axes = self.trees.iter().all(|t| t.terms.is_empty());
+        let height = self.trees.iter().map(Tree::height).max().unwrap_or(0);
+        match (height, points.width) {
+            (..=8, ..=16) if along_axes => self.paths::<256, 16>(points, &mut paths),
+            (..=8, ..=64) if along_axes => self.paths::<256, 64>(points, &mut paths),
+            (..=12, ..=64) if along_axes => self.paths::<4096, 64>(points, &mut paths),
+            _ => self.paths_one_by_one(points, &mut paths),
         }
         let many = self.trees.len() as f64;
         paths.iter().map(|p| (-p / many / self.normal.max(f64::MIN_POSITIVE)).exp2()).collect()
@@ -193,71 +187,98 @@ impl Tree {
     }
 }
 
-/// Points that go down all trees before the next ones do.
-const TILE: usize = 512;
 /// Points that go down a tree side by side.
-const ABREAST: usize = 8;
+const ABREAST: usize = 16;
+/// Numbers of points that go down all trees before the next ones do: they stay near.
+const TILE: usize = 4096;
 
-/// A tree of cuts along axes for going down without branches: every point takes as many steps as the tree is high,
-/// and a leaf leads to itself.
-struct Level {
-    steps: Vec<Step>,
+/// A tree of cuts along axes for going down without branches: all its levels are full, the children of node `n` are
+/// `2n` and `2n + 1` of those, and what lies beneath a leaf repeats it on the left.
+struct Full {
+    /// Where nodes cut, as [`key`]s; nothing is above what stands in a leaf.
+    at: Vec<u64>,
+    feature: Vec<u8>,
+    /// Path lengths on the lowest level.
     lengths: Vec<f64>,
-    height: u16,
 }
 
-#[derive(Clone, Copy, Default)]
-struct Step {
-    at: f64,
-    feature: u32,
-    below: u32,
+/// Orders as the number does; no number is below all. Whole numbers compare in fewer steps.
+fn key(n: f64) -> u64 {
+    const SIGN: u64 = 1 << 63;
+    // Both zeros are one.
+    let bits = (n + 0.0).to_bits();
+    match bits & SIGN {
+        _ if n.is_nan() => 0,
+        0 => bits | SIGN,
+        _ => !bits,
+    }
 }
 
 impl Tree {
-    fn level(&self) -> Option<Level> {
-        if !self.terms.is_empty() {
-            return None;
+    fn height(&self) -> u16 {
+        self.nodes.iter().map(|n| n.depth).max().unwrap_or(0)
+    }
+
+    /// With a lowest level of so many places: two to the power of the height at least.
+    fn full(&self, many: usize) -> Full {
+        let mut full = Full { at: vec![u64::MAX; many], feature: vec![0; many], lengths: vec![0.0; many] };
+        let mut open = vec![(1usize, 0usize)];
+        while let Some((place, node)) = open.pop() {
+            let Some(n) = self.nodes.get(node) else { continue };
+            if n.below == 0 {
+                let lowest = place << (many.ilog2() - place.ilog2());
+                if let Some(length) = full.lengths.get_mut(lowest - many) {
+                    *length = n.at;
+                }
+            } else if let (Some(at), Some(f)) = (full.at.get_mut(place), full.feature.get_mut(place)) {
+                (*at, *f) = (key(n.at), n.feature as u8);
+                let below = n.below as usize;
+                open.extend([(2 * place, below), (2 * place + 1, below + 1)]);
+            }
         }
-        let step = |(i, n): (usize, &Node)| match n.below {
-            0 => Step { at: f64::INFINITY, feature: 0, below: i as u32 },
-            below => Step { at: n.at, feature: n.feature, below },
-        };
-        Some(Level {
-            steps: self.nodes.iter().enumerate().map(step).collect(),
-            lengths: self.nodes.iter().map(|n| if n.below == 0 { n.at } else { 0.0 }).collect(),
-            height: self.nodes.iter().map(|n| n.depth).max().unwrap_or(0),
-        })
+        full
     }
 }
 
-impl Level {
-    fn paths(&self, points: Points<'_>, paths: &mut [f64]) {
-        let width = points.width.max(1);
-        for (paths, block) in paths.chunks_mut(ABREAST).zip(points.numbers.chunks(ABREAST * width)) {
-            let mut at = [0u32; ABREAST];
-            let here = at.iter_mut().zip(block.chunks_exact(width));
-            if paths.len() == ABREAST {
-                self.down::<ABREAST>(block, width, &mut at);
-            } else {
-                here.for_each(|(at, point)| {
-                    let mut one = [0];
-                    self.down::<1>(point, width, &mut one);
-                    *at = one[0];
-                });
+impl Forest {
+    /// Adds up the path lengths of points; trees have at most `PLACES` leaves on a level, points at most `WIDTH`
+    /// numbers, both powers of two, so that no place can lie outside.
+    fn paths<const PLACES: usize, const WIDTH: usize>(&self, points: Points<'_>, paths: &mut [f64]) {
+        let trees: Vec<Full> = self.trees.iter().map(|t| t.full(PLACES)).collect();
+        let (width, many) = (points.width.max(1), TILE / WIDTH);
+        let mut tile = vec![[0; WIDTH]; many];
+        for (paths, numbers) in paths.chunks_mut(many).zip(points.numbers.chunks(many * width)) {
+            for (to, from) in tile.iter_mut().zip(numbers.chunks_exact(width)) {
+                to.iter_mut().zip(from).for_each(|(to, n)| *to = key(*n));
             }
-            for (path, at) in paths.iter_mut().zip(at) {
-                *path += self.lengths.get(at as usize).copied().unwrap_or(0.0);
-            }
+            trees.iter().for_each(|t| t.down::<PLACES, WIDTH>(&tile, paths));
         }
     }
 
-    #[inline]
-    fn down<const N: usize>(&self, block: &[f64], width: usize, at: &mut [u32; N]) {
-        for _ in 0..self.height {
-            for (i, at) in at.iter_mut().enumerate() {
-                let step = self.steps.get(*at as usize).copied().unwrap_or_default();
-                let value = block.get(i * width + step.feature as usize).copied().unwrap_or(0.0);
-                *at = step.below + u32::from(value > step.at);
+    /// What [`Forest::paths`] says, point by point and node by node.
+    fn paths_one_by_one(&self, points: Points<'_>, paths: &mut [f64]) {
+        for (path, point) in paths.iter_mut().zip(points.numbers.chunks_exact(points.width.max(1))) {
+            self.trees.iter().for_each(|t| *path += t.path(point));
+        }
+    }
+}
+
+impl Full {
+    fn down<const PLACES: usize, const WIDTH: usize>(&self, points: &[[u64; WIDTH]], paths: &mut [f64]) {
+        let whole = (self.at.first_chunk(), self.feature.first_chunk(), self.lengths.first_chunk());
+        let (Some(at), Some(feature), Some(lengths)) = whole else { return };
+        let (at, feature, lengths): (&[u64; PLACES], &[u8; PLACES], &[f64; PLACES]) = (at, feature, lengths);
+        for (paths, block) in paths.chunks_mut(ABREAST).zip(points.as_chunks::<ABREAST>().0) {
+            let mut places = [1usize; ABREAST];
+            for _ in 0..PLACES.ilog2() {
+                for (place, point) in places.iter_mut().zip(block) {
+                    let n = *place & (PLACES - 1);
+                    let value = point[usize::from(feature[n]) & (WIDTH - 1)];
+                    *place = *place + *place + usize::from(at[n] < value);
+                }
+            }
+            for (path, place) in paths.iter_mut().zip(places) {
+                *path += lengths[place & (PLACES - 1)];
             }
         }
     }
@@ -375,13 +396,22 @@ mod tests {
 
     #[test]
     fn going_down_abreast_is_going_down() {
-        let numbers = cloud(203, 3, 5);
-        let points = Points { numbers: &numbers, width: 3 };
-        let forest = Forest::new(points, &Options::default());
-        for tree in &forest.trees {
-            let mut paths = vec![0.0; 203];
-            tree.level().unwrap().paths(points, &mut paths);
-            assert!((0..203).all(|i| paths[i] == tree.path(points.get(i))));
+        for (width, sample) in [(1, 256), (3, 256), (16, 40), (20, 256), (70, 256), (5, 1000), (4, 5000)] {
+            let mut numbers = cloud(603, width, 5);
+            numbers.iter_mut().step_by(97).for_each(|n| *n = -0.0);
+            let points = Points { numbers: &numbers, width };
+            let forest = Forest::new(points, &Options { sample, trees: 9, ..Options::default() });
+            let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0, f64::MIN_POSITIVE];
+            numbers.iter_mut().step_by(31).zip(odd.iter().cycle()).for_each(|(n, odd)| *n = *odd);
+            let points = Points { numbers: &numbers, width };
+            let mut paths = vec![0.0; points.len()];
+            forest.paths_one_by_one(points, &mut paths);
+            let score = |p: &f64| (-p / 9.0 / forest.normal).exp2();
+            assert_eq!(
+                forest.scores(points),
+                paths.iter().map(score).collect::<Vec<_>>(),
+                "{width} {sample}"
+            );
         }
     }
 

@@ -12,7 +12,7 @@ use crate::analytic::{Analytic, Ask, Data, Needs};
 use crate::conditional::key;
 use crate::events::Events;
 use crate::params::{Kind, Parameter, Params};
-use crate::result::{Column, ColumnKind, HuntResult, Plot, Reason, ResultRow};
+use crate::result::{ColumnKind, HuntResult, Plot, Reason, ResultRow};
 use crate::stats::short;
 use crate::text::TextId;
 
@@ -65,6 +65,15 @@ const PARAMETERS: &[Parameter] = &[
 pub const MOST: usize = 64;
 /// Events kept of a set.
 const KEPT: usize = 8;
+/// Columns after the key.
+const COLUMNS: &[(&str, ColumnKind)] = &[
+    ("artefacts", ColumnKind::Text),
+    ("different", ColumnKind::Count),
+    ("events", ColumnKind::Count),
+    ("keys_with_set", ColumnKind::Count),
+    ("first_seen", ColumnKind::Time),
+    ("seconds", ColumnKind::Number),
+];
 
 fn ask(params: &Params) -> Result<Ask, String> {
     let columns = params.columns("key")?;
@@ -85,18 +94,7 @@ fn run(params: &Params, data: &Data) -> HuntResult {
     let Data::Events(events) = data else { return HuntResult::default() };
     let keys = params.list("key");
     let within = params.span("within").unwrap_or(i64::MAX);
-    let mut result =
-        HuntResult { population: events.population(), notes: events.notes(), ..HuntResult::default() };
-    result.columns = keys.iter().map(|n| Column::new(n, ColumnKind::Text)).collect();
-    let own = [
-        ("artefacts", ColumnKind::Text),
-        ("different", ColumnKind::Count),
-        ("events", ColumnKind::Count),
-        ("keys_with_set", ColumnKind::Count),
-        ("first_seen", ColumnKind::Time),
-        ("seconds", ColumnKind::Number),
-    ];
-    result.columns.extend(own.map(|(n, k)| Column::new(n, k)));
+    let mut result = events.result(&keys, COLUMNS);
     let by_key = by_key(events, keys.len());
     let least = params.whole("together").max(1) as u32;
     let found = by_key.iter().flat_map(|(k, places)| sets(events, *k, places, within, least));

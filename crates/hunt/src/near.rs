@@ -13,6 +13,10 @@ const BANDS: usize = 20;
 const ROWS: usize = 3;
 /// Points compared within one bucket of a band.
 const BUCKET: usize = 10;
+/// Distance of texts that are nearly equal.
+pub const NEAR_TEXT: f64 = 0.02;
+/// Distance of points that are nearly equal: about a hundredth of a robust deviation in each feature.
+pub const NEAR_POINT: f64 = 0.002;
 /// Neighbours kept of a point.
 const KEPT: usize = 16;
 
@@ -121,81 +125,130 @@ pub fn text_edges(vectors: &[Vector]) -> Vec<Edge> {
 /// so that `far` becomes [`FAR`].
 pub fn point_edges(points: &[Vec<f64>], far: f64) -> Vec<Edge> {
     let tree = Vantage::new(points);
-    let mut edges = BTreeMap::new();
+    let mut edges = Vec::with_capacity(points.len() * KEPT);
+    let mut near = Vec::with_capacity(KEPT + 2);
     for (i, p) in points.iter().enumerate() {
-        for (d, j) in tree.nearest(p, KEPT + 1) {
-            if j != i {
-                let scaled = (d / far.max(f64::MIN_POSITIVE)).min(FAR);
-                edges.insert((i.min(j) as u32, i.max(j) as u32), scaled);
-            }
+        tree.nearest(p, KEPT + 1, &mut near);
+        for (d, j) in near.iter().filter(|n| n.1 != i) {
+            let scaled = (d / far.max(f64::MIN_POSITIVE)).min(FAR);
+            edges.push((i.min(*j) as u32, i.max(*j) as u32, scaled));
         }
     }
-    edges.into_iter().map(|((a, b), d)| (a, b, d)).collect()
+    edges.sort_unstable_by_key(|e| (e.0, e.1));
+    edges.dedup_by_key(|e| (e.0, e.1));
+    edges
+}
+
+fn squared(a: &[f64], b: &[f64]) -> f64 {
+    const LANES: usize = 4;
+    let mut sums = [0.0; LANES];
+    let (a, b) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    for (x, y) in a.0.iter().zip(b.0) {
+        for ((sum, x), y) in sums.iter_mut().zip(x).zip(y) {
+            *sum += (x - y) * (x - y);
+        }
+    }
+    let rest: f64 = a.1.iter().zip(b.1).map(|(x, y)| (x - y) * (x - y)).sum();
+    (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest
 }
 
 fn distance(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum::<f64>().sqrt()
+    squared(a, b).sqrt()
 }
 
-/// A tree of vantage points: exact nearest neighbours in any metric.
-struct Vantage<'a> {
-    points: &'a [Vec<f64>],
+/// Points that are not parted further.
+const LEAF: usize = 24;
+
+/// A tree of vantage points: exact nearest neighbours in any metric. Points stand in its order, so that those
+/// compared together lie together.
+struct Vantage {
+    width: usize,
+    numbers: Vec<f64>,
+    /// By place in the tree: which point it is.
+    points: Vec<usize>,
     nodes: Vec<Node>,
 }
 
+/// Places of the tree. The first is the vantage point; then come those inside its radius, then those outside.
+/// A leaf has no radius.
 struct Node {
-    point: usize,
-    radius: f64,
-    inside: Option<usize>,
-    outside: Option<usize>,
+    from: usize,
+    to: usize,
+    radius: Option<f64>,
+    inside: usize,
+    outside: usize,
 }
 
-impl<'a> Vantage<'a> {
-    fn new(points: &'a [Vec<f64>]) -> Vantage<'a> {
-        let mut tree = Vantage { points, nodes: Vec::new() };
+impl Vantage {
+    fn new(points: &[Vec<f64>]) -> Vantage {
         let mut chance = Chance::new(1, 0x77ee);
-        // Points to be put beneath a node; whether inside.
-        type Beneath = (Vec<usize>, Option<(usize, bool)>);
-        let mut open: Vec<Beneath> = vec![((0..points.len()).collect(), None)];
-        while let Some((mut mine, above)) = open.pop() {
-            if mine.is_empty() {
+        let mut order: Vec<usize> = (0..points.len()).collect();
+        let mut nodes = vec![Node { from: 0, to: order.len(), radius: None, inside: 0, outside: 0 }];
+        let mut open = vec![0];
+        let mut away: Vec<(f64, usize)> = Vec::new();
+        while let Some(this) = open.pop() {
+            let (from, to) = (nodes[this].from, nodes[this].to);
+            if to - from <= LEAF {
                 continue;
             }
-            let point = mine.swap_remove(chance.below(mine.len()));
-            mine.sort_by(|a, b| {
-                let d = |i: &usize| distance(&points[point], &points[*i]);
-                d(a).total_cmp(&d(b)).then(a.cmp(b))
-            });
-            let outside = mine.split_off(mine.len().div_ceil(2));
-            let radius = mine.last().map_or(0.0, |p| distance(&points[point], &points[*p]));
-            tree.nodes.push(Node { point, radius, inside: None, outside: None });
-            let this = tree.nodes.len() - 1;
-            if let Some((above, inside)) = above {
-                let n = &mut tree.nodes[above];
-                *(if inside { &mut n.inside } else { &mut n.outside }) = Some(this);
+            order.swap(from, from + chance.below(to - from));
+            let vantage = &points[order[from]];
+            away.clear();
+            away.extend(order[from + 1..to].iter().map(|p| (distance(vantage, &points[*p]), *p)));
+            let half = away.len() / 2;
+            let by_distance = |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+            nodes[this].radius = Some(away.select_nth_unstable_by(half, by_distance).1.0);
+            order[from + 1..to].iter_mut().zip(&away).for_each(|(o, a)| *o = a.1);
+            let middle = from + 1 + half;
+            (nodes[this].inside, nodes[this].outside) = (nodes.len(), nodes.len() + 1);
+            for (from, to) in [(from + 1, middle), (middle, to)] {
+                open.push(nodes.len());
+                nodes.push(Node { from, to, radius: None, inside: 0, outside: 0 });
             }
-            open.push((mine, Some((this, true))));
-            open.push((outside, Some((this, false))));
         }
-        tree
+        let numbers = order.iter().flat_map(|p| points[*p].iter().copied()).collect();
+        Vantage { width: points.first().map_or(0, Vec::len), numbers, points: order, nodes }
     }
 
-    fn nearest(&self, to: &[f64], k: usize) -> Vec<(f64, usize)> {
-        let mut best: Vec<(f64, usize)> = Vec::with_capacity(k + 1);
-        let mut open = vec![(0usize, 0.0f64)];
-        while let Some((at, bound)) = open.pop() {
-            let worst = if best.len() < k { f64::INFINITY } else { best[k - 1].0 };
-            let Some(node) = self.nodes.get(at).filter(|_| bound <= worst) else { continue };
-            let d = distance(to, &self.points[node.point]);
-            let place = best.partition_point(|b| (b.0, b.1) < (d, node.point));
-            best.insert(place, (d, node.point));
+    fn at(&self, place: usize) -> &[f64] {
+        &self.numbers[place * self.width..(place + 1) * self.width]
+    }
+
+    /// The `k` points nearest, nearest first, those of one distance in their order.
+    fn nearest(&self, to: &[f64], k: usize, best: &mut Vec<(f64, usize)>) {
+        best.clear();
+        let mut worst = f64::INFINITY;
+        let mut take = |place: usize, d: f64, worst: &mut f64| {
+            let new = (d, self.points[place]);
+            best.insert(best.partition_point(|b| *b < new), new);
             best.truncate(k);
+            *worst = if best.len() < k { f64::INFINITY } else { best[k - 1].0 };
+        };
+        let mut open = vec![(0usize, 0.0f64)];
+        while let Some((node, bound)) = open.pop() {
+            let node = &self.nodes[node];
+            if bound > worst {
+                continue;
+            }
+            let Some(radius) = node.radius else {
+                for place in node.from..node.to {
+                    let d = squared(to, self.at(place));
+                    // Roots are taken of what may be near enough alone.
+                    if d <= worst * worst * (1.0 + 1e-9) {
+                        take(place, d.sqrt(), &mut worst);
+                    }
+                }
+                continue;
+            };
+            let d = distance(to, self.at(node.from));
+            if d <= worst {
+                take(node.from, d, &mut worst);
+            }
             let (near, far) =
-                if d <= node.radius { (node.inside, node.outside) } else { (node.outside, node.inside) };
-            open.extend(far.map(|f| (f, (d - node.radius).abs())));
-            open.extend(near.map(|n| (n, 0.0)));
+                if d <= radius { (node.inside, node.outside) } else { (node.outside, node.inside) };
+            open.push((far, (d - radius).abs()));
+            open.push((near, 0.0));
         }
-        best
     }
 }
 
@@ -207,12 +260,13 @@ mod tests {
     fn the_tree_finds_the_nearest() {
         let mut c = Chance::new(3, 3);
         let points: Vec<Vec<f64>> = (0..300).map(|_| (0..3).map(|_| c.normal()).collect()).collect();
-        let tree = Vantage::new(&points);
+        let (tree, mut found) = (Vantage::new(&points), Vec::new());
         for p in points.iter().take(20) {
             let mut want: Vec<(f64, usize)> =
                 points.iter().enumerate().map(|(i, q)| (distance(p, q), i)).collect();
             want.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-            assert_eq!(tree.nearest(p, 7), want[..7]);
+            tree.nearest(p, 7, &mut found);
+            assert_eq!(found, want[..7]);
         }
     }
 

@@ -9,7 +9,7 @@ use crate::grams::{Grams, odder_half};
 use crate::params::Params;
 use crate::rare::{bars, too_few};
 use crate::read::NONE;
-use crate::result::{Column, ColumnKind, HuntResult, Reason, ResultRow};
+use crate::result::{ColumnKind, HuntResult, Reason, ResultRow};
 use crate::stacks::Stacks;
 use crate::stats::{median, short, sorted, spread};
 
@@ -18,16 +18,8 @@ const MARKS: usize = 12;
 
 /// See [`crate::rare`].
 pub(crate) fn run(params: &Params, stacks: &Stacks) -> HuntResult {
-    let mut result = HuntResult {
-        population: stacks.population(),
-        notes: stacks.notes(),
-        columns: vec![
-            Column::new(params.list("text").join(","), ColumnKind::Text),
-            Column::new("events", ColumnKind::Count),
-            Column::new("hosts", ColumnKind::Count),
-        ],
-        ..HuntResult::default()
-    };
+    let own = [("events", ColumnKind::Count), ("hosts", ColumnKind::Count)];
+    let mut result = stacks.result(params.list("text"), &own);
     let grams = Grams::of_column(stacks, 0);
     result.refused = too_few("different texts", grams.texts(), params.whole("least"));
     if result.refused.is_some() {

@@ -7,8 +7,9 @@ use crate::column::ColumnSpec;
 use crate::feature::{self, Feature, Frame};
 use crate::forest::{Forest, Options, Points};
 use crate::params::{Kind, Parameter, Params, SEED};
-use crate::result::{Axis, Column, ColumnKind, HuntResult, Plot, Point, Reason, ResultRow};
+use crate::result::{Axis, ColumnKind, HuntResult, Plot, Point, Reason};
 use crate::stats::{median, sorted};
+use crate::things::{Seen, Things};
 
 /// `outlier`.
 pub static ANALYTIC: Analytic = Analytic {
@@ -118,16 +119,9 @@ fn run(params: &Params, data: &Data) -> HuntResult {
     let (Ok(of), Ok(features)) = (params.columns("of"), features(params)) else {
         return HuntResult::default();
     };
-    let all = feature::columns(&of, &features);
-    let frame = Frame::new(stacks, of.len(), &all, &features);
-    let mut result = HuntResult {
-        population: stacks.population(),
-        notes: stacks.notes(),
-        columns: of.iter().map(|c| Column::new(&c.text, ColumnKind::Text)).collect(),
-        ..HuntResult::default()
-    };
-    result.columns.push(Column::new("events", ColumnKind::Count));
-    result.columns.push(Column::new("hosts", ColumnKind::Count));
+    let judged = Things::new(stacks, of, features);
+    let (features, frame) = (&judged.features, &judged.frame);
+    let mut result = judged.result(&[("events", ColumnKind::Count), ("hosts", ColumnKind::Count)]);
     let things = frame.entities.len();
     if (things as u64) < params.whole("least") {
         result.refused = Some(format!(
@@ -136,7 +130,7 @@ fn run(params: &Params, data: &Data) -> HuntResult {
         ));
         return result;
     }
-    let numbers = ready(&frame, &features);
+    let numbers = ready(frame, features);
     let points = Points { numbers: &numbers, width: features.len() };
     let options = Options {
         trees: params.most("trees").min(10_000),
@@ -151,24 +145,12 @@ fn run(params: &Params, data: &Data) -> HuntResult {
     result.rows_total = things as u64;
     let usual: Vec<f64> = (0..features.len()).map(|f| median(&sorted(frame.feature(f)))).collect();
     let row = |e: &usize| {
-        let places = &frame.entities[*e];
-        let first = places.first().copied().unwrap_or(0);
-        let mut cells: Vec<Value> = (0..of.len()).map(|c| Value::Str(stacks.text(first, c))).collect();
-        let events: u64 = places.iter().map(|p| stacks.get(*p).count).sum();
-        let mut hosts = crate::prevalence::Members::default();
-        places.iter().for_each(|p| stacks.get(*p).hosts.iter().for_each(|h| hosts.add(h)));
-        cells.extend([Value::I64(events as i64), Value::I64(hosts.len() as i64)]);
-        ResultRow {
-            score: Some(scores[*e]),
-            cells,
-            reasons: reasons(&forest.blame(points.get(*e)), &features, &frame, *e, &usual),
-            events: stacks.points(first),
-            events_total: events,
-            marks: Vec::new(),
-        }
+        let reasons = reasons(&forest.blame(points.get(*e)), features, frame, *e, &usual);
+        let own = |seen: Seen| vec![Value::I64(seen.events as i64), Value::I64(seen.hosts as i64)];
+        judged.row(*e, scores[*e], reasons, own)
     };
     result.rows = order.iter().take(params.most("top")).map(row).collect();
-    result.plots = plots(&result, &features, &frame, &order, &scores);
+    result.plots = plots(&result, features, frame, &order, &scores);
     result
 }
 

@@ -43,6 +43,13 @@ impl Members {
         }
     }
 
+    /// All that are in any of several sets.
+    pub fn union<'a>(sets: impl IntoIterator<Item = &'a Members>) -> Members {
+        let mut all = Members::default();
+        sets.into_iter().flat_map(Members::iter).for_each(|n| all.add(n));
+        all
+    }
+
     /// How many.
     pub fn len(&self) -> u64 {
         u64::from(self.count)

@@ -8,7 +8,7 @@ use crate::analytic::{Analytic, Ask, Data, Needs};
 use crate::conditional::{Conditional, key};
 use crate::feature::{by_hosts, times};
 use crate::params::{Kind, Parameter, Params};
-use crate::result::{Column, ColumnKind, HuntResult, Plot, Reason, ResultRow};
+use crate::result::{ColumnKind, HuntResult, Plot, Reason, ResultRow};
 use crate::stacks::Stacks;
 use crate::stats::{short, thousands};
 use crate::text::TextId;
@@ -120,14 +120,8 @@ pub(crate) fn too_few(what: &str, have: u64, least: u64) -> Option<String> {
 
 fn pairs(params: &Params, stacks: &Stacks) -> HuntResult {
     let names = [params.list("of"), params.list("given")].concat();
-    let mut result = HuntResult {
-        population: stacks.population(),
-        notes: stacks.notes(),
-        columns: names.iter().map(|n| Column::new(n, ColumnKind::Text)).collect(),
-        ..HuntResult::default()
-    };
     let own = [("events", ColumnKind::Count), ("hosts", ColumnKind::Count), ("first_seen", ColumnKind::Time)];
-    result.columns.extend(own.map(|(n, k)| Column::new(n, k)));
+    let mut result = stacks.result(&names, &own);
     result.refused = too_few("events", result.population.events, params.whole("least"));
     if result.refused.is_some() {
         return result;

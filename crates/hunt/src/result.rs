@@ -42,6 +42,21 @@ pub struct HuntResult {
     pub notes: Vec<String>,
 }
 
+impl HuntResult {
+    /// A result without rows: what was looked at, what must be said of that, and the columns: `texts` of the logs
+    /// first, then the analytic's `own`.
+    pub fn begun(
+        population: Population,
+        notes: Vec<String>,
+        texts: impl IntoIterator<Item = impl Into<String>>,
+        own: &[(&str, ColumnKind)],
+    ) -> HuntResult {
+        let mut columns: Vec<Column> = texts.into_iter().map(|t| Column::new(t, ColumnKind::Text)).collect();
+        columns.extend(own.iter().map(|(name, kind)| Column::new(*name, *kind)));
+        HuntResult { population, notes, columns, ..HuntResult::default() }
+    }
+}
+
 /// What an analytic looked at.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Population {

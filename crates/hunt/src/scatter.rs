@@ -6,11 +6,11 @@
 use shikra_event::Value;
 
 use crate::analytic::{Analytic, Ask, Data, Needs};
-use crate::feature::{self, Feature, Frame};
+use crate::feature::{self, Feature};
 use crate::params::{Kind, Parameter, Params, SEED};
-use crate::result::{Axis, Column, ColumnKind, HuntResult, Plot, Point, Reason, ResultRow};
-use crate::stacks::Stacks;
+use crate::result::{Axis, ColumnKind, HuntResult, Plot, Point, Reason, ResultRow};
 use crate::stats::{Chance, median, short, sorted, spread};
+use crate::things::{Seen, Things};
 
 /// `scatter`.
 pub static ANALYTIC: Analytic = Analytic {
@@ -111,39 +111,34 @@ fn run(params: &Params, data: &Data) -> HuntResult {
     let (Ok(of), Ok(features)) = (params.columns("of"), features(params)) else {
         return HuntResult::default();
     };
-    let all = feature::columns(&of, &features);
-    let frame = Frame::new(stacks, of.len(), &all, &features);
-    let mut result = HuntResult {
-        population: stacks.population(),
-        notes: stacks.notes(),
-        columns: of.iter().map(|c| Column::new(&c.text, ColumnKind::Text)).collect(),
-        ..HuntResult::default()
-    };
-    result.columns.extend(features.iter().map(|f| Column::new(&f.text, ColumnKind::Number)));
-    result.columns.push(Column::new("expected", ColumnKind::Number));
-    result.columns.push(Column::new("events", ColumnKind::Count));
-    let fitted = Fitted::new(&frame, &features, params.whole("seed"));
-    let (things, least) = (fitted.entities.len(), params.whole("least").max(3));
-    if (things as u64) < least {
+    let things = Things::new(stacks, of, features);
+    let mut own: Vec<(&str, ColumnKind)> =
+        things.features.iter().map(|f| (f.text.as_str(), ColumnKind::Number)).collect();
+    own.extend([("expected", ColumnKind::Number), ("events", ColumnKind::Count)]);
+    let mut result = things.result(&own);
+    let fitted = Fitted::new(&things, params.whole("seed"));
+    let (measured, least) = (fitted.entities.len(), params.whole("least").max(3));
+    if (measured as u64) < least {
         result.refused = Some(format!(
-            "{things} different things are fewer than the {least} without which a line says nothing"
+            "{measured} different things are fewer than the {least} without which a line says nothing"
         ));
         return result;
     }
-    let mut order: Vec<usize> = (0..things).collect();
+    let mut order: Vec<usize> = (0..measured).collect();
     order.sort_by(|a, b| fitted.away(*b).total_cmp(&fitted.away(*a)));
     let cut = params.number("cut").unwrap_or(3.5);
     let far = order.iter().filter(|i| fitted.width > 0.0 && fitted.away(**i) >= cut);
     let listed: Vec<usize> = far.copied().collect();
     result.rows_total = listed.len() as u64;
     let rows = listed.iter().take(params.most("top"));
-    result.rows = rows.map(|i| fitted.row(stacks, &frame, &features, *i, of.len())).collect();
-    result.plots.push(fitted.plot(stacks, &frame, &features, &order, result.rows.len()));
+    result.rows = rows.map(|i| fitted.row(*i)).collect();
+    result.plots.push(fitted.plot(&order, result.rows.len()));
     result
 }
 
 /// Things with their place on the scales of judgement, the line, and how far off it each is.
-struct Fitted {
+struct Fitted<'a> {
+    things: &'a Things<'a>,
     entities: Vec<usize>,
     points: Vec<(f64, f64)>,
     line: Line,
@@ -152,9 +147,10 @@ struct Fitted {
     log: [bool; 2],
 }
 
-impl Fitted {
-    fn new(frame: &Frame, features: &[Feature], seed: u64) -> Fitted {
-        let log = [0, 1].map(|f| features.get(f).is_some_and(Feature::is_wide));
+impl<'a> Fitted<'a> {
+    fn new(things: &'a Things<'a>, seed: u64) -> Fitted<'a> {
+        let frame = &things.frame;
+        let log = [0, 1].map(|f| things.features.get(f).is_some_and(Feature::is_wide));
         let on = |f: usize, n: f64| if log[f] { n.max(0.0).ln_1p() } else { n };
         let measured = |e: &usize| frame.get(*e, 0).is_finite() && frame.get(*e, 1).is_finite();
         let entities: Vec<usize> = (0..frame.entities.len()).filter(measured).collect();
@@ -163,7 +159,7 @@ impl Fitted {
         let line = line(&points, seed);
         let off: Vec<f64> = points.iter().map(|p| p.1 - (line.start + line.slope * p.0)).collect();
         let width = spread(&sorted(off.iter().copied()));
-        Fitted { entities, points, line, off, width, log }
+        Fitted { things, entities, points, line, off, width, log }
     }
 
     /// Robust deviations from the line.
@@ -179,21 +175,10 @@ impl Fitted {
         self.back(1, self.line.start + self.line.slope * x)
     }
 
-    fn row(
-        &self,
-        stacks: &Stacks,
-        frame: &Frame,
-        features: &[Feature],
-        i: usize,
-        columns: usize,
-    ) -> ResultRow {
-        let places = &frame.entities[self.entities[i]];
-        let first = places.first().copied().unwrap_or(0);
-        let (x, y) = (frame.get(self.entities[i], 0), frame.get(self.entities[i], 1));
+    fn row(&self, i: usize) -> ResultRow {
+        let (thing, features) = (self.entities[i], &self.things.features);
+        let [x, y] = [0, 1].map(|f| self.things.frame.get(thing, f));
         let expected = self.on_line(self.points[i].0);
-        let events: u64 = places.iter().map(|p| stacks.get(*p).count).sum();
-        let mut cells: Vec<Value> = (0..columns).map(|c| Value::Str(stacks.text(first, c))).collect();
-        cells.extend([Value::F64(x), Value::F64(y), Value::F64(expected), Value::I64(events as i64)]);
         let words = format!(
             "{} is {} where {} {} lets expect {}: {} robust deviations {}",
             features[1].text,
@@ -204,33 +189,22 @@ impl Fitted {
             short(self.away(i)),
             if self.off[i] > 0.0 { "above" } else { "below" }
         );
-        ResultRow {
-            score: Some(self.away(i)),
-            cells,
-            reasons: vec![Reason::only(&features[1].text, words)],
-            events: stacks.points(first),
-            events_total: events,
-            marks: Vec::new(),
-        }
+        let reasons = vec![Reason::only(&features[1].text, words)];
+        let numbers = [x, y, expected].map(Value::F64);
+        let own = |seen: Seen| [&numbers[..], &[Value::I64(seen.events as i64)]].concat();
+        self.things.row(thing, self.away(i), reasons, own)
     }
 
     /// `order`: things, farthest first; `rows`: how many of them are listed.
-    fn plot(
-        &self,
-        stacks: &Stacks,
-        frame: &Frame,
-        features: &[Feature],
-        order: &[usize],
-        rows: usize,
-    ) -> Plot {
+    fn plot(&self, order: &[usize], rows: usize) -> Plot {
+        let (frame, features) = (&self.things.frame, &self.things.features);
         let axis = |f: usize| Axis { name: features[f].text.clone(), log: self.log[f] };
         let point = |(rank, i): (usize, &usize)| {
             let entity = self.entities[*i];
-            let first = frame.entities[entity].first();
             Point {
                 x: frame.get(entity, 0),
                 y: frame.get(entity, 1),
-                name: first.map(|p| stacks.text(*p, 0).to_string()).unwrap_or_default(),
+                name: self.things.text(entity, 0),
                 group: -1,
                 weight: 1.0,
                 row: (rank < rows).then_some(rank),

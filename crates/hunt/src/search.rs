@@ -32,19 +32,14 @@ fn ask(params: &Params) -> Result<Ask, String> {
 fn run(params: &Params, data: &Data) -> HuntResult {
     let Data::Events(events) = data else { return HuntResult::default() };
     let names = params.list("show");
-    let mut columns = vec![Column::new("time", ColumnKind::Time)];
-    columns.extend(names.iter().map(|n| Column::new(n, ColumnKind::Text)));
+    let mut result = events.result(&names, &[]);
+    result.columns.insert(0, Column::new("time", ColumnKind::Time));
     let row = |p: usize| {
         let mut cells = vec![events.head(p).time.map_or(Value::Null, Value::Time)];
         cells.extend((0..names.len()).map(|c| Value::Str(events.shown(events.id(p, c)))));
         ResultRow { cells, events: vec![events.point(p)], events_total: 1, ..ResultRow::default() }
     };
-    HuntResult {
-        population: events.population(),
-        notes: events.notes(),
-        columns,
-        rows: events.ordered().take(params.most("top")).map(row).collect(),
-        rows_total: events.len() as u64,
-        ..HuntResult::default()
-    }
+    result.rows = events.ordered().take(params.most("top")).map(row).collect();
+    result.rows_total = events.len() as u64;
+    result
 }

@@ -82,6 +82,15 @@ const PARAMETERS: &[Parameter] = &[
 const MOST_BUCKETS: usize = 400;
 /// Values in pictures.
 const DRAWN: usize = 20;
+/// Columns after the values.
+const COLUMNS: &[(&str, ColumnKind)] = &[
+    ("events", ColumnKind::Count),
+    ("share", ColumnKind::Share),
+    ("hosts", ColumnKind::Count),
+    ("users", ColumnKind::Count),
+    ("first_seen", ColumnKind::Time),
+    ("last_seen", ColumnKind::Time),
+];
 
 fn ask(params: &Params) -> Result<Ask, String> {
     let columns = params.columns("by")?;
@@ -94,12 +103,10 @@ fn ask(params: &Params) -> Result<Ask, String> {
 fn run(params: &Params, data: &Data) -> HuntResult {
     let Data::Stacks(stacks) = data else { return HuntResult::default() };
     let names = params.list("by");
-    let mut result = HuntResult {
-        population: stacks.population(),
-        notes: stacks.notes(),
-        columns: columns(&names, params.span("bucket").is_some()),
-        ..HuntResult::default()
-    };
+    let mut result = stacks.result(&names, COLUMNS);
+    if params.span("bucket").is_some() {
+        result.columns.push(Column::new("over_time", ColumnKind::Series));
+    }
     let events = result.population.events;
     let scored = events >= params.whole("least");
     if !scored {
@@ -117,23 +124,6 @@ fn run(params: &Params, data: &Data) -> HuntResult {
     result.plots.push(bars(&result, names.len()));
     result.plots.extend(bucket.map(|b| b.plot(&result, names.len(), stacks, &rows)));
     result
-}
-
-fn columns(names: &[String], series: bool) -> Vec<Column> {
-    let mut columns: Vec<Column> = names.iter().map(|n| Column::new(n, ColumnKind::Text)).collect();
-    let own = [
-        ("events", ColumnKind::Count),
-        ("share", ColumnKind::Share),
-        ("hosts", ColumnKind::Count),
-        ("users", ColumnKind::Count),
-        ("first_seen", ColumnKind::Time),
-        ("last_seen", ColumnKind::Time),
-    ];
-    columns.extend(own.map(|(n, k)| Column::new(n, k)));
-    if series {
-        columns.push(Column::new("over_time", ColumnKind::Series));
-    }
-    columns
 }
 
 /// Places from the rarest to the commonest, with the share of events up to each, equals included.

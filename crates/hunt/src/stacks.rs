@@ -12,7 +12,7 @@ use shikra_event::Timestamp;
 
 use crate::prevalence::Members;
 use crate::read::NONE;
-use crate::result::{EventPoint, Population};
+use crate::result::{ColumnKind, EventPoint, HuntResult, Population};
 use crate::tally::{Counted, POINTS, PartTally, bump};
 use crate::text::{TextId, Texts, hash_pair};
 
@@ -306,6 +306,15 @@ impl Stacks {
             }
         }
         notes
+    }
+
+    /// A result without rows of what was seen, see [`HuntResult::begun`].
+    pub fn result(
+        &self,
+        texts: impl IntoIterator<Item = impl Into<String>>,
+        own: &[(&str, ColumnKind)],
+    ) -> HuntResult {
+        HuntResult::begun(self.population(), self.notes(), texts, own)
     }
 }
 
