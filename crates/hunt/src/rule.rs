@@ -29,7 +29,17 @@ const SIGMA_NAMES: &[(&str, &str, Change)] = &[
     ("command_line", "CommandLine", Change::None),
 ];
 
-/// The rule of a row. `category`: of the hunt; `filter`: what else the hunt asked for, to be told.
+/// What a hunt asked of events beside its category, and how that goes into a rule.
+#[derive(Clone, Copy, Debug)]
+pub struct Filter<'a> {
+    /// As it was asked.
+    pub asked: &'a str,
+    /// `logsource` and `detection` of what the rule would ask without it and the filter together; or why there are
+    /// none.
+    pub said: Result<&'a str, &'a str>,
+}
+
+/// The rule of a row. `category`: of the hunt.
 ///
 /// # Errors
 /// Where what made the row cannot be said in Sigma; in words.
@@ -38,7 +48,7 @@ pub fn sigma(
     row: usize,
     params: &Params,
     category: Option<&str>,
-    filter: &[String],
+    filter: Option<Filter<'_>>,
 ) -> Result<String, String> {
     let Some(of) = result.rows.get(row.wrapping_sub(1)) else {
         return Err(format!("there is no row {row}: the result has {}", result.rows.len()));
@@ -57,13 +67,8 @@ pub fn sigma(
             let groups = params.columns("group")?;
             let feature = Feature::parse(params.word("feature"))?;
             if !feature.is_length() {
-                return correlation(
-                    result,
-                    of,
-                    &[groups, params.columns("of")?].concat(),
-                    &feature,
-                    category,
-                );
+                let entity = [groups, params.columns("of")?].concat();
+                return correlation(result, of, &entity, &feature, (category, filter));
             }
             let mut lines = values(of, &groups)?;
             lines.push(longer(of, &feature, groups.len() + params.columns("of")?.len())?);
@@ -72,7 +77,7 @@ pub fn sigma(
         "scatter" => values(of, &params.columns("of")?)?,
         other => return Err(format!("a row of {other} cannot be said as one Sigma rule")),
     };
-    Ok(document(result, of, category, filter, &selection))
+    Ok(document(result, of, (category, filter), &selection))
 }
 
 /// A field of Sigma and what was made of it.
@@ -221,13 +226,15 @@ fn uuid(content: &str) -> String {
     format!("{:08x}-{:04x}-8{:03x}-{c:04x}-{d:012x}", a >> 32, (a >> 16) & 0xffff, a & 0xfff)
 }
 
-fn said(result: &HuntResult, row: &ResultRow, filter: &[String]) -> String {
+fn said(result: &HuntResult, row: &ResultRow, filter: Option<Filter<'_>>) -> String {
     let reasons: Vec<&str> = row.reasons.iter().take(3).map(|r| r.words.as_str()).collect();
     let of = if result.id.is_empty() { result.analytic } else { &result.id };
-    let asked = if filter.is_empty() {
-        String::new()
-    } else {
-        format!(" The hunt looked at events of: {}.", filter.join(" | "))
+    let asked = match filter {
+        None => String::new(),
+        Some(Filter { asked, said: Ok(_) }) => format!(" Of events that the hunt's filter finds: {asked}"),
+        Some(Filter { asked, said: Err(why) }) => {
+            format!(" The rule lacks the hunt's filter, which Sigma cannot say ({why}): {asked}")
+        }
     };
     format!("Made from a row of the hunt {of}: {}.{asked}", reasons.join("; "))
 }
@@ -239,23 +246,33 @@ fn log_source(category: Option<&str>) -> String {
     }
 }
 
+/// Log source and condition: those with the filter where it could be said.
+fn query((category, filter): (Option<&str>, Option<Filter<'_>>), selection: &[String]) -> String {
+    if let Some(Filter { said: Ok(query), .. }) = filter {
+        return query.to_owned();
+    }
+    let mut out = log_source(category);
+    out.push_str("detection:\n  selection:\n");
+    for line in selection {
+        let _ = writeln!(out, "    {line}");
+    }
+    out.push_str("  condition: selection\n");
+    out
+}
+
 fn document(
     result: &HuntResult,
     row: &ResultRow,
-    category: Option<&str>,
-    filter: &[String],
+    events: (Option<&str>, Option<Filter<'_>>),
     selection: &[String],
 ) -> String {
     let first = row.cells.iter().find_map(Value::to_text).unwrap_or_default();
     let short: String = first.chars().take(80).collect();
     let title = format!("Hunted: {short}");
-    let mut out = header(&title, &selection.join("\n"), &said(result, row, filter), result);
-    out.push_str(&log_source(category));
-    out.push_str("detection:\n  selection:\n");
-    for line in selection {
-        let _ = writeln!(out, "    {line}");
-    }
-    out.push_str("  condition: selection\nlevel: low\n");
+    let query = query(events, selection);
+    let mut out = header(&title, &query, &said(result, row, events.1), result);
+    out.push_str(&query);
+    out.push_str("level: low\n");
     out
 }
 
@@ -265,7 +282,7 @@ fn correlation(
     row: &ResultRow,
     entity: &[ColumnSpec],
     feature: &Feature,
-    category: Option<&str>,
+    events: (Option<&str>, Option<Filter<'_>>),
 ) -> Result<String, String> {
     let least = threshold(row, entity.len())?;
     let mut keys = Vec::new();
@@ -284,16 +301,14 @@ fn correlation(
         _ => return Err(format!("a threshold of {} cannot be said in Sigma", feature.text)),
     };
     let days = result.population.span.map_or(0, |(a, b)| b.0.saturating_sub(a.0) / 86_400_000_000_000) + 1;
-    let description = said(result, row, &[]);
-    let (base, own) = (format!("base{keys:?}{category:?}"), format!("own{keys:?}{least}{kind}"));
+    let description = said(result, row, events.1);
+    let any = format!("{}|exists: true", keys.first().map_or("EventID", String::as_str));
+    let query = query(events, &[any]);
+    let (base, own) = (format!("base{keys:?}{query}"), format!("own{keys:?}{least}{kind}{query}"));
     let mut out = header("Hunted: events that are counted", &base, &description, result);
     let _ = writeln!(out, "name: hunted_events");
-    out.push_str(&log_source(category));
-    let _ = writeln!(
-        out,
-        "detection:\n  selection:\n    {}|exists: true\n  condition: selection\nlevel: informational\n---",
-        keys.first().map_or("EventID", String::as_str)
-    );
+    out.push_str(&query);
+    out.push_str("level: informational\n---\n");
     out.push_str(&header(
         &format!("Hunted: {} of {least} or more", feature.text),
         &own,

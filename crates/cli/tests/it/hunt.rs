@@ -169,6 +169,41 @@ fn a_row_becomes_a_rule() {
 }
 
 #[test]
+fn a_saved_rule_keeps_the_filter_of_its_hunt() {
+    let p = Place::new();
+    logs(&p);
+    // The same command line on another host, and beside it what only its length tells apart.
+    let twin = event(1, "C:\\Windows\\System32\\cmstp.exe", "cmstp.exe /s /au C:\\Users\\bob\\x.inf");
+    p.write("many/twin.ndjson", twin.replace("PC1", "PC9"));
+    let stack = &["hunt", "stack", "--by", "CommandLine", "--least", "1"][..];
+    let created =
+        &["hunt", "stack", "--by", "CommandLine", "--least", "1", "--category", "process_creation"][..];
+    let cases: &[(&[&str], &[&str])] = &[
+        (stack, &["--where", "host.name : \"PC9\""]),
+        (created, &["--where", "host.name : \"PC9\""]),
+        (created, &["--where", "process.name : cm* and not host.name : \"PC1\""]),
+        (
+            created,
+            &["--language", "eql", "--where", "any where process.name : \"cm*\" and host.name == \"PC9\""],
+        ),
+        (created, &["--language", "spl", "--where", "Image=*cmstp.exe Computer=PC9"]),
+    ];
+    for (run, filter) in cases {
+        let a = p.run(&[run, *filter, &["--save-rule", "new.yml", "many"]].concat());
+        assert!(a.code == 0 && a.err.contains("new.yml: 1 finding, 1 event"), "{filter:?}: {}", a.err);
+        let rule = std::fs::read_to_string(p.path("new.yml")).unwrap();
+        assert!(rule.contains("Of events that the hunt's filter finds"), "{rule}");
+        assert_eq!(p.run(&["rules", "check", "new.yml"]).code, 0, "{rule}");
+    }
+    let filter = "process where length(process.command_line) > 2 and host.name == \"PC9\"";
+    let more = ["--language", "eql", "--where", filter, "--save-rule", "new.yml", "many"];
+    let a = p.run(&[stack, &more].concat());
+    assert!(a.code == 0 && a.err.contains("the rule lacks the filter"), "{}", a.err);
+    let rule = std::fs::read_to_string(p.path("new.yml")).unwrap();
+    assert!(rule.contains("lacks the hunt's filter") && a.err.contains("2 findings"), "{rule}{}", a.err);
+}
+
+#[test]
 fn exit_codes() {
     let p = Place::new();
     logs(&p);

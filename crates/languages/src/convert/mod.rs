@@ -124,14 +124,42 @@ impl<'t> Converter<'t> {
         let alternatives =
             rule.plan.single_events().ok_or_else(|| vec![Problem::whole(beyond(&rule.plan))])?;
         let mut notes = Vec::new();
-        let mut parts = Vec::new();
-        for (source, e) in alternatives {
-            parts.extend(self.parts(source, &e, target, &mut notes).map_err(one)?);
-        }
-        notes.dedup();
-        let (source, condition) = self.joined(parts, target);
+        let (source, condition) = self.events(alternatives, target, &mut notes).map_err(one)?;
         let query = self.said(target, &source, &condition, rule)?;
         Ok(container::whole(rule, target, query, notes))
+    }
+
+    /// The query of a rule of the target's language, narrowed to the events that another rule finds.
+    ///
+    /// # Errors
+    /// Why the other rule cannot be said, or the first one is no condition on events of one log source.
+    pub fn narrowed(&mut self, rule: &Rule, filter: &Rule, target: &Target) -> Result<String, Vec<String>> {
+        let whole = |plan: &Plan| vec![beyond(plan)];
+        let reasons = |all: Vec<Problem>| all.into_iter().map(|p| p.reason).collect::<Vec<String>>();
+        let own = rule.plan.single_events().ok_or_else(|| whole(&rule.plan))?;
+        let [(own, condition)] = own.as_slice() else { return Err(whole(&rule.plan)) };
+        let alternatives = filter.plan.single_events().ok_or_else(|| whole(&filter.plan))?;
+        let (source, narrow) =
+            self.events(alternatives, target, &mut Vec::new()).map_err(|p| reasons(vec![p]))?;
+        // Whichever names more.
+        let source = if source.keys.len() > own.keys.len() { &source } else { *own };
+        let both = logic::and(vec![narrow, condition.clone()]);
+        self.said(target, source, &both, rule).map_err(reasons)
+    }
+
+    /// Log sources with conditions as one of each, in the names of the target.
+    fn events(
+        &mut self,
+        alternatives: Vec<(&LogSource, Expr)>,
+        target: &Target,
+        notes: &mut Vec<String>,
+    ) -> Result<(LogSource, Expr), Problem> {
+        let mut parts = Vec::new();
+        for (source, e) in alternatives {
+            parts.extend(self.parts(source, &e, target, notes)?);
+        }
+        notes.dedup();
+        Ok(self.joined(parts, target))
     }
 
     /// The events of a log source and the condition on them, in the names of the target.
@@ -151,18 +179,19 @@ impl<'t> Converter<'t> {
             let what = text::log_source(source);
             return Err(Problem::whole(format!("the log source {what} means no event of a Windows log")));
         }
-        let same = source.names == target.manner.names;
+        let from = scheme(source, &e);
+        let same = from == target.manner.names;
         let (mut out, mut rest): (Vec<Part>, Vec<&Place>) = (Vec::new(), places.iter().collect());
         let logs: Vec<&Place> = places.iter().filter(|p| p.which != Where::Documents).collect();
         if !same
             && logs.len() > 1
-            && let Ok(part) = self.together(&logs, &e, source.names, target.manner)
+            && let Ok(part) = self.together(&logs, &e, from, target.manner)
         {
             out.push(part);
             rest.retain(|p| p.which == Where::Documents);
         }
         for place in rest {
-            match self.placed(place, &e, source.names, target) {
+            match self.placed(place, &e, from, target) {
                 Ok(parts) => out.extend(parts),
                 // Documents of Elastic Endpoint have fewer fields than the events of a log.
                 Err(p) if place.which == Where::Documents && !same && places.len() > 1 => {
@@ -349,6 +378,16 @@ impl<'t> Converter<'t> {
             }
         });
         if found.is_empty() { Err(vec![Problem::whole(why)]) } else { Err(found) }
+    }
+}
+
+/// The scheme whose names a condition uses: that of its log source, unless all its fields are of another.
+fn scheme(source: &LogSource, e: &Expr) -> Names {
+    let mut used = Vec::new();
+    e.fields(&mut |f| used.push(f.names));
+    match used.first() {
+        Some(first) if !used.contains(&source.names) => *first,
+        _ => source.names,
     }
 }
 

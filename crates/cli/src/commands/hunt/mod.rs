@@ -212,10 +212,11 @@ fn run(matches: &ArgMatches, merged: &Merged, analytic: &'static Analytic) -> Ou
     let queries: Vec<String> = matches.get_many::<String>("where").into_iter().flatten().cloned().collect();
     let language = matches.get_one::<String>("language").map_or("kql", String::as_str);
     let category = matches.get_one::<String>("category").map(String::as_str);
+    let filters = filters(&queries, language, category)?;
     let asked = Asked {
         analytic,
         params: typed(matches, analytic)?,
-        filters: filters(&queries, language, category)?,
+        filters: filters.clone(),
         about: HuntResult::default(),
     };
     let inputs = paths(matches);
@@ -225,7 +226,8 @@ fn run(matches: &ArgMatches, merged: &Merged, analytic: &'static Analytic) -> Ou
         (matches.get_one::<PathBuf>("save-rule"), results.as_slice(), asked.as_slice())
     {
         let row = matches.get_one::<usize>("row").copied().unwrap_or(1);
-        let row = save::Row { result, row, params: &asked.params, category, filters: &queries };
+        let filter = queries.first().map(String::as_str).zip(filters.first());
+        let row = save::Row { result, row, params: &asked.params, category, filter };
         save::save(&row, file, &inputs, &scanning::scan_options(&settings), settings.quiet)?;
     }
     Ok(exit)

@@ -4,10 +4,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use shikra_engine::finding::{Finding, FindingSink};
-use shikra_engine::languages::{Options, assemble, parse_file};
+use shikra_engine::languages::convert::{Converter, Target};
+use shikra_engine::languages::{Options, RuleSet, assemble, parse_file};
 use shikra_engine::{Detector, ScanOptions, scan};
-use shikra_hunt::{HuntResult, Params, rule};
-use shikra_ir::LoadStatus;
+use shikra_hunt::rule::{self, Filter};
+use shikra_hunt::{HuntResult, Params};
+use shikra_ir::{LoadStatus, Rule};
 use shikra_output::paint::count;
 use shikra_syntax::Source;
 
@@ -26,8 +28,8 @@ pub struct Row<'a> {
     pub params: &'a Params,
     /// The category that was asked for.
     pub category: Option<&'a str>,
-    /// The filters that were asked for.
-    pub filters: &'a [String],
+    /// The filter, as it was asked and as it was understood.
+    pub filter: Option<(&'a str, &'a Rule)>,
 }
 
 /// Counts findings and the events behind them.
@@ -45,6 +47,33 @@ impl FindingSink for Counting {
     }
 }
 
+fn written(row: &Row<'_>, filter: Option<Filter<'_>>) -> Result<String, Failure> {
+    rule::sigma(row.result, row.row, row.params, row.category, filter)
+        .map_err(|why| Failure::new(format!("no rule can be made: {why}")))
+}
+
+fn loaded(file: &Path, text: &str) -> Result<RuleSet, Failure> {
+    let source = Source::new(file.display().to_string(), text);
+    let read = Options::default();
+    let set = assemble(vec![parse_file(&source, &read)], &read);
+    if set.rules.is_empty() || set.rules.iter().any(|r| r.status != LoadStatus::Ok) {
+        let why: Vec<String> =
+            set.rules.iter().flat_map(|r| &r.diagnostics).map(|d| d.render(&source)).collect();
+        return Err(Failure::new(format!("the rule that was made does not load: {}", why.join("; "))));
+    }
+    Ok(set)
+}
+
+/// What the rule asks of events and the filter together, as Sigma; or why Sigma cannot say it.
+fn narrowed(set: &RuleSet, filter: &Rule) -> Result<String, String> {
+    let taxonomy = shared::taxonomy();
+    let base = set.rules.iter().find(|r| r.plan.single_events().is_some());
+    let (Some(rule), Some(sigma)) = (base, Target::named("sigma")) else {
+        return Err("there is no rule".to_owned());
+    };
+    Converter::new(&taxonomy).narrowed(rule, filter, sigma).map_err(|why| why.join("; "))
+}
+
 /// Writes the rule of a row to a file, and tells how many events it hits.
 ///
 /// # Errors
@@ -56,15 +85,19 @@ pub fn save(
     options: &ScanOptions,
     quiet: bool,
 ) -> Result<(), Failure> {
-    let text = rule::sigma(row.result, row.row, row.params, row.category, row.filters)
-        .map_err(|why| Failure::new(format!("no rule can be made: {why}")))?;
-    let source = Source::new(file.display().to_string(), text.clone());
-    let read = Options::default();
-    let set = assemble(vec![parse_file(&source, &read)], &read);
-    if set.rules.is_empty() || set.rules.iter().any(|r| r.status != LoadStatus::Ok) {
-        let why: Vec<String> =
-            set.rules.iter().flat_map(|r| &r.diagnostics).map(|d| d.render(&source)).collect();
-        return Err(Failure::new(format!("the rule that was made does not load: {}", why.join("; "))));
+    let mut text = written(row, None)?;
+    let mut set = loaded(file, &text)?;
+    if let Some((asked, filter)) = row.filter {
+        let said = narrowed(&set, filter);
+        let said = said.as_deref().map_err(String::as_str);
+        if let (Err(why), false) = (&said, quiet) {
+            let hint = if row.category.is_none() { " (--category may help)" } else { "" };
+            stream::notice(&format!(
+                "the rule lacks the filter {asked}, which Sigma cannot say: {why}{hint}"
+            ));
+        }
+        text = written(row, Some(Filter { asked, said }))?;
+        set = loaded(file, &text)?;
     }
     let detector = Detector::new(set.rules, shared::taxonomy());
     let mut counting = Counting::default();
@@ -75,10 +108,11 @@ pub fn save(
     out.write_all(text.as_bytes())?;
     out.flush()?;
     let said = format!(
-        "rule written to {}: {}, {} behind them, of {} in the logs it came from",
+        "rule written to {}: {}, {} behind them (the row has {}), of {} in the logs it came from",
         file.display(),
         count(counting.findings, "finding"),
         count(counting.events, "event"),
+        row.result.rows.get(row.row.wrapping_sub(1)).map_or(0, |r| r.events_total),
         count(totals.events, "event"),
     );
     if !quiet {
