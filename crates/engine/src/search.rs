@@ -22,7 +22,7 @@ use crate::plan::Detector;
 use crate::scan::ScanOptions;
 use crate::view::{computer, event_view};
 
-/// Most hits of which the surroundings are told; the others are counted.
+/// Most hits that are told with what stands around them, and in tables; the others are counted.
 pub const MOST_HITS: usize = 1000;
 /// Most processes kept to build trees of.
 const MOST_PROCESSES: usize = 200_000;
@@ -100,6 +100,13 @@ pub struct Around {
     pub tree: bool,
 }
 
+impl Around {
+    /// Whether anything is.
+    pub fn any(&self) -> bool {
+        self.context > 0 || self.tree
+    }
+}
+
 /// A hit with what stands around it.
 #[derive(Clone, Debug)]
 pub struct Hit {
@@ -175,6 +182,7 @@ pub fn search(
     let mut hits: Vec<Found> = states.into_iter().flat_map(|s| s.hits).collect();
     hits.sort_by_key(|h| h.when.1);
     hits.truncate(MOST_HITS);
+    hits.sort_by_key(|h| h.when);
     let mut index: HashMap<String, Vec<(When, usize)>> = HashMap::new();
     for (i, hit) in hits.iter().enumerate() {
         index.entry(hit.host.clone()).or_default().push((hit.when, i));
@@ -182,7 +190,7 @@ pub fn search(
     index.values_mut().for_each(|v| v.sort_unstable());
     let second = || Second { detector, index: &index, around, near: BTreeMap::new(), processes: Vec::new() };
     let beyond = all - hits.len() as u64;
-    if hits.is_empty() || totals.cancelled {
+    if hits.is_empty() || totals.cancelled || !around.any() {
         return (hits.into_iter().map(|h| h.alone()).collect(), beyond, totals);
     }
     let (states, again) = fold(paths, options, progress, second);

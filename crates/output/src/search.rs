@@ -14,6 +14,9 @@ use crate::json::{Json, Members};
 use crate::paint::{clip, count};
 use crate::{Paint, Style, telling};
 
+/// Columns that what a hit says has at least.
+const LEAST: usize = 60;
+
 /// A hit for people: events in order of time, the hit marked, then the process tree.
 pub fn render(hit: &Hit, style: &Style) -> String {
     let mut out = String::new();
@@ -29,6 +32,20 @@ pub fn render(hit: &Hit, style: &Style) -> String {
     }
     out.push('\n');
     out
+}
+
+/// A hit for people on one line: when, where, what, and the place of its record.
+pub fn one_line(hit: &Hit, style: &Style) -> String {
+    let e = &hit.event;
+    let host = for_terminal(&e.computer);
+    let details = telling::event_details(&RuleMeta::default(), e);
+    let place = format!("{}:{}", for_terminal(&e.source), e.record);
+    let text = format!("{}  {host}  {}  {details}", short(e.time), telling::label(e));
+    let text = match style.width {
+        Some(width) => clip(&text, width.saturating_sub(place.chars().count() + 2).max(LEAST)),
+        None => text,
+    };
+    format!("{text}  {}\n", style.paint(Paint::Faint, &place))
 }
 
 fn line(e: &EventView, mark: char, style: &Style, out: &mut String) {
@@ -64,7 +81,7 @@ fn short(time: Option<Timestamp>) -> String {
 /// What is said at the end of hits that are not told.
 pub fn beyond(n: u64) -> String {
     format!(
-        "{} more not shown: -C and --tree tell of the first {}",
+        "{} more not shown, the first {} in the logs are: csv, and ndjson without -C and --tree, have all",
         count(n, "hit"),
         shikra_engine::search::MOST_HITS
     )

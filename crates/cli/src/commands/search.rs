@@ -7,6 +7,7 @@ use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use shikra_engine::search::{Around, query as meant, search};
 use shikra_engine::{Detector, languages, scan};
 use shikra_ir::Rule;
+use shikra_output::paint::thousands;
 use shikra_output::{search as written, totals};
 
 use super::{Command, paths, paths_arg, query, scan as scanning, shared};
@@ -22,10 +23,10 @@ pub static COMMAND: Command = Command {
     words: &["search"],
     about: "Find text, a regular expression or a field's value, with what stands around it",
     long: "QUERY is text, looked for in every field; /a regular expression/; field=value with the field's name in any \
-           dialect and * in the value; field=/regex/; or a query of --language. Case does not matter.\n\nHits are \
-           written as findings are. With -C and --tree each hit comes with the events around it on the same host, by \
-           event time over all files, and with its process tree; formats are then table and ndjson \
-           (shikra.search/1).\n\nExamples:\n  shikra search cmlua.dll logs\n  shikra search -C 5 --tree \
+           dialect and * in the value; field=/regex/; or a query of --language. Case does not matter.\n\nA table has \
+           a line for each hit, by event time; other formats are those of findings. With -C and --tree each hit \
+           comes with the events around it on the same host, by event time over all files, and with its process \
+           tree; formats are then table and ndjson (shikra.search/1).\n\nExamples:\n  shikra search cmlua.dll logs\n  shikra search -C 5 --tree \
            process.name=cmstp.exe logs\n  shikra search -f csv -o hits.csv '/\\/(au|ns)\\b/' logs\n  shikra search \
            --language kql 'process.name: cmstp.exe and not user.name: admin' logs",
     settings: &["format", "output", "threads", "since", "until"],
@@ -73,7 +74,8 @@ fn run(matches: &ArgMatches, merged: &Merged) -> Outcome {
     let context = usize::from(matches.get_one::<u16>("context").copied().unwrap_or(0));
     let around = Around { context, tree: matches.get_flag("tree") };
     interrupt::listen();
-    if context > 0 || around.tree {
+    let single = detector.rules().iter().all(|r| r.plan.single_events().is_some());
+    if around.any() || settings.format.name == "table" && single {
         return with_surroundings(&detector, around, matches, &settings);
     }
     let mut writer = scanning::writer(&settings, &inputs)?;
@@ -92,6 +94,7 @@ fn tell(text: &str, settings: &Settings) {
     }
 }
 
+/// Hits one by one, with what stands around them where that is asked for.
 fn with_surroundings(
     detector: &Detector,
     around: Around,
@@ -99,7 +102,7 @@ fn with_surroundings(
     settings: &Settings,
 ) -> Outcome {
     let inputs = paths(matches);
-    if inputs.iter().any(|p| p.as_path() == Path::new("-")) {
+    if around.any() && inputs.iter().any(|p| p.as_path() == Path::new("-")) {
         return Err(Failure::new("-C and --tree read the input twice: standard input cannot be"));
     }
     let json = match settings.format.name {
@@ -126,13 +129,16 @@ fn with_surroundings(
     for hit in &hits {
         match json {
             true => out.write_all(&written::to_ndjson(hit))?,
-            false => out.write_all(written::render(hit, &style).as_bytes())?,
+            false if around.any() => out.write_all(written::render(hit, &style).as_bytes())?,
+            false => out.write_all(written::one_line(hit, &style).as_bytes())?,
         }
     }
     out.flush()?;
     if beyond > 0 {
         stream::say(&written::beyond(beyond));
     }
-    tell(&totals::read(&read, &Stream::Err.style(settings.colour, settings.verbose), None), settings);
+    let style = Stream::Err.style(settings.colour, settings.verbose);
+    let found = thousands(hits.len() as u64 + beyond);
+    tell(&format!("{}hits     {found}", totals::read(&read, &style, None)), settings);
     Ok(if read.unreadable() || read.cancelled { Exit::Incomplete } else { Exit::Done })
 }
