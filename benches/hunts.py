@@ -7,7 +7,12 @@ SYNTHETIC MIXTURE of real records. Background: process starts of the corpora's o
 living on the habits of three of the recorded hosts, re-timed over working days. Attacks: process starts of recorded
 attacks, each put on one clone at one time, with the clone's user and host names, so that names of a laboratory give
 nothing away. Of an attack's records those count as malicious whose program and parent are not what Windows itself starts
-(BY_WINDOWS below, a list by hand that knows nothing of the scores). Nothing is trained: every hunt sees the mixture once.
+(BY_WINDOWS below, a list by hand that knows nothing of the scores). Hunts see the mixture once, without labels.
+
+SPLIT by time and host: a baseline is learnt from as many earlier days of the first half of the hosts alone, without attacks;
+all attacks happen on the second half. So it never saw an attack, its host or its day. Of what `hunt new` lists, new hosts,
+users and hours are left out: by the split, all of the second half is new. "Sigma, by rarity" are Sigma's findings in the
+order of the rarity that `scan --baseline` gives them.
 
 A row is one listed result; it is malicious where its first event is. Alerts are rows in order of score, at most so many
 for each host and day. Attacks found: those with at least one malicious row among the alerts."""
@@ -103,25 +108,40 @@ def clone(d, host, user, time, number):
     return d
 
 
+START = datetime.datetime(2026, 3, 2)
+
+
+def background(r, names, habits, events, start):
+    """Ordinary starts of these hosts from a day on: time, record, host."""
+    out = []
+    for _ in range(events):
+        i = r.randrange(len(names))
+        out.append((moment(r, start), r.choice(habits[i]), i))
+    return out
+
+
+def moment(r, start):
+    return start + datetime.timedelta(days=r.randrange(a.days), seconds=min(max(r.gauss(13, 3), 0), 23.9) * 3600)
+
+
 def mixture(seed, hosts, attacks, cmstp):
-    """Events in order of time, each with the number of its attack or none."""
+    """Earlier events of the first half of the hosts; then all events in order of time, each with the number of its
+    attack or none; and the attacks."""
     r = random.Random(seed)
-    start = datetime.datetime(2026, 3, 2)
     names = [(f"PC{i:03}.corp.example", f"user{i:03}") for i in range(a.hosts)]
     habits = [sum(r.sample(hosts, 3), []) for _ in names]
-    moment = lambda: start + datetime.timedelta(days=r.randrange(a.days), seconds=min(max(r.gauss(13, 3), 0), 23.9) * 3600)
-    out = []
-    for _ in range(a.events):
-        i = r.randrange(a.hosts)
-        out.append((moment(), r.choice(habits[i]), i, None))
+    out = [(*e, None) for e in background(r, names, habits, a.events, START)]
     chosen = r.sample([x for x in attacks if x not in cmstp], a.attacks - 1) + [r.choice(cmstp)]
     for n, (_, found, bad) in enumerate(chosen):
-        i, t = r.randrange(a.hosts), moment()
+        i, t = r.randrange(a.hosts // 2, a.hosts), moment(r, START)
         for d, b in zip(found, bad):
             t += datetime.timedelta(seconds=r.uniform(0.2, 8))
             out.append((t, d, i, n if b else None))
     out.sort(key=lambda e: e[0])
-    return [(clone(d, *names[i], t, n + 1), attack) for n, (t, d, i, attack) in enumerate(out)], chosen
+    half = a.hosts // 2
+    before = background(r, names[:half], habits[:half], a.events, START - datetime.timedelta(days=a.days))
+    before = [clone(d, *names[i], t, n + 1) for n, (t, d, i) in enumerate(sorted(before, key=lambda e: e[0]))]
+    return before, [(clone(d, *names[i], t, n + 1), attack) for n, (t, d, i, attack) in enumerate(out)], chosen
 
 
 HUNTS = {
@@ -145,18 +165,31 @@ def hunt(args, log, seed):
     return [[e["record"] for e in x["events"]] for x in lines if x["kind"] == "row"]
 
 
-def sigma(log):
+def written(events):
+    """A log of events, which is gone when it is closed."""
+    f = tempfile.NamedTemporaryFile("w", suffix=".ndjson")
+    for d in events:
+        f.write(json.dumps(d) + "\n")
+    f.flush()
+    return f
+
+
+def new(log, baseline, keys):
+    """Rows of `hunt new`, each process start once."""
+    command = [a.shikra, "hunt", "new", "-b", baseline, "-q", "-f", "ndjson", log]
+    lines = [json.loads(x) for x in subprocess.run(command, capture_output=True, check=True, text=True).stdout.splitlines()]
+    rows = [[e["record"] for e in x["events"]] for x in lines if x["kind"] == "row" and x["values"][1] not in ("host", "user", "hour")]
+    seen = set()
+    return [r for r in rows if not (keys[r[0]] in seen or seen.add(keys[r[0]]))]
+
+
+def sigma(log, baseline):
+    """Records that Sigma finds: by level, and by rarity."""
     order = ["critical", "high", "medium", "low", "informational"]
-    command = [a.shikra, "scan", "-q", "-r", a.rules, "-f", "ndjson", log]
+    command = [a.shikra, "scan", "-q", "-b", baseline, "-r", a.rules, "-f", "ndjson", log]
     found = [json.loads(x) for x in subprocess.run(command, capture_output=True, text=True).stdout.splitlines()]
-    found.sort(key=lambda f: (order.index(f["rule"]["level"]), f["time"] or ""))
-    seen, rows = set(), []
-    for f in found:
-        record = f["events"][0]["record"]
-        if record not in seen:
-            seen.add(record)
-            rows.append([record])
-    return rows
+    once = lambda by: [[n] for n in dict.fromkeys(f["events"][0]["record"] for f in sorted(found, key=by))]
+    return once(lambda f: (order.index(f["rule"]["level"]), f["time"] or "")), once(lambda f: (-(f.get("rarity") or {}).get("score", 0), f["time"] or ""))
 
 
 def fused(lists, keys):
@@ -207,17 +240,18 @@ def main():
     results = {}
     share = []
     for seed in range(1, a.seeds + 1):
-        events, chosen = mixture(seed, hosts, attacks, cmstp)
+        before, events, chosen = mixture(seed, hosts, attacks, cmstp)
         share.append(sum(e[1] is not None for e in events) / len(events))
         keys = {i + 1: "\0".join(x.lower() for x in triple(d)) for i, (d, _) in enumerate(events)}
-        with tempfile.NamedTemporaryFile("w", suffix=".ndjson") as f:
-            for d, _ in events:
-                f.write(json.dumps(d) + "\n")
-            f.flush()
+        with written(before) as past, written(d for d, _ in events) as f, tempfile.TemporaryDirectory() as folder:
+            baseline = folder + "/before.shkb"
+            subprocess.run([a.shikra, "baseline", "build", "-q", "-o", baseline, past.name], check=True)
             ranked = {name: hunt(args, f.name, seed) for name, args in HUNTS.items()}
-            ranked["Sigma"] = sigma(f.name)
+            ranked["new: what the baseline never saw"] = new(f.name, baseline, keys)
+            ranked["Sigma"], ranked["Sigma, by rarity"] = sigma(f.name, baseline)
         parts = ["rare: program given parent", "stack: masked command line", "cluster", "isolation forest"]
         ranked["combined (four ranks)"] = fused([ranked[n] for n in parts], keys)
+        ranked["combined with new"] = fused([ranked[n] for n in [*parts, "new: what the baseline never saw"]], keys)
         count, first = {}, {}
         for n, k in keys.items():
             count[k] = count.get(k, 0) + 1

@@ -1,6 +1,9 @@
 //! `shikra baseline`, `shikra hunt new`, and what scans and rules make of a baseline.
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::PathBuf;
 
 use serde_json::Value;
 
@@ -91,8 +94,41 @@ fn what_is_new_is_listed_and_nothing_else() {
     let whole = ["--until", SPLIT, "-q", "-f", "ndjson"];
     let none = p.run(&[&["hunt", "new", "-b", "known.shkb"], &whole[..], &[&example("")]].concat());
     assert!(json_lines(&none.out).iter().all(|r| r["kind"] != "row"), "{}", none.out);
-    let again = p.run(&[&args[..], &["-t", "1", &example("")]].concat());
-    assert_eq!(again.out, a.out);
+    for format in ["table", "ndjson", "csv"] {
+        let run = |threads: &str| {
+            p.run(&["hunt", "new", "-b", "known.shkb", "-q", "-f", format, "-t", threads, &example("")]).out
+        };
+        assert_eq!(run("1"), run("2"), "{format}");
+    }
+}
+
+/// The recorded attack against what its laboratory ordinarily does.
+#[test]
+fn the_recorded_attack_is_new() {
+    let corpora =
+        std::env::var_os("SHIKRA_CORPORA").map_or_else(|| root().join("target/corpora"), PathBuf::from);
+    let recorded = corpora.join("json/otrf/defense_evasion/psh_cmstp_execution_bypassuac.ndjson");
+    let Ok(ordinary) = File::open(corpora.join("json/background_dev.ndjson")) else {
+        return println!("skipped: no corpora");
+    };
+    let p = Place::new();
+    let mut some = Vec::new();
+    ordinary.take(30_000_000).read_to_end(&mut some).unwrap();
+    some.truncate(some.iter().rposition(|b| *b == b'\n').unwrap_or(0));
+    p.write("ordinary.ndjson", some);
+    assert_eq!(p.run(&["baseline", "build", "-q", "-o", "known.shkb", "ordinary.ndjson"]).code, 0);
+    let new = |log: &str| p.run(&["hunt", "new", "-b", "known.shkb", "-q", "-f", "csv", log]).out;
+    let found = new(&recorded.display().to_string());
+    for fact in [
+        "cmstp.exe,argument,/au,",
+        r"cmstp.exe,argument,C:\ProgramData\T1218.003_uacbypass.inf,",
+        r"cmstp.exe,module,C:\Windows\System32\cmlua.dll ",
+        r"dllhost.exe,registry,HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\App Paths\cmmgr32.exe,",
+        r"dllhost.exe,registry,HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\App Paths\cmmgr32.exe\ProfileInstallPath,",
+    ] {
+        assert!(found.contains(fact), "{fact} in {found}");
+    }
+    assert_eq!(new("ordinary.ndjson").lines().count(), 1, "nothing that the baseline had");
 }
 
 #[test]

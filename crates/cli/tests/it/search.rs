@@ -1,6 +1,6 @@
 //! `shikra search`: what it finds, what stands around it.
 
-use crate::place::{Place, json_lines, root};
+use crate::place::{Place, event, json_lines, root};
 
 fn example(name: &str) -> String {
     root().join("examples/cmstp").join(name).display().to_string()
@@ -40,6 +40,43 @@ fn finds_what_is_asked_for() {
     ] {
         let a = p.run(&[&["search"], bad, &[&example("WS9.ndjson")]].concat());
         assert!(a.code == 2 && a.out.is_empty(), "{bad:?}: {} {}", a.code, a.err);
+    }
+}
+
+#[test]
+fn a_table_has_every_hit_by_time() {
+    let p = Place::new();
+    let a = p.run(&["search", "cmstp", &example("")]);
+    let times: Vec<&str> = a.out.lines().map(|l| &l[..23]).collect();
+    assert!(times.len() == 18 && times.is_sorted(), "{}", a.out);
+    assert!(a.out.lines().all(|l| l.contains("examples/cmstp/WS")), "{}", a.out);
+    assert!(a.err.contains("hits     18"), "{}", a.err);
+}
+
+#[test]
+fn hostile_hits_are_harmless_at_any_number_of_threads() {
+    const BAD: &str = "=cmd|'/C calc'!A0 \x1b[2J \u{202e}gpj.exe <script>";
+    let p = Place::new();
+    for file in 0..4u64 {
+        let lines: String =
+            (0..40).map(|i| event(file * 40 + i, &format!("{BAD}{}", i % 3), &format!("{BAD}{i}"))).collect();
+        p.write(&format!("many/{file}.ndjson"), lines);
+    }
+    let cases: &[&[&str]] = &[
+        &["-f", "table"],
+        &["-f", "ndjson"],
+        &["-f", "csv"],
+        &["-f", "table", "-C", "2", "--tree"],
+        &["-f", "ndjson", "-C", "2", "--tree"],
+    ];
+    for case in cases {
+        let run =
+            |threads: &str| p.run(&[&["search", "-q", "-t", threads], *case, &["calc", "many"]].concat());
+        let (one, two) = (run("1"), run("2"));
+        assert!(one.code == 0 && !one.out.is_empty() && one.out == two.out, "{case:?}: {}", one.err);
+        let unsafe_in = |c: char| (c.is_control() && !"\n\r".contains(c)) || c == '\u{202e}';
+        assert!(!one.out.contains(unsafe_in), "{case:?}: {:?}", one.out);
+        assert!(case[1] != "csv" || !one.out.contains(",=cmd"), "{}", one.out);
     }
 }
 
