@@ -6,38 +6,81 @@ use std::sync::Arc;
 
 use shikra_baseline::{Baseline, Observer};
 use shikra_event::{Timestamp, Value};
+use shikra_matcher::{FilterId, Seen};
 use shikra_relational::DataFusion;
 use shikra_rows::outside::Room;
 use shikra_rows::{Input, Limits, Machine, Match};
 
 use crate::baseline::{rarest, rarity};
+use crate::cells::Cells;
 use crate::finding::Finding;
-use crate::plan::{Detector, Keyed};
+use crate::kept::{Kept, Place};
+use crate::plan::{Detector, Keyed, Target};
+use crate::scan::ScanOptions;
 use crate::survivors::{Survivor, Survivors};
 use crate::view::event_view;
 
-/// Runs all keyed rules and tells `sink` their findings in order of time, then of rule; answers what limits were
-/// reached. `memory`: bytes for rows that wait for relational operators; beyond it they go to temporary files.
+/// Runs the keyed rules that can find something on the `kept` events and tells `sink` their findings in order of
+/// time, then of rule; answers what limits were reached.
 pub(crate) fn run(
     detector: &Detector,
-    survivors: &mut Survivors,
-    memory: usize,
-    baseline: Option<&Baseline>,
+    kept: &Kept,
+    seen: &Seen,
+    options: &ScanOptions,
     sink: &mut dyn FnMut(Finding) -> io::Result<()>,
 ) -> io::Result<Vec<String>> {
     if detector.keyed.is_empty() {
         return Ok(vec![]);
     }
+    let awake = detector.awake(seen);
+    let mut survivors = gather(detector, kept, &awake, options.survivor_budget)?;
+    let memory = options.row_budget;
     let room = Room::new(memory, Arc::new(DataFusion::new(memory)?));
-    let mut lanes = Lanes::new(detector, &room, survivors.met().to_vec());
+    let mut lanes = Lanes::new(detector, &room, awake);
     survivors.for_each(|s| lanes.take(s))?;
     let (mut all, limits) = lanes.finish()?;
     all.sort_by_key(|(time, number, _)| (*time, *number));
-    let mut judge = baseline.map(|b| (b, Observer::new(detector.taxonomy.clone())));
+    let mut judge = options.baseline.as_deref().map(|b| (b, Observer::new(detector.taxonomy.clone())));
     for (_, number, m) in all {
-        sink(finding(detector, number, m, survivors, judge.as_mut())?)?;
+        sink(finding(detector, number, m, kept, judge.as_mut())?)?;
     }
     Ok(limits)
+}
+
+/// What the programs that are `awake` read of the events they let pass.
+fn gather(detector: &Detector, kept: &Kept, awake: &[bool], budget: usize) -> io::Result<Survivors> {
+    let is_awake = |program: u32| awake.get(program as usize).copied().unwrap_or(false);
+    let wanted: Vec<bool> = detector
+        .targets
+        .iter()
+        .map(|target| match target {
+            Target::Finding(_) => false,
+            Target::Leaf { program, .. } => is_awake(*program),
+            Target::Shared(n) => {
+                detector.shared.get(*n as usize).is_some_and(|users| users.iter().any(|(p, _)| is_awake(*p)))
+            }
+        })
+        .collect();
+    let mut survivors = Survivors::new(budget);
+    let mut cells = Cells::default();
+    let wants = |filter: FilterId| wanted.get(filter as usize).copied().unwrap_or(false);
+    kept.for_each(&wants, &mut |event, place, filters| {
+        cells.clear();
+        let mut last: Option<Survivor> = None;
+        for filter in filters {
+            let Some((stream, hit)) = detector.read(event, *filter, &mut cells) else { continue };
+            match &mut last {
+                Some(same) if same.stream == stream => same.hits.push(hit),
+                other => {
+                    let Place { time, order, handle } = place;
+                    let next = Survivor { time, order, stream, hits: vec![hit], event: handle };
+                    other.replace(next).map_or(Ok(()), |s| survivors.add(s))?;
+                }
+            }
+        }
+        last.map_or(Ok(()), |s| survivors.add(s))
+    })?;
+    Ok(survivors)
 }
 
 /// A match with its place in time and the number of its program.
@@ -47,8 +90,8 @@ type Found = (Option<Timestamp>, usize, Match);
 struct Lanes<'a> {
     detector: &'a Detector,
     room: &'a Room,
-    /// Programs that have survivors of their own: to the others nothing can come.
-    met: Vec<bool>,
+    /// Programs that can find something: the others are given nothing.
+    awake: Vec<bool>,
     lane: Option<u32>,
     /// The programs of the lane.
     running: BTreeMap<u32, (Machine, Vec<Match>)>,
@@ -60,11 +103,11 @@ struct Lanes<'a> {
 }
 
 impl<'a> Lanes<'a> {
-    fn new(detector: &'a Detector, room: &'a Room, met: Vec<bool>) -> Self {
+    fn new(detector: &'a Detector, room: &'a Room, awake: Vec<bool>) -> Self {
         Lanes {
             detector,
             room,
-            met,
+            awake,
             lane: None,
             running: BTreeMap::new(),
             event: Vec::new(),
@@ -103,7 +146,7 @@ impl<'a> Lanes<'a> {
                 Some(users) => {
                     let Some((_, values)) = s.hits.into_iter().next() else { continue };
                     for &(program, leaf) in users {
-                        if self.met.get(program as usize).copied().unwrap_or(false) {
+                        if self.awake.get(program as usize).copied().unwrap_or(false) {
                             let input = inputs.entry(program).or_insert_with(|| new(s.event));
                             input.hits.push((leaf as usize, values.clone()));
                         }
@@ -150,7 +193,7 @@ impl<'a> Lanes<'a> {
         self.close()?;
         // What has seen nothing may still have something to tell: a table has rows.
         for (number, keyed) in self.detector.keyed.iter().enumerate() {
-            if !self.done[number] {
+            if !self.done[number] && !keyed.program.is_silent() {
                 self.end(number, machine(keyed, self.room), Vec::new())?;
             }
         }
@@ -173,13 +216,13 @@ fn finding(
     detector: &Detector,
     number: usize,
     matched: Match,
-    survivors: &Survivors,
+    kept: &Kept,
     mut judge: Option<&mut (&Baseline, Observer)>,
 ) -> io::Result<Finding> {
     let keyed = &detector.keyed[number];
     let (mut events, mut rarities) = (Vec::new(), Vec::new());
     for handle in matched.events.iter().filter_map(|e| e.event) {
-        let (source, event) = survivors.event(handle)?;
+        let (source, event) = kept.event(handle)?;
         events.push(Arc::new(event.with(|e| event_view(e, &source))));
         if let Some((baseline, observer)) = judge.as_deref_mut() {
             rarities.extend(event.with(|e| rarity(baseline, observer, e)));

@@ -13,6 +13,7 @@ pub mod fold;
 pub mod hunt;
 mod indicators;
 pub mod info;
+mod kept;
 mod keyed;
 pub mod knowledge;
 mod load;

@@ -4,13 +4,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use shikra_event::Event;
 use shikra_ir::{Expr, LoadStatus, LogSource, Plan, Rule, RuleRef, Scalar};
-use shikra_matcher::{Filter, Matcher, Seen};
-use shikra_rows::{Leaf, Program};
+use shikra_matcher::{Filter, FilterId, Matcher, Seen};
+use shikra_rows::{Leaf, Needs, Program};
 use shikra_taxonomy::{Selector, Taxonomy};
 
-use crate::cells::{ScalarId, Scalars};
-use crate::survivors::Stream;
+use crate::cells::{Cells, ScalarId, Scalars};
+use crate::survivors::{Hit, Stream};
 
 /// What becomes of a match of a filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub(crate) struct Keyed {
     pub reads: Vec<Vec<ScalarId>>,
     /// Whether it shares leaves with others.
     pub shares: bool,
+    /// What must have passed before it finds anything.
+    pub needs: Needs,
 }
 
 /// Why a rule does not run, though it loaded.
@@ -133,8 +136,51 @@ impl Detector {
         }
     }
 
+    /// Which keyed programs can find something, by what was seen of their leaves. What passes the leaves of the
+    /// others comes to nothing.
+    pub(crate) fn awake(&self, seen: &Seen) -> Vec<bool> {
+        let mut passed: Vec<Vec<bool>> =
+            self.keyed.iter().map(|k| vec![false; k.program.leaves().len()]).collect();
+        let mut pass = |(program, leaf): (u32, u32)| {
+            let place = passed.get_mut(program as usize).and_then(|p| p.get_mut(leaf as usize));
+            place.into_iter().for_each(|p| *p = true);
+        };
+        for (target, _) in self.targets.iter().zip(&seen.hits).filter(|(_, hits)| **hits > 0) {
+            match target {
+                Target::Finding(_) => {}
+                Target::Leaf { program, leaf } => pass((*program, *leaf)),
+                Target::Shared(n) => {
+                    self.shared.get(*n as usize).into_iter().flatten().copied().for_each(&mut pass)
+                }
+            }
+        }
+        let leaf = |passed: &[bool], leaf: usize| passed.get(leaf).copied().unwrap_or(false);
+        let can = |(k, passed): (&Keyed, &Vec<bool>)| k.needs.met(&|l| leaf(passed, l));
+        self.keyed.iter().zip(&passed).map(can).collect()
+    }
+
+    /// What a leaf, or all programs that share it, read of an event that passed it, and where it belongs.
+    pub(crate) fn read(
+        &self,
+        event: &Event<'_>,
+        filter: FilterId,
+        cells: &mut Cells,
+    ) -> Option<(Stream, Hit)> {
+        let (stream, program, leaf) = match *self.targets.get(filter as usize)? {
+            Target::Finding(_) => return None,
+            Target::Leaf { program, leaf } => (self.stream(program), program, leaf),
+            Target::Shared(n) => {
+                let (program, leaf) = *self.shared.get(n as usize)?.first()?;
+                (Stream::of_shared(n), program, leaf)
+            }
+        };
+        let wanted = self.keyed.get(program as usize)?.reads.get(leaf as usize)?;
+        let values = wanted.iter().map(|&s| cells.read(event, &self.scalars, s, &self.taxonomy)).collect();
+        Some((stream, (leaf as usize, values)))
+    }
+
     /// Where survivors of a program's own leaves belong.
-    pub(crate) fn stream(&self, program: u32) -> Stream {
+    fn stream(&self, program: u32) -> Stream {
         Stream::of_program(program, self.keyed.get(program as usize).is_some_and(|k| k.shares))
     }
 
@@ -211,7 +257,8 @@ impl Build<'_> {
         let reads =
             program.leaves().iter().map(|l| l.values.iter().map(|s| self.scalars.intern(s)).collect());
         let reads = reads.collect();
-        self.keyed.push(Keyed { rule, program, reads, shares: !lineage.is_empty() });
+        let needs = program.needs();
+        self.keyed.push(Keyed { rule, program, reads, shares: !lineage.is_empty(), needs });
     }
 
     fn share(&mut self, rule: u32, wanted: &Leaf, user: (u32, u32)) {

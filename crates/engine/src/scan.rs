@@ -11,18 +11,17 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use shikra_baseline::{Baseline, Observer};
-use shikra_event::{Event, Timestamp, Value};
+use shikra_event::{Event, Timestamp};
 use shikra_input::{Decode, Options, Part, Sink, Trouble};
 use shikra_ir::{Level, LoadStatus};
 use shikra_matcher::{FilterId, Scratch, Seen};
 
 use crate::baseline::rarity;
-use crate::cells::Cells;
 use crate::finding::{Encoder, EventView, Finding, FindingSink, Progress, Rarity, Totals};
+use crate::kept::{Block, Kept};
 use crate::keyed;
 use crate::plan::{Detector, NotRun, Target};
 use crate::read::{self, Read, Spare, Take, Work};
-use crate::survivors::{Hit, Passed, Stream, Survivors};
 use crate::view::Views;
 
 /// How to scan.
@@ -105,7 +104,8 @@ struct Done {
     /// Findings as the sink's encoder has written them, with their number by level.
     encoded: Vec<u8>,
     levels: BTreeMap<Level, u64>,
-    passed: Vec<Passed>,
+    /// Events that keyed rules may need.
+    kept: Block,
 }
 
 struct Worker<'a> {
@@ -113,7 +113,8 @@ struct Worker<'a> {
     options: &'a ScanOptions,
     scratch: Scratch,
     hits: Vec<FilterId>,
-    cells: Cells,
+    /// Those of them that are leaves of keyed rules.
+    leaves: Vec<FilterId>,
     views: Views,
     encoder: Option<Box<dyn Encoder>>,
     /// Buffers for what the encoder writes.
@@ -150,7 +151,7 @@ impl<'a> Worker<'a> {
             options,
             scratch: detector.matcher.scratch(),
             hits: Vec::new(),
-            cells: Cells::default(),
+            leaves: Vec::new(),
             views: Views::default(),
         }
     }
@@ -161,7 +162,9 @@ impl Work for Worker<'_> {
 
     fn part(&mut self, part: &Part, number: u64, decoder: &mut dyn Decode, read: &mut Read) -> Done {
         let encoded = self.encoder.as_ref().and_then(|_| self.spare.take()).unwrap_or_default();
-        let done = Done { encoded, ..Done::default() };
+        let keeps = !self.detector.keyed.is_empty();
+        let bytes = if keeps { self.spare.take().unwrap_or_default() } else { Vec::new() };
+        let done = Done { encoded, kept: Block::new(&part.source.name, bytes), ..Done::default() };
         let mut sink = PartSink { worker: self, part, number, position: 0, last: None, done, read };
         decoder.decode(part, &mut sink);
         sink.done
@@ -203,9 +206,7 @@ impl PartSink<'_, '_> {
     fn matched(&mut self, event: &Event<'_>) {
         let hits = std::mem::take(&mut self.worker.hits);
         let mut shown = Shown::NotYet;
-        let mut streams: Vec<(Stream, Vec<Hit>)> = Vec::new();
-        let mut kept = false;
-        self.worker.cells.clear();
+        self.worker.leaves.clear();
         // Filters of a rule stand side by side: one that hits twice is reported once.
         let mut reported = None;
         for hit in &hits {
@@ -215,33 +216,13 @@ impl PartSink<'_, '_> {
                     reported = Some(rule);
                     self.report(event, rule, &mut shown);
                 }
-                Target::Leaf { program, leaf } => {
-                    let hit = (leaf as usize, self.read(event, program, leaf));
-                    let stream = self.worker.detector.stream(program);
-                    kept = true;
-                    match streams.last_mut().filter(|(s, _)| *s == stream) {
-                        Some((_, hits)) => hits.push(hit),
-                        None => streams.push((stream, vec![hit])),
-                    }
-                }
-                Target::Shared(number) => {
-                    let detector = self.worker.detector;
-                    let first = detector.shared.get(number as usize).and_then(|s| s.first());
-                    let Some(&(program, leaf)) = first else { continue };
-                    let hit = (leaf as usize, self.read(event, program, leaf));
-                    streams.push((Stream::of_shared(number), vec![hit]));
-                }
+                Target::Leaf { .. } | Target::Shared(_) => self.worker.leaves.push(*hit),
             }
         }
         self.worker.hits = hits;
-        if !streams.is_empty() {
-            self.done.passed.push(Passed {
-                source: self.part.source.name.clone(),
-                event: kept.then(|| event.to_owned_event()),
-                time: self.last.unwrap_or_default(),
-                order: self.number << 32 | self.position,
-                streams,
-            });
+        if !self.worker.leaves.is_empty() {
+            let order = self.number << 32 | self.position;
+            self.done.kept.add(event, self.last.unwrap_or_default(), order, &self.worker.leaves);
         }
     }
 
@@ -275,14 +256,6 @@ impl PartSink<'_, '_> {
             row: Vec::new(),
         });
     }
-
-    /// The values that a leaf of a keyed program asks for.
-    fn read(&mut self, event: &Event<'_>, program: u32, leaf: u32) -> Vec<Value> {
-        let detector = self.worker.detector;
-        let wanted = &detector.keyed[program as usize].reads[leaf as usize];
-        let cells = &mut self.worker.cells;
-        wanted.iter().map(|&s| cells.read(event, &detector.scalars, s, &detector.taxonomy)).collect()
-    }
 }
 
 /// How far the present event has been made ready for its findings.
@@ -297,7 +270,7 @@ struct Run<'a> {
     detector: &'a Detector,
     options: &'a ScanOptions,
     sink: &'a mut dyn FindingSink,
-    survivors: Survivors,
+    kept: Kept,
     spare: Spare,
     totals: Totals,
     error: Option<io::Error>,
@@ -322,7 +295,7 @@ impl<'a> Run<'a> {
             detector,
             options,
             sink,
-            survivors: Survivors::new(options.survivor_budget),
+            kept: Kept::new(options.survivor_budget, spare.clone()),
             spare,
             totals,
             error: None,
@@ -338,13 +311,12 @@ impl<'a> Run<'a> {
         if let Some(e) = self.error.take() {
             return Err(e);
         }
-        let level = self.options.level;
-        let mut survivors = std::mem::replace(&mut self.survivors, Survivors::new(0));
-        let (memory, baseline) = (self.options.row_budget, self.options.baseline.clone());
-        let limits =
-            keyed::run(self.detector, &mut survivors, memory, baseline.as_deref(), &mut |finding| {
-                if finding.rule.level >= level { self.report(&finding) } else { Ok(()) }
-            })?;
+        let (detector, options) = (self.detector, self.options);
+        let kept = std::mem::replace(&mut self.kept, Kept::new(0, self.spare.clone()));
+        let mut sink = |finding: Finding| {
+            if finding.rule.level >= options.level { self.report(&finding) } else { Ok(()) }
+        };
+        let limits = keyed::run(detector, &kept, &seen, options, &mut sink)?;
         self.totals.limits = limits;
         let inert = self.detector.unable_to_fire(&seen);
         let name = |r: u32| {
@@ -371,7 +343,7 @@ impl Take<Done> for Run<'_> {
         self.spare.give_back(done.encoded);
         let result = written
             .and_then(|()| done.findings.iter().try_for_each(|f| self.report(f)))
-            .and_then(|()| done.passed.into_iter().try_for_each(|p| self.survivors.add(p)));
+            .and_then(|()| self.kept.add(done.kept));
         self.error = result.err();
         if self.error.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }

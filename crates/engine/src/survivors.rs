@@ -1,18 +1,16 @@
-//! Events that passed a filter of a keyed or relational rule, kept until all input has been read, then handed
-//! on lane by lane, in the order of event time. A lane is what has to be seen together: one rule, or all rules
-//! that share events with others. So that never more than the rules of one lane hold state.
+//! What keyed and relational rules read of the events that passed a filter of theirs, handed on lane by lane, in the
+//! order of event time. A lane is what has to be seen together: one rule, or all rules that share events with
+//! others. So that never more than the rules of one lane hold state.
 //!
 //! Up to a budget they stay in memory; beyond it, sorted runs go to a temporary file and are merged at the end,
-//! so memory stays bounded whatever the input. The events themselves (kept once, however many rules they
-//! passed) go to the same file and are read back one by one when a finding shows them.
+//! so memory stays bounded whatever the input.
 
 use std::collections::BinaryHeap;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
-use std::sync::Arc;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 
-use shikra_event::wire::{self, get, get_bytes, put, put_bytes};
-use shikra_event::{Event, Kind, OwnedEvent, Shape, Slot, Timestamp, Value};
+use shikra_event::wire::{self, get, put};
+use shikra_event::{Timestamp, Value};
 
 /// A leaf, with the values read for it.
 pub(crate) type Hit = (usize, Vec<Value>);
@@ -78,106 +76,37 @@ impl Survivor {
     }
 }
 
-/// An event with the leaves it passed.
-pub(crate) struct Passed {
-    /// Where it comes from.
-    pub source: Arc<str>,
-    /// The event, where a finding may show it.
-    pub event: Option<OwnedEvent>,
-    /// See [`Survivor::time`].
-    pub time: Timestamp,
-    /// See [`Survivor::order`].
-    pub order: u64,
-    /// What it passed.
-    pub streams: Vec<(Stream, Vec<Hit>)>,
-}
-
 /// All survivors of a scan.
 pub(crate) struct Survivors {
     budget: usize,
     used: usize,
-    count: u64,
     pending: Vec<Survivor>,
     runs: Vec<(u64, u64)>,
-    /// Events in memory; their handles are their positions with [`IN_MEMORY`] set. Other handles are offsets in
-    /// the file.
-    events: Vec<(Arc<str>, OwnedEvent)>,
-    shapes: Vec<Arc<Shape>>,
-    sources: Vec<Arc<str>>,
-    /// See [`Survivors::met`].
-    met: Vec<bool>,
     spill: Option<File>,
     end: u64,
 }
 
-const IN_MEMORY: u64 = 1 << 63;
-/// Handle of an event that was not kept.
-const NOT_KEPT: u64 = u64::MAX;
-
 impl Survivors {
     /// Empty, with a budget in bytes.
     pub(crate) fn new(budget: usize) -> Survivors {
-        Survivors {
-            budget,
-            used: 0,
-            count: 0,
-            pending: Vec::new(),
-            runs: Vec::new(),
-            events: Vec::new(),
-            shapes: Vec::new(),
-            sources: Vec::new(),
-            met: Vec::new(),
-            spill: None,
-            end: 0,
-        }
+        Survivors { budget, used: 0, pending: Vec::new(), runs: Vec::new(), spill: None, end: 0 }
     }
 
-    /// Adds an event with all the leaves it passed.
+    /// Adds one.
     ///
     /// # Errors
     /// Where the temporary file cannot be written.
-    pub(crate) fn add(&mut self, passed: Passed) -> io::Result<()> {
-        let mut handle = NOT_KEPT;
-        self.count += 1;
-        if let Some(event) = passed.event {
-            handle = self.events.len() as u64 | IN_MEMORY;
-            self.used += event.size() + 64;
-            self.events.push((passed.source, event));
-        }
-        for (stream, hits) in passed.streams {
-            if !stream.is_shared() {
-                let number = stream.number as usize;
-                self.met.resize(self.met.len().max(number + 1), false);
-                self.met[number] = true;
-            }
-            let survivor = Survivor { time: passed.time, order: passed.order, stream, hits, event: handle };
-            self.used += survivor.size();
-            self.pending.push(survivor);
-        }
+    pub(crate) fn add(&mut self, survivor: Survivor) -> io::Result<()> {
+        self.used += survivor.size();
+        self.pending.push(survivor);
         if self.used > self.budget { self.spill() } else { Ok(()) }
-    }
-
-    /// By number of a program, whether there are survivors of its own leaves; false beyond the end.
-    pub(crate) fn met(&self) -> &[bool] {
-        &self.met
     }
 
     fn spill(&mut self) -> io::Result<()> {
         let mut bytes = Vec::new();
-        let mut offsets = Vec::with_capacity(self.events.len());
-        for (source, event) in self.events.drain(..) {
-            offsets.push(self.end + bytes.len() as u64);
-            put(position(&mut self.sources, |s| *s == source, || source.clone()), &mut bytes);
-            put(
-                position(&mut self.shapes, |s| s.id() == event.shape().id(), || event.shape().clone()),
-                &mut bytes,
-            );
-            encode_event(&event, &mut bytes);
-        }
-        let run_start = self.end + bytes.len() as u64;
+        let run_start = self.end;
         self.pending.sort_by_key(Survivor::key);
-        for mut survivor in self.pending.drain(..) {
-            survivor.event = offsets.get((survivor.event & !IN_MEMORY) as usize).copied().unwrap_or(NOT_KEPT);
+        for survivor in self.pending.drain(..) {
             encode(&survivor, &mut bytes);
         }
         let end = self.end + bytes.len() as u64;
@@ -226,40 +155,6 @@ impl Survivors {
         }
         Ok(())
     }
-
-    /// The event of a handle, with its source.
-    ///
-    /// # Errors
-    /// Where the handle is none of ours or the temporary file cannot be read.
-    pub(crate) fn event(&self, handle: u64) -> io::Result<(Arc<str>, OwnedEvent)> {
-        if handle & IN_MEMORY != 0 {
-            let held = usize::try_from(handle & !IN_MEMORY).ok().and_then(|i| self.events.get(i));
-            return held.cloned().ok_or_else(|| io::ErrorKind::NotFound.into());
-        }
-        let mut file = self.spill.as_ref().ok_or(io::ErrorKind::NotFound)?.try_clone()?;
-        file.seek(SeekFrom::Start(handle))?;
-        let mut from = BufReader::new(file);
-        let source = entry(&self.sources, get(&mut from)?)?;
-        let shape = entry(&self.shapes, get(&mut from)?)?;
-        Ok((source, decode_event(&mut from, &shape)?))
-    }
-}
-
-/// Position of the entry that fits, appended where none does. Recent entries are looked at first.
-fn position<T>(list: &mut Vec<T>, fits: impl Fn(&T) -> bool, new: impl FnOnce() -> T) -> u64 {
-    let at = list.iter().rposition(fits).unwrap_or_else(|| {
-        list.push(new());
-        list.len() - 1
-    });
-    at as u64
-}
-
-fn entry<T: Clone>(list: &[T], at: u64) -> io::Result<T> {
-    usize::try_from(at)
-        .ok()
-        .and_then(|i| list.get(i))
-        .cloned()
-        .ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 /// The least survivor of a run; the heap gives the greatest first, so the order is turned round.
@@ -352,68 +247,36 @@ fn decode_hit(from: &mut impl Read) -> io::Result<Hit> {
     Ok((leaf, (0..count).map(|_| wire::value(from)).collect::<io::Result<_>>()?))
 }
 
-fn encode_event(event: &OwnedEvent, out: &mut Vec<u8>) {
-    put(event.record, out);
-    put(event.time.map_or(i64::MIN, |t| t.0) as u64, out);
-    event.with(|e| {
-        for slot in e.slots {
-            out.push(slot.kind.0);
-            put_bytes(slot.data, out);
-        }
-    });
-}
-
-fn decode_event(from: &mut impl Read, shape: &Arc<Shape>) -> io::Result<OwnedEvent> {
-    let record = get(from)?;
-    let time = get(from)? as i64;
-    let mut slots = Vec::with_capacity(shape.fields().len());
-    for _ in shape.fields() {
-        let mut kind = [0];
-        from.read_exact(&mut kind)?;
-        slots.push((Kind(kind[0]), get_bytes(from)?));
-    }
-    let slots: Vec<_> = slots.iter().map(|(kind, data)| Slot { kind: *kind, data }).collect();
-    let time = (time != i64::MIN).then_some(Timestamp(time));
-    Ok(Event { shape, slots: &slots, record, time }.to_owned_event())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shikra_event::ShapeBuilder;
 
-    fn collect(budget: usize) -> Vec<(i64, u64, Vec<Hit>, String)> {
-        let shape = ShapeBuilder { fields: vec!["A".into()], ..ShapeBuilder::default() }.build();
+    fn collect(budget: usize) -> Vec<Survivor> {
         let mut all = Survivors::new(budget);
         for n in 0..500u64 {
-            let text = format!("event {n}");
-            let event =
-                Event { shape: &shape, slots: &[Slot::utf8(&text)], record: n, time: None }.to_owned_event();
             let values = vec![Value::I64(n as i64), Value::List(vec!["x".into(), Value::Null])];
-            let time = Timestamp((n * 7919 % 97) as i64);
-            let streams = vec![(Stream { lane: (n % 3) as u32, number: 1 }, vec![(2, values)])];
-            let event = Some(event);
-            all.add(Passed { source: Arc::from("s"), event, time, order: n, streams }).unwrap();
+            all.add(Survivor {
+                time: Timestamp((n * 7919 % 97) as i64),
+                order: n,
+                stream: Stream { lane: (n % 3) as u32, number: 1 },
+                hits: vec![(2, values)],
+                event: n << 32,
+            })
+            .unwrap();
         }
         let mut got = Vec::new();
-        let mut handles = Vec::new();
         all.for_each(|s| {
-            handles.push(s.event);
-            got.push((s.time.0, s.order, s.hits, String::new()));
+            got.push(s);
             Ok(())
         })
         .unwrap();
-        for (row, handle) in got.iter_mut().zip(handles) {
-            row.3 = all.event(handle).unwrap().1.with(|e| e.text_of("A")).unwrap();
-        }
         got
     }
 
     #[test]
     fn spilled_and_held_are_the_same_in_order() {
         let held = collect(usize::MAX);
-        assert!(held.windows(2).all(|w| (w[0].1 % 3, w[0].0, w[0].1) < (w[1].1 % 3, w[1].0, w[1].1)));
-        assert_eq!(held[3].3, format!("event {}", held[3].1));
+        assert!(held.windows(2).all(|w| w[0].key() < w[1].key()));
         assert_eq!(collect(20_000), held);
         assert_eq!(collect(1), held);
     }

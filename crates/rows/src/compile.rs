@@ -13,6 +13,7 @@ use crate::extract::Extractor;
 use crate::gate::{Gate, Port, TreeSpec, identity, process_events};
 use crate::merge::{self, Kind, Merge, Spec};
 use crate::more::{self, More};
+use crate::push;
 use crate::reads;
 use crate::windows;
 
@@ -113,6 +114,16 @@ pub type Resolve<'r> = &'r dyn Fn(&RuleRef) -> Option<&'r Plan>;
 /// # Errors
 /// Where the plan needs more than this crate and `sequence` have.
 pub fn compile(plan: &Plan, resolve: Resolve<'_>) -> Result<Program, Unsupported> {
+    as_it_stands(&push::down(plan), resolve)
+}
+
+/// [`compile()`] with every condition where the plan has it.
+#[cfg(test)]
+pub(crate) fn unmoved(plan: &Plan) -> Result<Program, Unsupported> {
+    as_it_stands(plan, &|_| None)
+}
+
+fn as_it_stands(plan: &Plan, resolve: Resolve<'_>) -> Result<Program, Unsupported> {
     if more::at_the_end(plan) && plan.single_event().is_none() {
         return relation(plan, resolve, &[], 0);
     }
@@ -176,7 +187,7 @@ fn unsupported<T>(operator: &str, reason: &str) -> Result<T, Unsupported> {
 }
 
 /// Filters and lineage over one scan.
-fn gated(plan: &Plan) -> bool {
+pub(crate) fn gated(plan: &Plan) -> bool {
     match plan {
         Plan::Scan(_) => true,
         Plan::Filter(input, _) | Plan::Lineage(input, ..) => gated(input),
@@ -492,6 +503,12 @@ impl Compiler {
     fn sequence(&mut self, s: &Seq) -> Result<Seq, Unsupported> {
         let mut out = s.clone();
         for stage in &mut out.stages {
+            if let Some(joined) = &stage.joined {
+                let alone = push::of_event(joined);
+                if gated(&stage.plan) && alone != Expr::TRUE {
+                    stage.plan = Plan::Filter(Box::new(stage.plan.clone()), alone);
+                }
+            }
             let port = self.stage(&mut stage.plan)?;
             self.slots.extend(std::iter::repeat_n(port, stage.runs as usize));
         }

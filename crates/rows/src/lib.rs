@@ -17,12 +17,14 @@ mod gate;
 mod machine;
 mod merge;
 mod more;
+mod needs;
 mod operate;
 pub mod outside;
+mod push;
 mod reads;
 mod row;
 mod windows;
 
 pub use compile::{Program, Resolve, compile};
 pub use machine::Machine;
-pub use shikra_sequence::{Input, Leaf, Limits, Match, MatchedEvent, Stats, Unsupported};
+pub use shikra_sequence::{Input, Leaf, Limits, Match, MatchedEvent, Needs, Stats, Unsupported};

@@ -20,6 +20,7 @@ mod compile;
 mod keyed;
 mod kinds;
 mod machine;
+mod needs;
 mod program;
 pub mod reference;
 mod rewrite;
@@ -28,5 +29,7 @@ mod value;
 
 pub use compile::{Unsupported, compile};
 pub use machine::{Input, Limits, Machine, Match, MatchedEvent, Stats};
+pub use needs::Needs;
 pub use program::{Leaf, Program};
+pub use rewrite::Rewrite;
 pub use stream::{Stream, order_batch};

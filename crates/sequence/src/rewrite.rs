@@ -9,28 +9,29 @@ use shikra_ir::{Call, EachGives, Expr, Op, Scalar, Test};
 const BUDGET: usize = 100_000;
 
 /// The columns of an `Eval` or `Project`, computed left to right, to be replaced by their definitions.
-pub(crate) struct Rewrite<'c> {
+pub struct Rewrite<'c> {
     columns: &'c [(Arc<str>, Scalar)],
     left: Cell<usize>,
 }
 
 impl<'c> Rewrite<'c> {
-    pub(crate) fn new(columns: &'c [(Arc<str>, Scalar)]) -> Rewrite<'c> {
+    /// Of these columns.
+    pub fn new(columns: &'c [(Arc<str>, Scalar)]) -> Rewrite<'c> {
         Rewrite { columns, left: Cell::new(BUDGET) }
     }
 
     /// Whether what was answered is cut short.
-    pub(crate) fn exhausted(&self) -> bool {
+    pub fn exhausted(&self) -> bool {
         self.left.get() == 0
     }
 
     /// A scalar over the input.
-    pub(crate) fn scalar(&self, s: &Scalar) -> Scalar {
+    pub fn scalar(&self, s: &Scalar) -> Scalar {
         self.scalar_before(s, self.columns.len())
     }
 
     /// An expression over the input.
-    pub(crate) fn expr(&self, e: &Expr) -> Expr {
+    pub fn expr(&self, e: &Expr) -> Expr {
         self.expr_before(e, self.columns.len())
     }
 

@@ -51,6 +51,15 @@ pub(crate) fn holds(condition: &Condition, there: &dyn Fn(usize) -> bool) -> boo
     }
 }
 
+/// Members without which the condition cannot hold.
+pub(crate) fn needed(condition: &Condition) -> Vec<usize> {
+    match condition {
+        Condition::Member(i) => vec![*i],
+        Condition::And(v) => v.iter().flat_map(needed).collect(),
+        Condition::Or(_) | Condition::Not(_) => vec![],
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Temporal {
     pub(crate) span: Duration,

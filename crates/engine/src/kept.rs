@@ -1,0 +1,303 @@
+//! Events that passed a filter of a keyed or relational rule, kept once with the filters they passed until all input
+//! has been read. Nothing more is known of them by then: only rules that can find something read what they ask for.
+//!
+//! The events of a part are a block of bytes, made on the worker's thread. Up to a budget blocks stay in memory,
+//! beyond it they go to a temporary file, so memory stays bounded whatever the input.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::sync::Arc;
+
+use shikra_event::{Event, Kind, OwnedEvent, Shape, Slot, Timestamp};
+use shikra_matcher::FilterId;
+
+use crate::read::Spare;
+
+/// The kept events of one part.
+#[derive(Default)]
+pub(crate) struct Block {
+    /// Where they come from.
+    pub source: Arc<str>,
+    shapes: Vec<Arc<Shape>>,
+    bytes: Vec<u8>,
+}
+
+/// What is known of a kept event beside its fields.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// Event time; events without one take the time of the event before them in their source.
+    pub time: Timestamp,
+    /// Position of the event in the whole input: total order among equal times.
+    pub order: u64,
+    /// Handle of the event.
+    pub handle: u64,
+}
+
+impl Block {
+    /// For events of a source, in a buffer that is used again.
+    pub fn new(source: &Arc<str>, bytes: Vec<u8>) -> Block {
+        Block { source: source.clone(), shapes: Vec::new(), bytes }
+    }
+
+    /// Adds an event with the filters that it passed.
+    pub fn add(&mut self, event: &Event<'_>, time: Timestamp, order: u64, hits: &[FilterId]) {
+        let known = self.shapes.iter().rposition(|s| s.id() == event.shape.id());
+        let shape = known.unwrap_or_else(|| {
+            self.shapes.push(event.shape.clone());
+            self.shapes.len() - 1
+        });
+        let out = &mut self.bytes;
+        let start = out.len();
+        out.extend([0; 4]);
+        out.extend((hits.len() as u32).to_le_bytes());
+        hits.iter().for_each(|h| out.extend(h.to_le_bytes()));
+        for n in [time.0 as u64, order, event.time.map_or(i64::MIN, |t| t.0) as u64, event.record] {
+            out.extend(n.to_le_bytes());
+        }
+        out.extend((shape as u32).to_le_bytes());
+        out.extend((event.slots.len() as u32).to_le_bytes());
+        for slot in event.slots {
+            out.push(slot.kind.0);
+            out.extend((slot.data.len() as u32).to_le_bytes());
+            out.extend_from_slice(slot.data);
+        }
+        let length = (out.len() - start - 4) as u32;
+        if let Some(place) = out.get_mut(start..start + 4) {
+            place.copy_from_slice(&length.to_le_bytes());
+        }
+    }
+}
+
+/// Takes a kept event and the filters that it passed.
+type Visit<'v> = dyn FnMut(&Event<'_>, Place, &[FilterId]) -> io::Result<()> + 'v;
+
+/// A block that has been put away.
+struct Stored {
+    source: Arc<str>,
+    shapes: Vec<Arc<Shape>>,
+    at: At,
+}
+
+enum At {
+    Memory(Vec<u8>),
+    /// Offset and length in the file.
+    File(u64, usize),
+}
+
+/// All kept events of a scan.
+pub(crate) struct Kept {
+    budget: usize,
+    used: usize,
+    blocks: Vec<Stored>,
+    file: Option<File>,
+    end: u64,
+    spare: Spare,
+}
+
+impl Kept {
+    /// Empty, with a budget in bytes. Buffers of what went to the file are given back to `spare`.
+    pub fn new(budget: usize, spare: Spare) -> Kept {
+        Kept { budget, used: 0, blocks: Vec::new(), file: None, end: 0, spare }
+    }
+
+    /// Adds the events of a part.
+    ///
+    /// # Errors
+    /// Where the temporary file cannot be written.
+    pub fn add(&mut self, block: Block) -> io::Result<()> {
+        let Block { source, shapes, bytes } = block;
+        if bytes.is_empty() {
+            self.spare.give_back(bytes);
+            return Ok(());
+        }
+        self.used += bytes.capacity();
+        self.blocks.push(Stored { source, shapes, at: At::Memory(bytes) });
+        if self.used > self.budget { self.spill() } else { Ok(()) }
+    }
+
+    fn spill(&mut self) -> io::Result<()> {
+        let file = match &mut self.file {
+            Some(f) => f,
+            none => none.insert(tempfile::tempfile()?),
+        };
+        file.seek(SeekFrom::Start(self.end))?;
+        // Those before have gone already.
+        let held = self.blocks.iter().rposition(|b| matches!(b.at, At::File(..))).map_or(0, |i| i + 1);
+        for block in self.blocks.iter_mut().skip(held) {
+            let At::Memory(bytes) = &mut block.at else { continue };
+            file.write_all(bytes)?;
+            let there = At::File(self.end, bytes.len());
+            self.end += bytes.len() as u64;
+            self.spare.give_back(std::mem::take(bytes));
+            block.at = there;
+        }
+        // From now on every block goes at once, and its buffer is used again while it is warm.
+        self.used = 0;
+        self.budget = 0;
+        Ok(())
+    }
+
+    /// Calls `f` with every event that passed one of the `wanted` filters, and those of them that it passed, in the
+    /// order of the input.
+    ///
+    /// # Errors
+    /// Where the temporary file cannot be read, or `f` fails.
+    pub fn for_each(&self, wanted: &dyn Fn(FilterId) -> bool, f: &mut Visit<'_>) -> io::Result<()> {
+        let mut buffer = Vec::new();
+        let mut hits = Vec::new();
+        for (number, block) in self.blocks.iter().enumerate() {
+            let bytes = match &block.at {
+                At::Memory(bytes) => bytes.as_slice(),
+                At::File(at, length) => {
+                    buffer.resize(*length, 0);
+                    self.read(*at, &mut buffer)?;
+                    &buffer
+                }
+            };
+            let mut from = Cursor(bytes);
+            while !from.0.is_empty() {
+                let handle = (number as u64) << 32 | (bytes.len() - from.0.len()) as u64;
+                let length = from.u32()? as usize;
+                let mut record = Cursor(from.take(length)?);
+                hits.clear();
+                for _ in 0..record.u32()? {
+                    hits.extend(Some(record.u32()?).filter(|h| wanted(*h)));
+                }
+                if !hits.is_empty() {
+                    let (time, order) = (Timestamp(record.u64()? as i64), record.u64()?);
+                    record.event(&block.shapes, |event| f(event, Place { time, order, handle }, &hits))??;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&self, at: u64, into: &mut [u8]) -> io::Result<()> {
+        let mut file = self.file.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        file.seek(SeekFrom::Start(at))?;
+        file.read_exact(into)
+    }
+
+    /// The event of a handle, with its source.
+    ///
+    /// # Errors
+    /// Where the handle is none of ours or the temporary file cannot be read.
+    pub fn event(&self, handle: u64) -> io::Result<(Arc<str>, OwnedEvent)> {
+        let block = usize::try_from(handle >> 32).ok().and_then(|i| self.blocks.get(i));
+        let block = block.ok_or(io::ErrorKind::NotFound)?;
+        let from = (handle & u64::from(u32::MAX)) as usize;
+        let read;
+        let record = match &block.at {
+            At::Memory(bytes) => bytes.get(from..).ok_or_else(bad)?,
+            At::File(at, _) => {
+                let mut length = [0; 4];
+                self.read(at + from as u64, &mut length)?;
+                let mut whole = vec![0; 4 + u32::from_le_bytes(length) as usize];
+                self.read(at + from as u64, &mut whole)?;
+                read = whole;
+                &read
+            }
+        };
+        let mut record = Cursor(record);
+        record.u32()?;
+        let hits = record.u32()? as usize;
+        record.take(hits * 4 + 16)?;
+        let event = record.event(&block.shapes, |e| e.to_owned_event())?;
+        Ok((block.source.clone(), event))
+    }
+}
+
+fn bad() -> io::Error {
+    io::ErrorKind::InvalidData.into()
+}
+
+/// What has not been read yet.
+struct Cursor<'a>(&'a [u8]);
+
+impl<'a> Cursor<'a> {
+    fn take(&mut self, n: usize) -> io::Result<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(n).ok_or_else(bad)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+    fn u32(&mut self) -> io::Result<u32> {
+        let (n, rest) = self.0.split_first_chunk::<4>().ok_or_else(bad)?;
+        self.0 = rest;
+        Ok(u32::from_le_bytes(*n))
+    }
+    fn u64(&mut self) -> io::Result<u64> {
+        let (n, rest) = self.0.split_first_chunk::<8>().ok_or_else(bad)?;
+        self.0 = rest;
+        Ok(u64::from_le_bytes(*n))
+    }
+    /// The event itself.
+    fn event<R>(&mut self, shapes: &[Arc<Shape>], f: impl FnOnce(&Event<'_>) -> R) -> io::Result<R> {
+        let (time, record) = (self.u64()? as i64, self.u64()?);
+        let shape = shapes.get(self.u32()? as usize).ok_or_else(bad)?;
+        let count = self.u32()? as usize;
+        let mut slots = Vec::with_capacity(count.min(self.0.len()));
+        for _ in 0..count {
+            let kind = self.take(1)?.first().copied().ok_or_else(bad)?;
+            let length = self.u32()? as usize;
+            slots.push(Slot { kind: Kind(kind), data: self.take(length)? });
+        }
+        let time = (time != i64::MIN).then_some(Timestamp(time));
+        Ok(f(&Event { shape, slots: &slots, record, time }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shikra_event::ShapeBuilder;
+
+    fn kept(budget: usize) -> Kept {
+        let shape = |name: &str| {
+            ShapeBuilder { fields: vec![name.into(), "B".into()], ..ShapeBuilder::default() }.build()
+        };
+        let shapes = [shape("A"), shape("C")];
+        let mut all = Kept::new(budget, Spare::default());
+        for part in 0..20u64 {
+            let mut block = Block::new(&Arc::from(format!("source {part}")), Vec::new());
+            for n in 0..25u64 {
+                let text = format!("event {n} of {part}");
+                let slots = [Slot::utf8(&text), Slot { kind: Kind(0), data: &[] }];
+                let shape = &shapes[(n % 2) as usize];
+                let time = (n % 3 > 0).then_some(Timestamp(n as i64));
+                let event = Event { shape, slots: &slots, record: n, time };
+                block.add(&event, Timestamp(7), part << 32 | n, &[n as u32 % 4, 9]);
+            }
+            all.add(block).unwrap();
+        }
+        all.add(Block::new(&Arc::from("nothing"), Vec::new())).unwrap();
+        all
+    }
+
+    fn told(all: &Kept) -> Vec<String> {
+        let mut out = Vec::new();
+        let mut handles = Vec::new();
+        all.for_each(&|f| f == 2 || f == 3, &mut |event, place, hits| {
+            let text = event.text_of(if event.record % 2 == 0 { "A" } else { "C" });
+            out.push(format!("{text:?} {} {hits:?} {:?}", place.order, event.time));
+            handles.push((place.handle, event.record));
+            Ok(())
+        })
+        .unwrap();
+        for ((handle, record), line) in handles.into_iter().zip(&mut out) {
+            let (source, event) = all.event(handle).unwrap();
+            assert_eq!((event.record, event.with(|e| e.slots.len())), (record, 2));
+            line.push_str(&format!(" {source} {:?}", event.time));
+        }
+        out
+    }
+
+    #[test]
+    fn in_memory_and_in_the_file_they_are_the_same() {
+        let held = told(&kept(usize::MAX));
+        assert_eq!(held.len(), 20 * 12);
+        assert!(held[0].contains("event 2 of 0") && held[0].contains("[2]"));
+        assert_eq!(told(&kept(10_000)), held);
+        assert_eq!(told(&kept(0)), held);
+        assert!(kept(usize::MAX).event(u64::MAX).is_err());
+    }
+}
