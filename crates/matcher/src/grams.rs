@@ -71,6 +71,9 @@ const LONG: usize = 64;
 /// More literals than this in a lane are not filed several times: loading and memory count too.
 const MANY: usize = 2048;
 
+/// Pieces of which the table is small, however much room each has.
+const FEW_FILED: usize = 256;
+
 /// Length of the longest pieces.
 pub(crate) const WIDEST: usize = 4;
 const SPREAD: u32 = 0x9e37_79b1;
@@ -159,7 +162,11 @@ impl Lane {
         }
         filed.sort_unstable();
         // The fewer there are, the more room each can have: small tables stay in the processor's cache.
-        let each = if filed.len() <= MANY { 64 } else { 16 };
+        let each = match filed.len() {
+            ..=FEW_FILED => 256,
+            ..=MANY => 64,
+            _ => 16,
+        };
         let size = (filed.len() * each).next_power_of_two().clamp(1 << 10, 1 << 22);
         let shift = 32 - size.trailing_zeros();
         let mut lane = Lane {

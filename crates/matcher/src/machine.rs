@@ -374,10 +374,11 @@ impl Machine {
         self.typed(value, found);
     }
 
-    /// Adds what has to be in an ASCII text for some comparison to hold for it; false where that cannot be said.
+    /// Adds what has to be in a text for some comparison to hold for it; false where that cannot be said.
     pub fn needs(&self, needs: &mut Needs) -> bool {
         let texts = self.exact.keys().chain(self.exact_cased.keys());
         needs.whole = needs.whole.max(texts.map(|t| t.len()).max());
+        needs.ascii_only |= !self.beyond_ascii.is_empty();
         needs.literals.extend(self.literals.texts.iter().map(|(_, text)| text.to_owned()));
         self.always.is_empty()
             && self.direct_globs.is_empty()

@@ -93,10 +93,11 @@ type Open = Vec<(VarId, Vec<SlotIndex>, Binding)>;
 
 impl Planner<'_> {
     /// Finds the variables of one field.
-    fn fields(&self, known: &mut Known) -> Open {
+    fn fields(&mut self, known: &mut Known) -> Open {
         let mut open = Vec::new();
         let answers = self.taxonomy.on(self.event.shape);
-        for &v in &self.admitted.vars {
+        let admitted = self.admitted.clone();
+        for &v in &admitted.vars {
             let Var::Field(field) = &self.compiled.vars[v as usize] else { continue };
             let binding = answers.bind(field);
             let entries = match self.place(&binding) {
@@ -116,7 +117,7 @@ impl Planner<'_> {
                 Place::Nowhere => {
                     known.absent.push(v);
                     let absent = self.compiled.absent[v as usize].iter();
-                    absent.filter(|e| self.admitted.asks(e.pred())).copied().collect()
+                    absent.filter(|e| admitted.asks(e.pred())).copied().collect()
                 }
             };
             known.vars.push(v);
@@ -146,8 +147,9 @@ impl Planner<'_> {
         start.retain(|e| rules.asks(e.pred()));
         let answers = self.taxonomy.on(self.event.shape);
         let bindings = rules.exact_fields.iter().map(|f| (f.clone(), answers.bind(f))).collect();
+        let asked = self.state.asked(self.compiled, &rules);
         let program = |(slots, inputs): (_, Bound)| Group {
-            program: self.state.program(self.compiled, &inputs, &rules),
+            program: self.state.program(self.compiled, &inputs, &rules, &asked),
             slots,
         };
         ShapePlan {
@@ -180,10 +182,13 @@ impl Planner<'_> {
         Place::Slots(slots, within)
     }
 
-    fn on_constant(&self, v: VarId, value: &Value) -> Vec<Entry> {
-        let truth = |p: PredId| truth_on(&self.compiled.preds[p as usize].test, value);
-        let asked = self.compiled.by_var[v as usize].iter().filter(|p| self.admitted.asks(**p));
-        asked.filter_map(|&p| Entry::new(p, truth(p))).collect()
+    fn on_constant(&mut self, v: VarId, value: &Value) -> Vec<Entry> {
+        let (compiled, admitted) = (self.compiled, &self.admitted);
+        self.state.on_constant(v, admitted, value, || {
+            let truth = |p: PredId| truth_on(&compiled.preds[p as usize].test, value);
+            let asked = compiled.by_var[v as usize].iter().filter(|p| admitted.asks(**p));
+            asked.filter_map(|&p| Entry::new(p, truth(p))).collect()
+        })
     }
 
     /// A variable that stands for many fields: every one of them is asked, and the greatest truth counts.

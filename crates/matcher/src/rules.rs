@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hashbrown::HashMap;
-use shikra_event::{Event, Shape, SlotIndex};
+use shikra_event::{Event, Shape, SlotIndex, Value};
 use shikra_ir::{FieldRef, Truth};
 use shikra_taxonomy::{Binding, Taxonomy};
 
@@ -26,6 +26,8 @@ const MAX_PROGRAM_PREDS: usize = 1 << 20;
 const MAX_PROGRAMS: usize = 1 << 16;
 /// Bindings told apart.
 const MAX_BINDINGS: usize = 4096;
+/// Constant values told apart.
+const MAX_CONSTANTS: usize = 4096;
 
 /// The filters that events of some shapes can satisfy.
 #[derive(Debug)]
@@ -146,6 +148,9 @@ pub(crate) struct Cache {
 /// count; 0: all.
 type InputKey = (u32, VarId, u32);
 
+/// Variables that stand for many fields → the number of the predicates on it that a rule set asks for.
+pub(crate) type Asked = HashMap<VarId, u32>;
+
 /// What narrows a rule set: its number, what is known beforehand of which variables.
 type Narrowing = (u32, Vec<VarId>, Vec<Entry>);
 
@@ -161,6 +166,8 @@ pub(crate) struct State {
     bindings: HashMap<String, u32>,
     /// Predicates that rule sets ask for on variables that stand for many fields.
     asked: HashMap<Vec<PredId>, u32>,
+    /// What is not false of a variable that has a value in all events of a shape, under a rule set.
+    constants: HashMap<(VarId, u32, String), Vec<Entry>>,
 }
 
 impl Cache {
@@ -261,9 +268,12 @@ impl State {
         compiled: &Compiled,
         inputs: &[(Binding, VarId)],
         rules: &RuleSet,
+        asked: &Asked,
     ) -> Arc<Program> {
-        let key: Vec<InputKey> =
-            inputs.iter().map(|(b, v)| (self.binding(b), *v, self.asked(compiled, *v, rules))).collect();
+        let key: Vec<InputKey> = inputs
+            .iter()
+            .map(|(b, v)| (self.binding(b), *v, asked.get(v).copied().unwrap_or_default()))
+            .collect();
         if let Some(known) = self.programs.get(&key) {
             return known.clone();
         }
@@ -300,18 +310,34 @@ impl State {
         made.clone()
     }
 
-    /// The number of the predicates on a variable that a rule set asks for, where it stands for many fields.
-    fn asked(&mut self, compiled: &Compiled, v: VarId, rules: &RuleSet) -> u32 {
-        if matches!(compiled.vars[v as usize], Var::Field(_)) {
-            return 0;
-        }
+    /// Numbers the predicates that a rule set asks for, for each variable that stands for many fields.
+    pub fn asked(&mut self, compiled: &Compiled, rules: &RuleSet) -> Asked {
         if self.asked.len() > MAX_RULE_SETS {
             self.asked.clear();
             self.forget_programs();
         }
-        self.next += 1;
-        let preds = compiled.by_var[v as usize].iter().copied().filter(|&p| rules.asks(p)).collect();
-        *self.asked.entry(preds).or_insert(self.next)
+        let many = rules.vars.iter().filter(|&&v| !matches!(compiled.vars[v as usize], Var::Field(_)));
+        many.map(|&v| {
+            self.next += 1;
+            let preds = compiled.by_var[v as usize].iter().copied().filter(|&p| rules.asks(p)).collect();
+            (v, *self.asked.entry(preds).or_insert(self.next))
+        })
+        .collect()
+    }
+
+    /// What `made` makes of a value under a rule set, remembered.
+    pub fn on_constant(
+        &mut self,
+        v: VarId,
+        rules: &RuleSet,
+        value: &Value,
+        made: impl FnOnce() -> Vec<Entry>,
+    ) -> Vec<Entry> {
+        if self.constants.len() > MAX_CONSTANTS {
+            self.constants.clear();
+        }
+        // Equal numbers may differ in their text, so values are told apart by it.
+        self.constants.entry((v, rules.id, format!("{value:?}"))).or_insert_with(made).clone()
     }
 
     fn forget_programs(&mut self) {

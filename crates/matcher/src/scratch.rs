@@ -520,6 +520,9 @@ impl Memo {
             return g.last.asked;
         }
         if g.program.is_hopeless(*slot) {
+            if slot.kind == Kind::JSON_STRING {
+                g.last.set(*slot, EMPTY);
+            }
             return EMPTY;
         }
         self.asked(g, *slot, &Event { slots, ..*event }, rules, limits)

@@ -3,7 +3,8 @@
 //!
 //! Long values seldom come again, and seldom hold what rules look for. Of each literal the longest stretch is
 //! taken that stands in a JSON string as it is, whatever is escaped; where none of these is found, the literals are
-//! not there. Strings with `\u` or beyond ASCII are left to the full evaluation.
+//! not there. Strings with `\u`, or with one of the two letters beyond ASCII that fold to ASCII, are left to the full
+//! evaluation.
 
 use memchr::memmem;
 
@@ -18,9 +19,13 @@ const STEPS: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Sieve {
     stretches: Vec<Box<[u8]>>,
+    /// Length of the shortest: no escape is shorter than what it stands for.
+    shortest: usize,
     lane: Option<Lane>,
     /// Strings up to this length, as they lie in the file, may be a text that is asked for as a whole.
     whole: Option<usize>,
+    /// Nothing can be said of strings beyond ASCII.
+    ascii_only: bool,
     unicode: memmem::Finder<'static>,
 }
 
@@ -31,6 +36,8 @@ pub(crate) struct Needs {
     pub literals: Vec<String>,
     /// Length of the longest text that the string may equal as a whole.
     pub whole: Option<usize>,
+    /// That is all for ASCII strings only.
+    pub ascii_only: bool,
 }
 
 impl Sieve {
@@ -46,17 +53,29 @@ impl Sieve {
         let step = (shortest + 1).checked_sub(WIDEST).filter(|step| *step > 0)?.min(STEPS);
         let filed: Vec<(u32, &[u8])> = (0..).zip(stretches.iter().map(|s| &**s)).collect();
         let lane = Lane::new(WIDEST, step, &filed);
-        // An escape of two bytes stands for one.
+        // An escape of two bytes stands for one, and folding takes away less than that.
         let whole = needs.whole.map(|length| 2 * length);
-        Some(Sieve { lane, stretches, whole, unicode: memmem::Finder::new(b"\\u").into_owned() })
+        let unicode = memmem::Finder::new(b"\\u").into_owned();
+        Some(Sieve { lane, stretches, shortest, whole, ascii_only: needs.ascii_only, unicode })
     }
 
     /// Whether it is certain that no comparison holds for the string whose inside is `raw`.
     pub fn holds_back(&self, raw: &[u8]) -> bool {
-        self.whole.is_none_or(|longest| raw.len() > longest)
-            && !self.finds(raw)
-            && raw.is_ascii()
-            && self.unicode.find(raw).is_none()
+        if !self.whole.is_none_or(|longest| raw.len() > longest) {
+            return false;
+        }
+        (raw.len() < self.shortest && !self.ascii_only)
+            || (!self.finds(raw)
+                && (raw.is_ascii() || !(self.ascii_only || may_become_ascii(raw)))
+                && !self.has_unicode_escape(raw))
+    }
+
+    fn has_unicode_escape(&self, raw: &[u8]) -> bool {
+        let escape = |at: usize| {
+            let before = raw.get(..at).unwrap_or_default();
+            before.iter().rev().take_while(|b| **b == b'\\').count() % 2 == 0
+        };
+        self.unicode.find_iter(raw).any(escape)
     }
 
     fn finds(&self, raw: &[u8]) -> bool {
@@ -70,7 +89,19 @@ impl Sieve {
     }
 }
 
-/// The longest stretch of a literal that has one form only in an ASCII string without `\u`.
+/// Whether there are letters beyond ASCII whose folded form has ASCII in it.
+fn may_become_ascii(raw: &[u8]) -> bool {
+    let [kelvin, dotted] = BECOME_ASCII.map(str::as_bytes);
+    memchr::memchr2_iter(kelvin[0], dotted[0], raw).any(|at| {
+        let rest = raw.get(at..).unwrap_or_default();
+        rest.starts_with(kelvin) || rest.starts_with(dotted)
+    })
+}
+
+/// The sign of kelvin, and the capital I with a dot.
+const BECOME_ASCII: [&str; 2] = ["\u{212a}", "\u{130}"];
+
+/// The longest stretch of a literal that has one form only in a string without `\u`.
 fn stretch(literal: &str) -> &[u8] {
     let plain = |b: &u8| matches!(b, b' '..=b'~') && !matches!(b, b'"' | b'\\' | b'/');
     literal.as_bytes().split(|b| !plain(b)).max_by_key(|s| s.len()).unwrap_or_default()
@@ -86,7 +117,11 @@ mod tests {
     use super::*;
 
     fn sieve(literals: &[&str], whole: Option<usize>) -> Option<Sieve> {
-        Sieve::new(Needs { literals: literals.iter().map(ToString::to_string).collect(), whole })
+        Sieve::new(Needs {
+            literals: literals.iter().map(ToString::to_string).collect(),
+            whole,
+            ascii_only: false,
+        })
     }
 
     #[test]
@@ -95,7 +130,7 @@ mod tests {
         for raw in ["xx SEKURLSA::x", r"C:\\WINDOWS\\Temp", r"\u0073ekurlsa::", "\u{212a}", "windows"] {
             assert!(!s.holds_back(raw.as_bytes()), "{raw}");
         }
-        for raw in ["", "a", "sekurlsa:", r"c:\\temp\\window\r\n", "sekurls a::"] {
+        for raw in ["", "a", "sekurlsa:", r"c:\\temp\\window\r\n", "sekurls a::", r"\\users ®"] {
             assert!(s.holds_back(raw.as_bytes()), "{raw}");
         }
         assert!(sieve(&["longer", "ab"], None).is_none());
@@ -104,13 +139,24 @@ mod tests {
         assert!(s.holds_back(b"1234567"));
     }
 
+    #[test]
+    fn these_alone_become_ascii() {
+        let becomes =
+            |c: &char| !c.is_ascii() && fold(&c.to_string(), Fold::Unicode).bytes().any(|b| b.is_ascii());
+        let all: Vec<String> = ('\0'..=char::MAX).filter(becomes).map(String::from).collect();
+        assert_eq!(all, ["\u{130}", "\u{212a}"]);
+        // And none becomes shorter than half.
+        let halved = |c: &char| fold(&c.to_string(), Fold::Unicode).len() * 2 < c.len_utf8();
+        assert_eq!(('\0'..=char::MAX).filter(halved).collect::<String>(), "\u{212a}");
+    }
+
     proptest! {
         #[test]
         fn nothing_that_holds_is_held_back(
             literals in prop::collection::vec(r#"[abcd \\/"\n]{4,12}"#, 0..6),
             raw in prop::collection::vec(
                 prop_oneof![r#"[abcdABCD qu/]{1,4}"#, Just("\\\\".to_string()), Just("\\\"".into()), Just("\\/".into()),
-                    Just("\\n".into()), Just("\\u0061".into()), Just("\\q".into()), Just("é".into()), Just("\n".into())],
+                    Just("\\n".into()), Just("\\u0061".into()), Just("\\q".into()), Just("é".into()), Just("\u{212a}".into()), Just("İ".into()), Just("É".into()), Just("\n".into())],
                 0..30,
             ),
             cut: prop::sample::Index,
