@@ -64,7 +64,7 @@ impl Sieve {
         if !self.whole.is_none_or(|longest| raw.len() > longest) {
             return false;
         }
-        (raw.len() < self.shortest && !self.ascii_only)
+        (raw.len() < self.shortest && self.whole.is_none() && !self.ascii_only)
             || (!self.finds(raw)
                 && (raw.is_ascii() || !(self.ascii_only || may_become_ascii(raw)))
                 && !self.has_unicode_escape(raw))
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn what_may_hold_passes() {
         let s = sieve(&["sekurlsa::", r"c:\windows\temp"], None).unwrap();
-        for raw in ["xx SEKURLSA::x", r"C:\\WINDOWS\\Temp", r"\u0073ekurlsa::", "\u{212a}", "windows"] {
+        for raw in ["xx SEKURLSA::x", r"C:\\WINDOWS\\Temp", r"\u0073ekurlsa::", "\u{212a}elvin", "windows"] {
             assert!(!s.holds_back(raw.as_bytes()), "{raw}");
         }
         for raw in ["", "a", "sekurlsa:", r"c:\\temp\\window\r\n", "sekurls a::", r"\\users ®"] {
