@@ -162,10 +162,12 @@ impl Lane {
         }
         filed.sort_unstable();
         // The fewer there are, the more room each can have: small tables stay in the processor's cache.
-        let each = match filed.len() {
-            ..=FEW_FILED => 256,
-            ..=MANY => 64,
-            _ => 16,
+        let each = if filed.len() <= FEW_FILED {
+            256
+        } else if filed.len() <= MANY {
+            64
+        } else {
+            16
         };
         let size = (filed.len() * each).next_power_of_two().clamp(1 << 10, 1 << 22);
         let shift = 32 - size.trailing_zeros();

@@ -61,7 +61,7 @@ impl Sieve {
 
     /// Whether it is certain that no comparison holds for the string whose inside is `raw`.
     pub fn holds_back(&self, raw: &[u8]) -> bool {
-        if !self.whole.is_none_or(|longest| raw.len() > longest) {
+        if self.whole.is_some_and(|longest| raw.len() <= longest) {
             return false;
         }
         (raw.len() < self.shortest && self.whole.is_none() && !self.ascii_only)
