@@ -14,9 +14,6 @@ use crate::json::{Json, Members};
 use crate::paint::{clip, count};
 use crate::{Paint, Style, telling};
 
-/// Columns that what a hit says has at least.
-const LEAST: usize = 60;
-
 /// A hit for people: events in order of time, the hit marked, then the process tree.
 pub fn render(hit: &Hit, style: &Style) -> String {
     let mut out = String::new();
@@ -34,18 +31,18 @@ pub fn render(hit: &Hit, style: &Style) -> String {
     out
 }
 
-/// A hit for people on one line: when, where, what, and the place of its record.
-pub fn one_line(hit: &Hit, style: &Style) -> String {
+/// A hit for people, briefly: when, where, which record and what; on one line for pipes and files, on two for a
+/// terminal, where the second has all the width for what is said.
+pub fn brief(hit: &Hit, style: &Style) -> String {
     let e = &hit.event;
-    let host = for_terminal(&e.computer);
     let details = telling::event_details(&RuleMeta::default(), e);
+    let head = format!("{}  {}  {}", short(e.time), for_terminal(&e.computer), telling::label(e));
     let place = format!("{}:{}", for_terminal(&e.source), e.record);
-    let text = format!("{}  {host}  {}  {details}", short(e.time), telling::label(e));
-    let text = match style.width {
-        Some(width) => clip(&text, width.saturating_sub(place.chars().count() + 2).max(LEAST)),
-        None => text,
-    };
-    format!("{text}  {}\n", style.paint(Paint::Faint, &place))
+    let place = style.paint(Paint::Faint, &place);
+    match style.width {
+        None => format!("{head}  {details}  {place}\n"),
+        Some(width) => format!("{head}  {place}\n    {}\n", clip(&details, width.saturating_sub(4))),
+    }
 }
 
 fn line(e: &EventView, mark: char, style: &Style, out: &mut String) {

@@ -24,11 +24,12 @@ pub static COMMAND: Command = Command {
     about: "Find text, a regular expression or a field's value, with what stands around it",
     long: "QUERY is text, looked for in every field; /a regular expression/; field=value with the field's name in any \
            dialect and * in the value; field=/regex/; or a query of --language. Case does not matter.\n\nA table has \
-           a line for each hit, by event time; other formats are those of findings. With -C and --tree each hit \
-           comes with the events around it on the same host, by event time over all files, and with its process \
-           tree; formats are then table and ndjson (shikra.search/1).\n\nExamples:\n  shikra search cmlua.dll logs\n  shikra search -C 5 --tree \
-           process.name=cmstp.exe logs\n  shikra search -f csv -o hits.csv '/\\/(au|ns)\\b/' logs\n  shikra search \
-           --language kql 'process.name: cmstp.exe and not user.name: admin' logs",
+           a line for each hit (two on a terminal), by event time; other formats are those of findings. With -C and \
+           --tree each hit comes with the events around it on the same host, by event time over all files, and with \
+           its process tree; formats are then table and ndjson (shikra.search/1).\n\nExamples:\n  shikra search \
+           cmlua.dll logs\n  shikra search -C 5 --tree process.name=cmstp.exe logs\n  shikra search -f csv -o \
+           hits.csv '/\\/(au|ns)\\b/' logs\n  shikra search --language kql 'process.name: cmstp.exe and not \
+           user.name: admin' logs",
     settings: &["format", "output", "threads", "since", "until"],
     args: |c| {
         let context = Arg::new("context").long("context").short('C').value_name("N").default_value("0");
@@ -130,7 +131,7 @@ fn with_surroundings(
         match json {
             true => out.write_all(&written::to_ndjson(hit))?,
             false if around.any() => out.write_all(written::render(hit, &style).as_bytes())?,
-            false => out.write_all(written::one_line(hit, &style).as_bytes())?,
+            false => out.write_all(written::brief(hit, &style).as_bytes())?,
         }
     }
     out.flush()?;
