@@ -166,7 +166,7 @@ pub fn satisfiable(filters: &[Filter], taxonomy: &Taxonomy) -> Answer {
     // Most conditions are met by the first event made up for them; only the others are worth the work.
     if let Answer::Unknown(_) = answer {
         pair.budget = Budget { branches: 300, failures: 1 };
-        pair.world.try_harder(500);
+        pair.world.effort = 500;
         answer = pair.ask(Some(true), None);
     }
     match answer {

@@ -50,7 +50,6 @@ struct One {
 pub fn duplicates(all: &[Option<Vec<Filter>>], taxonomy: &Taxonomy) -> Duplicates {
     let mut world = World::new(taxonomy, true);
     world.shapes = taxonomy.known_events();
-    world.effort = EFFORT;
     let mut admitted: HashMap<String, Vec<usize>> = HashMap::new();
     let ones: Vec<Option<One>> =
         all.iter().map(|f| f.as_ref().map(|f| translate(f, &mut world, &mut admitted))).collect();
@@ -131,8 +130,14 @@ fn is_within(one: &One, other: &One, world: &mut World<'_>) -> bool {
     one.on.iter().all(|(shape, f)| {
         let Some(there) = other.on.iter().find(|(s, _)| s == shape).map(|(_, f)| f) else { return false };
         let formula = Formula::all([f.clone(), there.negate()]);
-        // An open branch is enough to give the pair up.
-        matches!(solve(world, *shape, &formula, BUDGET, &|_, _| true), Outcome::Never)
+        // Values for an open branch are enough to give the pair up. Most pairs need no automata for that.
+        world.effort = 0;
+        let mut outcome = solve(world, *shape, &formula, BUDGET, &|_, _| true);
+        if let Outcome::Unknown(_) = outcome {
+            world.effort = EFFORT;
+            outcome = solve(world, *shape, &formula, BUDGET, &|_, _| true);
+        }
+        matches!(outcome, Outcome::Never)
     })
 }
 

@@ -36,6 +36,9 @@ const PATHS: &[&str] = &[
 const LISTS: &[&str] =
     &["args", "type", "category", "env_vars", "attributes", "ip", "mac", "resolved_ip", "roles", "action"];
 
+/// Most relations remembered.
+const MOST_RELATIONS: usize = 2_000_000;
+
 /// A field of an event type.
 #[derive(Clone, Debug)]
 pub(crate) struct Var {
@@ -73,7 +76,8 @@ pub(crate) struct World<'t> {
     pub effort: usize,
     by_key: HashMap<String, u32>,
     by_slot: HashMap<(usize, Option<u32>), u32>,
-    relations: HashMap<(u32, u32), Relation>,
+    /// Told by form alone, and told with effort.
+    relations: [HashMap<(u32, u32), Relation>; 2],
     paths: Option<Automaton>,
 }
 
@@ -90,7 +94,7 @@ impl<'t> World<'t> {
             effort: 20_000,
             by_key: HashMap::new(),
             by_slot: HashMap::new(),
-            relations: HashMap::new(),
+            relations: [HashMap::new(), HashMap::new()],
             paths: Automaton::regex(&paths),
         }
     }
@@ -155,25 +159,26 @@ impl<'t> World<'t> {
         self.paths.as_ref().filter(|_| self.well_formed && var.path)
     }
 
-    /// Sets the effort: what was not known with less may be known with it.
-    pub fn try_harder(&mut self, effort: usize) {
-        self.effort = effort;
-        self.relations.clear();
-    }
-
     /// How two atoms relate; nothing is known of atoms on different fields.
     pub fn relation(&mut self, a: u32, b: u32) -> Relation {
         if a == b {
             return Relation { within: true, apart: false };
         }
-        if let Some(known) = self.relations.get(&(a, b)) {
+        let [by_form, by_effort] = &self.relations;
+        let known = if self.effort == 0 { by_form } else { by_effort };
+        if let Some(known) = known.get(&(a, b)) {
             return *known;
         }
         let (Some(x), Some(y)) = (self.atom(a), self.atom(b)) else { return Relation::default() };
         let Some(var) = x.var.filter(|v| Some(*v) == y.var) else { return Relation::default() };
         let mut relation = x.relation(y, self.among(var), self.effort.min(3000));
         relation.apart &= !self.vars.get(var as usize).is_some_and(|v| v.several);
-        self.relations.insert((a, b), relation);
+        let [by_form, by_effort] = &mut self.relations;
+        let known = if self.effort == 0 { by_form } else { by_effort };
+        if known.len() >= MOST_RELATIONS {
+            known.clear();
+        }
+        known.insert((a, b), relation);
         relation
     }
 

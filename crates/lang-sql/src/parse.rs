@@ -53,7 +53,7 @@ pub(crate) fn query(text: &str, at: &Positions<'_>) -> Result<Query, Diagnostic>
         let place = Span::new(at.offset(e.location), at.offset(e.location));
         Diagnostic::error("syntax", e.message, place)
     })?;
-    if tokens.iter().filter(|t| !matches!(t.token, Token::Whitespace(_))).count() > MAX_TOKENS {
+    if words(tokens.iter().map(|t| &t.token)) > MAX_TOKENS {
         return Err(Diagnostic::error("too-long", format!("more than {MAX_TOKENS} words"), whole));
     }
     let mut parser = Parser::new(&dialect).with_recursion_limit(MAX_DEPTH).with_tokens_with_locations(tokens);
@@ -68,6 +68,16 @@ pub(crate) fn query(text: &str, at: &Positions<'_>) -> Result<Query, Diagnostic>
         Statement::Query(q) => Ok(*q),
         _ => Err(Diagnostic::error("not-a-query", "only SELECT queries are run", whole)),
     }
+}
+
+fn words<'t>(tokens: impl Iterator<Item = &'t Token>) -> usize {
+    tokens.filter(|t| !matches!(t, Token::Whitespace(_))).count()
+}
+
+/// Whether a query has more words than are read.
+pub(crate) fn is_too_long(text: &str) -> bool {
+    let tokens = Tokenizer::new(&DatabricksDialect, text).with_unescape(false).tokenize();
+    tokens.is_ok_and(|t| words(t.iter()) > MAX_TOKENS)
 }
 
 /// sqlparser tells the place only in words: `… at Line: 3, Column: 7`.

@@ -50,7 +50,11 @@ pub fn print(plan: &Plan) -> Said {
     let texts = conditions.into_iter().map(|e| condition(e, 1, 0)).collect::<Said<Vec<_>>>()?;
     let filter =
         if texts.is_empty() { String::new() } else { format!("\nWHERE {}", texts.join("\n    AND ")) };
-    Ok(format!("SELECT {columns}\nFROM dataTable{filter}{tail}"))
+    let text = format!("SELECT {columns}\nFROM dataTable{filter}{tail}");
+    if crate::parse::is_too_long(&text) {
+        return refuse("a query of more words than are read");
+    }
+    Ok(text)
 }
 
 fn from(source: &LogSource) -> Said<()> {

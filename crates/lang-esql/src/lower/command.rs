@@ -86,6 +86,7 @@ impl Lower<'_, '_> {
         for p in patterns {
             match p.pattern.literal() {
                 Some(name) if self.columns.iter().any(|c| **c == *name) => kept.push(Arc::from(name)),
+                Some(name) if fields.iter().any(|(n, _)| **n == *name) => {}
                 Some(name) => {
                     let value = self.resolve(name, p.span);
                     fields.push((Arc::from(name), value));

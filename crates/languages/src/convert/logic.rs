@@ -245,16 +245,22 @@ impl Renamer<'_, '_> {
         let document = |s: &Arc<Shape>| s.form() == shikra_event::Form::Ecs;
         for u in uses.iter().filter(|_| !any || t.words.fold == Fold::Unicode) {
             let f = FieldRef::new(self.manner.names, &u.name);
-            let several = |b: Binding| match b {
+            // Values without a name are all called so.
+            let unnamed =
+                |s: &Shape, slot: &u32| s.fields().get(*slot as usize).is_some_and(|n| **n == *"Data");
+            let several = |s: &Shape, b: Binding| match b {
                 Binding::Slots { slots, derive } => {
                     use shikra_taxonomy::Derive::{Args, Split};
-                    slots.len() > 1 || derive.iter().any(|d| matches!(d, Args | Split(_)))
+                    slots.len() > 1
+                        || derive.iter().any(|d| matches!(d, Args | Split(_)))
+                        || slots.iter().any(|slot| unnamed(s, slot))
                 }
                 Binding::Const(Value::List(v)) => v.len() > 1,
                 Binding::All(_) => true,
                 _ => false,
             };
-            if self.shapes.iter().any(|s| !document(s) && self.names.bound(s, &f).is_some_and(several)) {
+            let may = |s: &Arc<Shape>| self.names.bound(s, &f).is_some_and(|b| several(s, b));
+            if self.shapes.iter().any(|s| !document(s) && may(s)) {
                 return Err(format!("the field {}, which may have several values", u.name));
             }
         }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod printed;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -1,0 +1,125 @@
+//! Rules of each language, printed in it and read again: how many can be said, and that they mean the same then.
+
+use std::collections::BTreeMap;
+
+use shikra_ir::said::{Said, refuse};
+use shikra_ir::{LoadStatus, Plan, text};
+use shikra_languages::{Options, load, query};
+use shikra_syntax::{Source, Span};
+
+use crate::corpus;
+
+/// A language with a printer, and its own rules.
+struct Case {
+    language: &'static str,
+    dialect: Option<&'static str>,
+    folders: &'static [&'static str],
+    /// What the query says alone, without what the rule around it adds.
+    alone: bool,
+    print: fn(&Plan) -> Said,
+    /// Per cent of the rules that can be said at least, and that read the same then.
+    least: (usize, usize),
+}
+
+const CASES: &[Case] = &[
+    Case {
+        language: "eql",
+        dialect: Some("elastic"),
+        folders: &["rules/elastic"],
+        alone: true,
+        print: |p| shikra_lang_eql::print(p, shikra_lang_eql::Dialect::Elastic),
+        least: (100, 100),
+    },
+    Case {
+        language: "kql",
+        dialect: Some("ecs"),
+        folders: &["rules/elastic"],
+        alone: true,
+        print: |p| match p.single_event() {
+            Some((_, e)) => {
+                let types = shikra_lang_kql::Types::ecs();
+                shikra_lang_kql::print(&e, &shikra_lang_kql::Options { types, ..Default::default() })
+            }
+            None => refuse("more than a condition on single events"),
+        },
+        least: (99, 100),
+    },
+    Case {
+        language: "esql",
+        dialect: None,
+        folders: &["rules/elastic"],
+        alone: true,
+        print: shikra_lang_esql::print,
+        least: (95, 93),
+    },
+    Case {
+        language: "spl",
+        dialect: None,
+        folders: &["rules/splunk"],
+        alone: false,
+        print: shikra_lang_spl::print,
+        least: (0, 0),
+    },
+    Case {
+        language: "logpoint",
+        dialect: None,
+        folders: &["rules/car"],
+        alone: false,
+        print: shikra_lang_logpoint::print,
+        least: (90, 95),
+    },
+];
+
+/// A plan as text, without places.
+fn bare(mut plan: Plan) -> String {
+    plan.each_span(&mut |s| *s = Span::default());
+    text::plan(&plan)
+}
+
+#[test]
+fn printed_and_read_again() {
+    let mut short = Vec::new();
+    for case in CASES {
+        let mut sources = Vec::new();
+        for folder in case.folders {
+            sources.extend(corpus(folder).unwrap_or_default());
+        }
+        if sources.is_empty() {
+            continue;
+        }
+        short.extend(measure(case, &sources));
+    }
+    assert!(short.is_empty(), "{}", short.join("\n"));
+}
+
+/// What there is to say where a language falls short.
+fn measure(case: &Case, sources: &[Source]) -> Option<String> {
+    let options = Options::default();
+    let read = |text: &str| query(case.language, case.dialect, &Source::new("query", text), &options);
+    let set = load(sources, &options);
+    let (mut all, mut said, mut same) = (0, 0, 0);
+    let mut refused: BTreeMap<String, usize> = BTreeMap::new();
+    for rule in set.rules.iter().filter(|r| r.meta.language == case.language && r.status == LoadStatus::Ok) {
+        let plan = if case.alone { read(&rule.meta.text)?.plan } else { rule.plan.clone() };
+        all += 1;
+        match (case.print)(&plan) {
+            Ok(printed) => {
+                said += 1;
+                let (was, is) = (bare(plan), read(&printed).map(|r| bare(r.plan)).unwrap_or_default());
+                if was == is {
+                    same += 1;
+                } else if said - same < 4 {
+                    println!("{} differs: {}\n{printed}\n{was}\n{is}", case.language, rule.meta.path);
+                }
+            }
+            Err(e) => *refused.entry(e.reason.chars().take(60).collect()).or_default() += 1,
+        }
+    }
+    let mut why: Vec<(usize, String)> = refused.into_iter().map(|(reason, n)| (n, reason)).collect();
+    why.sort_unstable_by(|a, b| b.cmp(a));
+    let line = format!("{}: {said} of {all} said, {same} read the same", case.language);
+    println!("{line}");
+    why.iter().take(6).for_each(|(n, reason)| println!("  refused {n:5}: {reason}"));
+    let (least_said, least_same) = case.least;
+    (said * 100 < all * least_said || same * 100 < said * least_same).then_some(line)
+}
