@@ -2,7 +2,8 @@
 // Nothing here ever parses markup: all text of the data enters the page as text nodes.
 
 /** Characters that command instead of showing: controls, bidirectional and invisible ones, lone surrogates. */
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}\ud800-\udfff]/gu;
+const UNSAFE =
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}\ud800-\udfff]/gu;
 
 /** Text with what commands written out. Line feeds and tabs may stay where `lines` says so. */
 function harmless(text, lines = false) {
@@ -86,11 +87,35 @@ function announce(text) {
 /** A plain table. Cells are text or nodes; columns may be numbers. */
 function plainTable(caption, columns, rows) {
   const cls = (i) => (columns[i].number ? "number" : undefined);
-  return el("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": caption },
-    el("table", {},
+  return el(
+    "div",
+    { class: "scroll", tabindex: 0, role: "group", "aria-label": caption },
+    el(
+      "table",
+      {},
       el("caption", {}, caption),
-      el("thead", {}, el("tr", {}, columns.map((c, i) => (c.name ? el("th", { scope: "col", class: cls(i) }, c.name) : el("td", {}))))),
-      el("tbody", {}, rows.map((row) => el("tr", {}, row.map((cell, i) => el("td", { class: cls(i) }, cell)))))));
+      el(
+        "thead",
+        {},
+        el(
+          "tr",
+          {},
+          columns.map((c, i) => (c.name ? el("th", { scope: "col", class: cls(i) }, c.name) : el("td", {}))),
+        ),
+      ),
+      el(
+        "tbody",
+        {},
+        rows.map((row) =>
+          el(
+            "tr",
+            {},
+            row.map((cell, i) => el("td", { class: cls(i) }, cell)),
+          ),
+        ),
+      ),
+    ),
+  );
 }
 
 /** A table that is made when somebody opens it. */
@@ -107,7 +132,11 @@ function foldedTable(title, make) {
 /** Names and values. */
 function facts(pairs) {
   const kept = pairs.filter(([, value]) => value !== undefined && value !== null && value !== "");
-  return el("dl", { class: "facts" }, kept.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
+  return el(
+    "dl",
+    { class: "facts" },
+    kept.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))),
+  );
 }
 
 /** The panel beside the page that shows one thing. */
@@ -118,7 +147,10 @@ const panel = {
     const body = byId("panel-body");
     body.replaceChildren(...nodes.filter(Boolean));
     body.scrollTop = 0;
-    for (const [id, by] of [["panel-back", -1], ["panel-next", 1]]) {
+    for (const [id, by] of [
+      ["panel-back", -1],
+      ["panel-next", 1],
+    ]) {
       byId(id).hidden = !step;
       byId(id).onclick = step ? () => step(by) : null;
     }

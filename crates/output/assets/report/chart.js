@@ -27,7 +27,8 @@ class Scale {
     const power = 10 ** Math.floor(Math.log10(rough));
     const step = [1, 2, 5, 10].map((f) => f * power).find((s) => s >= rough) ?? power;
     const out = [];
-    for (let n = Math.ceil(this.low / step) * step; n <= this.high + step * 1e-9 && out.length < 50; n += step) out.push(Number(n.toPrecision(12)));
+    for (let n = Math.ceil(this.low / step) * step; n <= this.high + step * 1e-9 && out.length < 50; n += step)
+      out.push(Number(n.toPrecision(12)));
     return out;
   }
   powers() {
@@ -68,7 +69,12 @@ const TIP = {
 class Chart {
   constructor(label, draw) {
     Object.assign(this, { label, draw, marks: [], at: -1, width: 0 });
-    this.svg = svg("svg", { tabindex: 0, role: "group", "aria-roledescription": "chart", "aria-label": `${label}. Arrow keys move through it.` });
+    this.svg = svg("svg", {
+      tabindex: 0,
+      role: "group",
+      "aria-roledescription": "chart",
+      "aria-label": `${label}. Arrow keys move through it.`,
+    });
     this.node = el("div", { class: "chart" }, this.svg);
     this.svg.addEventListener("pointermove", (e) => this.hover(e));
     this.svg.addEventListener("pointerleave", () => this.leave());
@@ -143,7 +149,12 @@ function acrossAxis(scale, y, top, name, ticks = scale.ticks(), say = short) {
   return [
     ...ticks.map((t) => line(scale.place(t), top, scale.place(t), y, "gridline")),
     // The last one must not reach beyond the picture.
-    ...ticks.map((t) => text(scale.place(t), y + 15, say(t), { class: "tick", "text-anchor": scale.place(t) > scale.to - 20 ? "end" : "middle" })),
+    ...ticks.map((t) =>
+      text(scale.place(t), y + 15, say(t), {
+        class: "tick",
+        "text-anchor": scale.place(t) > scale.to - 20 ? "end" : "middle",
+      }),
+    ),
     line(scale.from, y, scale.to, y, "axis"),
     name ? text((scale.from + scale.to) / 2, y + 30, name, { class: "axis-name", "text-anchor": "middle" }) : [],
   ].flat();
@@ -155,7 +166,9 @@ function upAxis(scale, x, right, name, say = short) {
   return [
     ...ticks.map((t) => line(x, scale.place(t), right, scale.place(t), "gridline")),
     ...ticks.map((t) => text(x - 6, scale.place(t) + 4, say(t), { class: "tick", "text-anchor": "end" })),
-    name ? text(12, middle, name, { class: "axis-name", "text-anchor": "middle", transform: `rotate(-90 12 ${middle})` }) : [],
+    name
+      ? text(12, middle, name, { class: "axis-name", "text-anchor": "middle", transform: `rotate(-90 12 ${middle})` })
+      : [],
   ].flat();
 }
 
@@ -171,8 +184,23 @@ function timeTicks(low, high, most) {
 
 /** Names of series with their colours. */
 function legend(names, cls = (i) => `s${i}`) {
-  return el("ul", { class: "legend" }, names.map((n, i) =>
-    el("li", {}, svg("svg", { width: 12, height: 12, "aria-hidden": "true" }, svg("rect", { width: 12, height: 12, rx: 2, class: cls(i) })), " ", n)));
+  return el(
+    "ul",
+    { class: "legend" },
+    names.map((n, i) =>
+      el(
+        "li",
+        {},
+        svg(
+          "svg",
+          { width: 12, height: 12, "aria-hidden": "true" },
+          svg("rect", { width: 12, height: 12, rx: 2, class: cls(i) }),
+        ),
+        " ",
+        n,
+      ),
+    ),
+  );
 }
 
 /**
@@ -183,7 +211,10 @@ class Timeline extends Chart {
   constructor(label, data, brushed) {
     super(label, (width) => this.bars(width));
     Object.assign(this, { data, brushed, chosen: null });
-    this.svg.setAttribute("aria-label", `${label}. Arrow keys move, with Shift they select a span, Escape lifts it. The filter has fields for the same.`);
+    this.svg.setAttribute(
+      "aria-label",
+      `${label}. Arrow keys move, with Shift they select a span, Escape lifts it. The filter has fields for the same.`,
+    );
     this.svg.addEventListener("pointerdown", (e) => this.down(e));
     this.svg.addEventListener("pointermove", (e) => this.drag(e));
     this.svg.addEventListener("pointerup", (e) => this.up(e));
@@ -196,10 +227,18 @@ class Timeline extends Chart {
     const many = counts[0]?.length ?? 0;
     const sums = Array.from({ length: many }, (_, b) => counts.reduce((sum, c) => sum + c[b], 0));
     this.x = new Scale(low, high, MARGIN.left, width - MARGIN.right);
-    const y = new Scale(0, sums.reduce((a, b) => Math.max(a, b), 1), height - MARGIN.bottom, MARGIN.top);
+    const y = new Scale(
+      0,
+      sums.reduce((a, b) => Math.max(a, b), 1),
+      height - MARGIN.bottom,
+      MARGIN.top,
+    );
     const { ticks, say } = timeTicks(low, high, width / 110);
     const wide = Math.max(1, this.x.place(low + step) - this.x.place(low) - 1);
-    const nodes = [acrossAxis(this.x, y.from, MARGIN.top, "", ticks, say), upAxis(y, MARGIN.left, width - MARGIN.right, "findings")].flat();
+    const nodes = [
+      acrossAxis(this.x, y.from, MARGIN.top, "", ticks, say),
+      upAxis(y, MARGIN.left, width - MARGIN.right, "findings"),
+    ].flat();
     const marks = [];
     for (let b = 0; b < many; b++) {
       let base = 0;
@@ -221,7 +260,10 @@ class Timeline extends Chart {
 
   mark({ low, step, names, counts }, b, x, wide, y, sum) {
     const from = low + b * step;
-    const parts = counts.map((c, s) => [names[s], c[b]]).filter(([, n]) => n).map(([name, n]) => `${name}: ${thousands(n)}`);
+    const parts = counts
+      .map((c, s) => [names[s], c[b]])
+      .filter(([, n]) => n)
+      .map(([name, n]) => `${name}: ${thousands(n)}`);
     const digits = step < 2000 ? 23 : 19;
     const lines = [`${moment(from, digits)} to ${moment(from + step, digits)}`, counted(sum, "finding"), ...parts];
     return { x, y: (y.from + MARGIN.top) / 2, wide: wide + 1, tall: y.from - MARGIN.top, lines, from, to: from + step };
@@ -286,11 +328,28 @@ class Timeline extends Chart {
  */
 function barTable(caption, columns, rows, pick, picked = () => false) {
   const most = rows.reduce((top, r) => Math.max(top, r.count), 1);
-  const bar = (r) => svg("svg", { class: "bar", viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" },
-    svg("rect", { width: Math.max(0.6, (r.count / most) * 100), height: 10, class: r.cls ?? "s0" }));
-  const name = (r, i) => pick
-    ? el("button", { type: "button", class: "pick", "aria-pressed": String(picked(i)), on: { click: () => pick(i) } }, r.name)
-    : r.name;
-  return plainTable(caption, [{ name: columns[0] }, { name: "count", number: true }, { name: "" }, ...columns.slice(1).map((c) => ({ name: c }))],
-    rows.map((r, i) => [name(r, i), thousands(r.count), bar(r), ...(r.more ?? [])]));
+  const bar = (r) =>
+    svg(
+      "svg",
+      { class: "bar", viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" },
+      svg("rect", { width: Math.max(0.6, (r.count / most) * 100), height: 10, class: r.cls ?? "s0" }),
+    );
+  const name = (r, i) =>
+    pick
+      ? el(
+          "button",
+          { type: "button", class: "pick", "aria-pressed": String(picked(i)), on: { click: () => pick(i) } },
+          r.name,
+        )
+      : r.name;
+  return plainTable(
+    caption,
+    [
+      { name: columns[0] },
+      { name: "count", number: true },
+      { name: "" },
+      ...columns.slice(1).map((c) => ({ name: c })),
+    ],
+    rows.map((r, i) => [name(r, i), thousands(r.count), bar(r), ...(r.more ?? [])]),
+  );
 }

@@ -4,10 +4,20 @@ class Findings {
   constructor(many) {
     const numbers = (Kind) => new Kind(many);
     Object.assign(this, {
-      length: 0, texts: [], rules: [], processes: [], more: new Map(),
-      time: numbers(Float64Array), record: numbers(Float64Array), rarity: numbers(Float32Array).fill(-1),
-      rule: numbers(Uint32Array), host: numbers(Uint32Array), what: numbers(Uint32Array), source: numbers(Uint32Array),
-      process: numbers(Int32Array), event: new Array(many),
+      length: 0,
+      texts: [],
+      rules: [],
+      processes: [],
+      more: new Map(),
+      time: numbers(Float64Array),
+      record: numbers(Float64Array),
+      rarity: numbers(Float32Array).fill(-1),
+      rule: numbers(Uint32Array),
+      host: numbers(Uint32Array),
+      what: numbers(Uint32Array),
+      source: numbers(Uint32Array),
+      process: numbers(Int32Array),
+      event: new Array(many),
     });
     this.hosts = [];
   }
@@ -30,7 +40,11 @@ class Findings {
     this.rules.push(...chunk.rules);
     for (const p of chunk.processes) this.processes.push(p);
     for (const name of ["rule", "what", "source", "record", "process"]) this[name].set(chunk[name], start);
-    if (chunk.rarity) this.rarity.set(chunk.rarity.map((n) => (n < 0 ? -1 : n / 10)), start);
+    if (chunk.rarity)
+      this.rarity.set(
+        chunk.rarity.map((n) => (n < 0 ? -1 : n / 10)),
+        start,
+      );
     let before = 0;
     chunk.time.forEach((t, i) => (this.time[start + i] = t === null ? NaN : (before += t)));
     chunk.host.forEach((h, i) => (this.host[start + i] = this.hostOf(this.texts[h], places)));
@@ -81,7 +95,17 @@ const flags = (things, test) => Uint8Array.from(things, (t, i) => (test(t, i) ? 
 /** What is chosen of the findings. Charts can leave out their own part, to show what else there is. */
 class Choice {
   constructor(all) {
-    Object.assign(this, { all, levels: new Set(LEVELS), host: null, rule: null, tactic: null, process: null, text: "", from: -Infinity, to: Infinity });
+    Object.assign(this, {
+      all,
+      levels: new Set(LEVELS),
+      host: null,
+      rule: null,
+      tactic: null,
+      process: null,
+      text: "",
+      from: -Infinity,
+      to: Infinity,
+    });
     this.heard = [];
     this.words = new Map();
     this.everything = upTo(all.length);
@@ -105,19 +129,29 @@ class Choice {
     const tactic = on("tactic", this.tactic);
     const rule = except !== "rule" ? this.rule : null;
     if (!levels && !tactic && rule === null) return null;
-    return flags(this.all.rules, (r, i) => (!levels || levels.has(r.level)) && (!tactic || tacticsOf(r).includes(tactic)) && (rule === null || rule === i));
+    return flags(
+      this.all.rules,
+      (r, i) =>
+        (!levels || levels.has(r.level)) && (!tactic || tacticsOf(r).includes(tactic)) && (rule === null || rule === i),
+    );
   }
 
   /** Each word must stand in the rule, its techniques, the host, the source or what was seen. A text is looked at once. */
   wordsLeft() {
     const { all } = this;
     const wanted = this.text.toLowerCase().split(/\s+/).filter(Boolean);
-    this.lower ??= { texts: all.texts.map((t) => t.toLowerCase()), hosts: all.hosts.map((h) => h.toLowerCase()),
-      rules: all.rules.map((r) => [r.title, r.id, r.path, r.level, ...r.techniques, ...r.tactics].join("\n").toLowerCase()) };
+    this.lower ??= {
+      texts: all.texts.map((t) => t.toLowerCase()),
+      hosts: all.hosts.map((h) => h.toLowerCase()),
+      rules: all.rules.map((r) =>
+        [r.title, r.id, r.path, r.level, ...r.techniques, ...r.tactics].join("\n").toLowerCase(),
+      ),
+    };
     for (const known of this.words.keys()) if (!wanted.includes(known)) this.words.delete(known);
     for (const w of wanted) {
       const has = (texts) => flags(texts, (t) => t.includes(w));
-      if (!this.words.has(w)) this.words.set(w, { texts: has(this.lower.texts), hosts: has(this.lower.hosts), rules: has(this.lower.rules) });
+      if (!this.words.has(w))
+        this.words.set(w, { texts: has(this.lower.texts), hosts: has(this.lower.hosts), rules: has(this.lower.rules) });
     }
     return wanted.map((w) => this.words.get(w));
   }
@@ -137,7 +171,13 @@ class Choice {
       if (host !== null && all.host[i] !== host) continue;
       if (timed && !(all.time[i] >= from && all.time[i] < to)) continue;
       if (process && !process.sightings.has(all.process[i])) continue;
-      if (words.length && !words.every((w) => w.rules[all.rule[i]] || w.texts[all.what[i]] || w.hosts[all.host[i]] || w.texts[all.source[i]])) continue;
+      if (
+        words.length &&
+        !words.every(
+          (w) => w.rules[all.rule[i]] || w.texts[all.what[i]] || w.hosts[all.host[i]] || w.texts[all.source[i]],
+        )
+      )
+        continue;
       out[n++] = i;
     }
     return out.subarray(0, n);
@@ -161,13 +201,30 @@ class Events {
 function eventNodes(event, title) {
   const from = `${event.source} #${event.record}`;
   const kind = [event.provider, event.event_id].filter((x) => x !== null).join(" ");
-  return el("section", { class: "event" },
+  return el(
+    "section",
+    { class: "event" },
     el("h3", {}, title),
-    facts([["Time", event.time], ["Computer", event.computer], ["Event", kind], ["Channel", event.channel], ["From", from]]),
-    el("table", { class: "fields" }, el("caption", { class: "unseen" }, `Fields of ${title}`),
-      el("tbody", {}, event.fields.map(([name, value]) =>
-        el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, harmlessLines(value)))))),
-    event.more ? el("p", { class: "note" }, `${counted(event.more, "more field")} left out.`) : null);
+    facts([
+      ["Time", event.time],
+      ["Computer", event.computer],
+      ["Event", kind],
+      ["Channel", event.channel],
+      ["From", from],
+    ]),
+    el(
+      "table",
+      { class: "fields", "aria-label": `Fields of ${title}` },
+      el(
+        "tbody",
+        {},
+        event.fields.map(([name, value]) =>
+          el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, harmlessLines(value))),
+        ),
+      ),
+    ),
+    event.more ? el("p", { class: "note" }, `${counted(event.more, "more field")} left out.`) : null,
+  );
 }
 
 /** A text node that keeps its lines. */
@@ -180,14 +237,18 @@ function findingNodes(all, events, i) {
   const numbers = [all.event[i]].flat().filter((n) => n >= 0);
   const total = more.events ?? 1;
   const left = total - numbers.length;
-  const seen = more.seen && (more.seen.length ? `${thousands(more.seen[0])} events on ${counted(more.seen[1], "host")}` : "never");
+  const seen =
+    more.seen && (more.seen.length ? `${thousands(more.seen[0])} events on ${counted(more.seen[1], "host")}` : "never");
   const where = `${all.texts[all.source[i]]} #${all.record[i]}`;
   return [
     facts([
-      ["Severity", rule.level], ["Time (UTC)", moment(all.time[i])], ["Host", all.hostName(i)],
+      ["Severity", rule.level],
+      ["Time (UTC)", moment(all.time[i])],
+      ["Host", all.hostName(i)],
       ["Techniques", [...rule.techniques, ...rule.tactics].join(", ")],
       ["Rule", `${rule.id} (${rule.language}), ${rule.path}`],
-      ["Surprise", all.rarity[i] >= 0 ? `${all.rarity[i]} bits` : null], ["Program in baseline", seen],
+      ["Surprise", all.rarity[i] >= 0 ? `${all.rarity[i]} bits` : null],
+      ["Program in baseline", seen],
       ["Never seen", more.new?.join("; ")],
     ]),
     rule.description ? el("p", { class: "lines" }, harmlessLines(rule.description)) : null,
@@ -195,6 +256,12 @@ function findingNodes(all, events, i) {
     rule.references.length ? facts([["References", rule.references.join(" ")]]) : null,
     more.row ? plainTable("Result", [{ name: "column" }, { name: "value" }], more.row) : null,
     ...numbers.map((n, k) => eventNodes(events.get(n), total > 1 ? `Event ${k + 1} of ${total}` : "Event")),
-    left > 0 ? el("p", { class: "note" }, `${counted(left, "event")} of this finding ${left === 1 ? "is" : "are"} not in this file${total ? `; the first is ${where}` : ""}.`) : null,
+    left > 0
+      ? el(
+          "p",
+          { class: "note" },
+          `${counted(left, "event")} of this finding ${left === 1 ? "is" : "are"} not in this file${total ? `; the first is ${where}` : ""}.`,
+        )
+      : null,
   ];
 }

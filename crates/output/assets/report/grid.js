@@ -16,9 +16,16 @@ class Grid {
     this.name = `grid${++grids}`;
     this.heads = columns.map((c, i) => this.head(c, i));
     this.body = el("div", { role: "rowgroup", class: "grid-body" });
-    this.node = el("div", { role: "grid", class: "grid", tabindex: 0, "aria-label": label, "aria-colcount": columns.length },
-      el("div", { role: "rowgroup", class: "grid-head" }, el("div", { role: "row", class: "grid-row", "aria-rowindex": 1 }, this.heads)),
-      this.body);
+    this.node = el(
+      "div",
+      { role: "grid", class: "grid", tabindex: 0, "aria-label": label, "aria-colcount": columns.length },
+      el(
+        "div",
+        { role: "rowgroup", class: "grid-head" },
+        el("div", { role: "row", class: "grid-row", "aria-rowindex": 1 }, this.heads),
+      ),
+      this.body,
+    );
     const widths = columns.map((c) => (c.grow ? `minmax(${c.least}rem, ${c.grow}fr)` : `${c.least}rem`));
     this.node.style.setProperty("--columns", widths.join(" "));
     this.node.style.setProperty("--least", `${columns.reduce((sum, c) => sum + c.least + 0.8, 0.6)}rem`);
@@ -30,7 +37,9 @@ class Grid {
   }
 
   head(column, i) {
-    const inside = column.order ? el("button", { type: "button", on: { click: () => this.sort(i) } }, column.name) : column.name;
+    const inside = column.order
+      ? el("button", { type: "button", on: { click: () => this.sort(i) } }, column.name)
+      : column.name;
     return el("div", { role: "columnheader", class: column.number ? "number" : undefined }, inside);
   }
 
@@ -47,8 +56,11 @@ class Grid {
   }
 
   sort(i) {
-    [this.sorted, this.down] = this.sorted === i ? [i, !this.down] : [i, Boolean(this.columns[i].number || this.columns[i].worst)];
-    this.heads.forEach((h, n) => (n === i ? h.setAttribute("aria-sort", this.down ? "descending" : "ascending") : h.removeAttribute("aria-sort")));
+    [this.sorted, this.down] =
+      this.sorted === i ? [i, !this.down] : [i, Boolean(this.columns[i].number || this.columns[i].worst)];
+    this.heads.forEach((h, n) =>
+      n === i ? h.setAttribute("aria-sort", this.down ? "descending" : "ascending") : h.removeAttribute("aria-sort"),
+    );
     this.at = 0;
     this.node.scrollTop = 0;
     this.set(this.rows);
@@ -61,10 +73,12 @@ class Grid {
     if (!order) return this.rows;
     const keys = Array.from(this.rows, order);
     const turn = this.down ? -1 : 1;
-    const places = keys.map((_, n) => n).sort((a, b) => {
-      const [x, y] = [keys[a], keys[b]];
-      return x === y ? 0 : x < y ? -turn : turn;
-    });
+    const places = keys
+      .map((_, n) => n)
+      .sort((a, b) => {
+        const [x, y] = [keys[a], keys[b]];
+        return x === y ? 0 : x < y ? -turn : turn;
+      });
     return places.map((n) => this.rows[n]);
   }
 
@@ -101,8 +115,14 @@ class Grid {
 
   row(place) {
     const i = this.shown[place];
-    const cells = this.columns.map((c) => el("div", { role: "gridcell", class: c.number ? "number" : undefined }, c.cell(i)));
-    const row = el("div", { role: "row", class: "grid-row", id: `${this.name}-${place}`, "aria-rowindex": place + 2 }, cells);
+    const cells = this.columns.map((c) =>
+      el("div", { role: "gridcell", class: c.number ? "number" : undefined }, c.cell(i)),
+    );
+    const row = el(
+      "div",
+      { role: "row", class: "grid-row", id: `${this.name}-${place}`, "aria-rowindex": place + 2 },
+      cells,
+    );
     row.dataset.place = place;
     return row;
   }
@@ -147,7 +167,10 @@ class Grid {
   printed(most) {
     const rows = Array.from(this.shown.slice(0, most), (i) => this.columns.map((c) => c.cell(i)));
     const rest = this.shown.length - rows.length;
-    const caption = rest > 0 ? `The first ${counted(rows.length, "row")} of ${thousands(this.shown.length)}` : counted(rows.length, "row");
+    const caption =
+      rest > 0
+        ? `The first ${counted(rows.length, "row")} of ${thousands(this.shown.length)}`
+        : counted(rows.length, "row");
     return plainTable(caption, this.columns, rows);
   }
 }

@@ -17,20 +17,43 @@ function totalsNodes(info) {
   const t = info.totals;
   const rules = t.rules;
   const unread = Object.entries(t.unreadable).filter(([, n]) => n);
-  const list = (title, items) => (items.length ? foldedTable(`${title} (${thousands(items.length)})`, () =>
-    plainTable(title, Object.keys(items[0]).map((name) => ({ name })), items.map((i) => Object.values(i).map((v) => v ?? "–")))) : null);
+  const list = (title, items) =>
+    items.length
+      ? foldedTable(`${title} (${thousands(items.length)})`, () =>
+          plainTable(
+            title,
+            Object.keys(items[0]).map((name) => ({ name })),
+            items.map((i) => Object.values(i).map((v) => v ?? "–")),
+          ),
+        )
+      : null;
   const found = Object.values(t.findings).reduce((a, b) => a + b, 0);
   return [
-    el("div", { class: "tiles" }, [
-      ...(info.listed === undefined ? [] : [[thousands(found), "findings"]]), [thousands(t.events), "events read"], [thousands(t.sources), `files, ${bytes(t.bytes)}`],
-      [thousands(unread.reduce((sum, [, n]) => sum + n, 0)), "unreadable parts"],
-      ...(rules.ok + rules.partial + rules.rejected ? [[thousands(rules.ok + rules.partial), "rules loaded"], [thousands(rules.partial), "of them partial"], [thousands(rules.rejected), "rules rejected"]] : []),
-    ].map(([n, what]) => el("div", { class: "tile" }, el("strong", {}, n), " ", el("span", {}, what)))),
+    el(
+      "div",
+      { class: "tiles" },
+      [
+        ...(info.listed === undefined ? [] : [[thousands(found), "findings"]]),
+        [thousands(t.events), "events read"],
+        [thousands(t.sources), `files, ${bytes(t.bytes)}`],
+        [thousands(unread.reduce((sum, [, n]) => sum + n, 0)), "unreadable parts"],
+        ...(rules.ok + rules.partial + rules.rejected
+          ? [
+              [thousands(rules.ok + rules.partial), "rules loaded"],
+              [thousands(rules.partial), "of them partial"],
+              [thousands(rules.rejected), "rules rejected"],
+            ]
+          : []),
+      ].map(([n, what]) => el("div", { class: "tile" }, el("strong", {}, n), " ", el("span", {}, what))),
+    ),
     facts([
-      ["Events from", t.first && `${t.first} to ${t.last}`], ["Read", info.inputs.join(", ")],
+      ["Events from", t.first && `${t.first} to ${t.last}`],
+      ["Read", info.inputs.join(", ")],
       ["Not read", unread.map(([kind, n]) => `${thousands(n)} ${kind}`).join(", ")],
       ["Outside the time asked for", t.outside_time ? counted(t.outside_time, "event") : null],
-      ["Compared with", info.baseline], ["Limits reached", t.limits.join("; ")], ["Made by", `Shikra ${info.version}`],
+      ["Compared with", info.baseline],
+      ["Limits reached", t.limits.join("; ")],
+      ["Made by", `Shikra ${info.version}`],
     ]),
     t.cancelled ? el("p", { class: "warning" }, "Stopped on request: the rest of the input was not read.") : null,
     list("What could not be read", t.troubles),
@@ -66,7 +89,11 @@ class Scan {
       this.summary,
       section("time", "Findings over time", this.timeNodes()),
       section("what", "What was found", this.countNodes()),
-      section("trees", "Process trees", treeSection(all, info.processes_full, (process, rule) => this.ofProcess(process, rule))),
+      section(
+        "trees",
+        "Process trees",
+        treeSection(all, info.processes_full, (process, rule) => this.ofProcess(process, rule)),
+      ),
       info.baseline ? section("baseline", "Compared with the baseline", this.baselineNodes()) : null,
       section("findings", "Findings", this.tableNodes()),
     ];
@@ -78,8 +105,20 @@ class Scan {
   leftOut() {
     const { info } = this;
     return [
-      info.unlisted ? el("p", { class: "warning" }, `${counted(info.unlisted, "finding")} beyond the first ${thousands(info.listed)} are counted but not listed.`) : null,
-      info.events_left_out ? el("p", { class: "note" }, `The file holds the events of the first findings of each rule; ${counted(info.events_left_out, "event")} of later ones are left out, with their source and record number kept.`) : null,
+      info.unlisted
+        ? el(
+            "p",
+            { class: "warning" },
+            `${counted(info.unlisted, "finding")} beyond the first ${thousands(info.listed)} are counted but not listed.`,
+          )
+        : null,
+      info.events_left_out
+        ? el(
+            "p",
+            { class: "note" },
+            `The file holds the events of the first findings of each rule; ${counted(info.events_left_out, "event")} of later ones are left out, with their source and record number kept.`,
+          )
+        : null,
     ];
   }
 
@@ -93,16 +132,47 @@ class Scan {
 
   timeNodes() {
     this.span = [Infinity, -Infinity];
-    for (const t of this.all.time) if (!Number.isNaN(t)) this.span = [Math.min(this.span[0], t), Math.max(this.span[1], t)];
+    for (const t of this.all.time)
+      if (!Number.isNaN(t)) this.span = [Math.min(this.span[0], t), Math.max(this.span[1], t)];
     if (this.span[0] > this.span[1]) this.span = [0, 1];
-    this.timeline = new Timeline("Findings over time", () => this.buckets(), (from, to) => this.during(from, to));
+    this.timeline = new Timeline(
+      "Findings over time",
+      () => this.buckets(),
+      (from, to) => this.during(from, to),
+    );
     this.legend = el("div", {});
-    const choose = el("fieldset", { class: "choose" }, el("legend", {}, "Divided by"),
-      [["level", "severity"], ["tactic", "tactic"], ["host", "host"]].map(([by, name]) =>
-        el("label", {}, el("input", { type: "radio", name: "by", value: by, checked: by === this.by, on: { change: () => this.divide(by) } }), name)));
+    const choose = el(
+      "fieldset",
+      { class: "choose" },
+      el("legend", {}, "Divided by"),
+      [
+        ["level", "severity"],
+        ["tactic", "tactic"],
+        ["host", "host"],
+      ].map(([by, name]) =>
+        el(
+          "label",
+          {},
+          el("input", {
+            type: "radio",
+            name: "by",
+            value: by,
+            checked: by === this.by,
+            on: { change: () => this.divide(by) },
+          }),
+          name,
+        ),
+      ),
+    );
     const table = foldedTable("The numbers behind this picture", () => this.timeTable());
     this.timeFold = table;
-    return [choose, el("p", { class: "note" }, "Times are UTC. Drag over the picture, or press a bar, to choose a span of time."), this.timeline.node, this.legend, table];
+    return [
+      choose,
+      el("p", { class: "note" }, "Times are UTC. Drag over the picture, or press a bar, to choose a span of time."),
+      this.timeline.node,
+      this.legend,
+      table,
+    ];
   }
 
   divide(by) {
@@ -137,7 +207,9 @@ class Scan {
     const names = keys.slice(0, SERIES).map((k) => (hosts ? all.hosts[k] || "(no host)" : k));
     if (keys.length > SERIES) names.push(`${keys.length - SERIES} others`);
     const places = new Map(keys.map((k, i) => [k, Math.min(i, SERIES)]));
-    const of = hosts ? all.hosts.map((_, h) => [places.get(h)]) : all.rules.map((r) => tacticsOf(r).map((t) => places.get(t)));
+    const of = hosts
+      ? all.hosts.map((_, h) => [places.get(h)])
+      : all.rules.map((r) => tacticsOf(r).map((t) => places.get(t)));
     return { names, of, column: hosts ? all.host : all.rule };
   }
 
@@ -163,8 +235,11 @@ class Scan {
   timeTable() {
     const { low, step, names, counts } = this.cut;
     const rows = counts[0]?.map((_, b) => [moment(low + b * step, 19), ...counts.map((c) => thousands(c[b]))]) ?? [];
-    return plainTable(`Findings by ${this.by === "level" ? "severity" : this.by} from each of these times`,
-      [{ name: "from" }, ...names.map((name) => ({ name, number: true }))], rows.filter((r) => r.slice(1).some((n) => n !== "0")));
+    return plainTable(
+      `Findings by ${this.by === "level" ? "severity" : this.by} from each of these times`,
+      [{ name: "from" }, ...names.map((name) => ({ name, number: true }))],
+      rows.filter((r) => r.slice(1).some((n) => n !== "0")),
+    );
   }
 
   countNodes() {
@@ -178,28 +253,69 @@ class Scan {
     const toggle = (part, value) => choice.set(part, choice[part] === value ? null : value);
     const levels = new Map(together(all.rules, all.byRule(choice.matching("levels")), (r) => [r.rank]));
     const put = (place, title, columns, rows, keys, pick, picked) => {
-      const had = place.contains(document.activeElement) ? [...place.querySelectorAll("button")].indexOf(document.activeElement) : -1;
+      const had = place.contains(document.activeElement)
+        ? [...place.querySelectorAll("button")].indexOf(document.activeElement)
+        : -1;
       const hidden = keys.length - BARS;
       const open = place.querySelector("details")?.open;
-      const bars = (many) => barTable(title, columns, rows.slice(0, many), (i) => pick(keys[i]), (i) => picked(keys[i]));
+      const bars = (many) =>
+        barTable(
+          title,
+          columns,
+          rows.slice(0, many),
+          (i) => pick(keys[i]),
+          (i) => picked(keys[i]),
+        );
       const rest = hidden > 0 ? foldedTable(`All ${thousands(keys.length)}`, () => bars(1000)) : null;
       place.replaceChildren(bars(BARS), ...(rest ? [rest] : []));
       if (rest && open) rest.open = true;
       place.querySelectorAll("button")[had]?.focus();
     };
     const ranks = [4, 3, 2, 1, 0].filter((r) => levels.get(r));
-    put(places.levels, "Severity", ["severity"], ranks.map((r) => ({ name: LEVELS[r], count: levels.get(r), cls: rankClass(LEVELS[r]) })), ranks,
-      (r) => this.onlyLevel(LEVELS[r]), (r) => choice.levels.size === 1 && choice.levels.has(LEVELS[r]));
+    put(
+      places.levels,
+      "Severity",
+      ["severity"],
+      ranks.map((r) => ({ name: LEVELS[r], count: levels.get(r), cls: rankClass(LEVELS[r]) })),
+      ranks,
+      (r) => this.onlyLevel(LEVELS[r]),
+      (r) => choice.levels.size === 1 && choice.levels.has(LEVELS[r]),
+    );
     const tactics = together(all.rules, all.byRule(choice.matching("tactic")), tacticsOf);
-    put(places.tactics, "Tactics", ["tactic"], tactics.map(([name, count]) => ({ name, count, cls: "s3" })), tactics.map(([t]) => t),
-      (t) => toggle("tactic", t), (t) => choice.tactic === t);
+    put(
+      places.tactics,
+      "Tactics",
+      ["tactic"],
+      tactics.map(([name, count]) => ({ name, count, cls: "s3" })),
+      tactics.map(([t]) => t),
+      (t) => toggle("tactic", t),
+      (t) => choice.tactic === t,
+    );
     const byRule = all.byRule(choice.matching("rule"));
-    put(places.rules, "Rules", ["rule", "severity", "techniques"], ranked(byRule).map((r) => ({
-      name: all.rules[r].title, count: byRule[r], cls: rankClass(all.rules[r].level), more: [all.rules[r].level, all.rules[r].techniques.join(" ")],
-    })), ranked(byRule), (r) => toggle("rule", r), (r) => choice.rule === r);
+    put(
+      places.rules,
+      "Rules",
+      ["rule", "severity", "techniques"],
+      ranked(byRule).map((r) => ({
+        name: all.rules[r].title,
+        count: byRule[r],
+        cls: rankClass(all.rules[r].level),
+        more: [all.rules[r].level, all.rules[r].techniques.join(" ")],
+      })),
+      ranked(byRule),
+      (r) => toggle("rule", r),
+      (r) => choice.rule === r,
+    );
     const byHost = all.byHost(choice.matching("host"));
-    put(places.hosts, "Hosts", ["host"], ranked(byHost).map((h) => ({ name: all.hosts[h] || "(no host)", count: byHost[h] })), ranked(byHost),
-      (h) => toggle("host", h), (h) => choice.host === h);
+    put(
+      places.hosts,
+      "Hosts",
+      ["host"],
+      ranked(byHost).map((h) => ({ name: all.hosts[h] || "(no host)", count: byHost[h] })),
+      ranked(byHost),
+      (h) => toggle("host", h),
+      (h) => choice.host === h,
+    );
   }
 
   onlyLevel(level) {
@@ -224,18 +340,53 @@ class Scan {
     const top = Math.max(1, Math.ceil(judged.reduce((a, b) => Math.max(a, b), 0)));
     const counts = new Array(top).fill(0);
     for (const r of judged) counts[Math.min(top - 1, Math.floor(r))]++;
-    const plot = { kind: "histogram", title: "Findings by surprise", axis: { name: "surprise in bits (more is rarer)", log: false }, bounds: counts.map((_, i) => i).concat(top), counts, threshold: null, counted: "findings" };
-    const rarest = [...all.rarity.keys()].filter((i) => all.rarity[i] >= 0).sort((a, b) => all.rarity[b] - all.rarity[a] || a - b).slice(0, 50);
+    const plot = {
+      kind: "histogram",
+      title: "Findings by surprise",
+      axis: { name: "surprise in bits (more is rarer)", log: false },
+      bounds: counts.map((_, i) => i).concat(top),
+      counts,
+      threshold: null,
+      counted: "findings",
+    };
+    const rarest = [...all.rarity.keys()]
+      .filter((i) => all.rarity[i] >= 0)
+      .sort((a, b) => all.rarity[b] - all.rarity[a] || a - b)
+      .slice(0, 50);
     const unseen = new Map();
-    for (const { new: values } of all.more.values()) for (const v of values ?? []) unseen.set(v, (unseen.get(v) ?? 0) + 1);
-    const frequent = [...unseen].sort((a, b) => b[1] - a[1]).slice(0, 50).map(([name, count]) => ({ name, count, cls: "s3" }));
+    for (const { new: values } of all.more.values())
+      for (const v of values ?? []) unseen.set(v, (unseen.get(v) ?? 0) + 1);
+    const frequent = [...unseen]
+      .sort((a, b) => b[1] - a[1])
+      .slice(0, 50)
+      .map(([name, count]) => ({ name, count, cls: "s3" }));
     return [
-      el("p", { class: "note" }, `How unusual the events of ${counted(judged.length, "finding")} are, compared with ${this.info.baseline}. The table of findings can be sorted by it.`),
+      el(
+        "p",
+        { class: "note" },
+        `How unusual the events of ${counted(judged.length, "finding")} are, compared with ${this.info.baseline}. The table of findings can be sorted by it.`,
+      ),
       chartNodes(plot, () => undefined),
-      plainTable("The most unusual", [{ name: "bits", number: true }, { name: "severity" }, { name: "host" }, { name: "rule" }, { name: "never seen" }],
-        rarest.map((i) => [all.rarity[i].toFixed(1), all.ruleOf(i).level, all.hostName(i),
-          el("button", { type: "button", class: "pick", on: { click: () => this.open(i) } }, all.ruleOf(i).title), (all.more.get(i)?.new ?? []).join("; ")])),
-      frequent.length ? barTable("What the baseline never saw, by findings that it stands behind", ["value"], frequent) : null,
+      plainTable(
+        "The most unusual",
+        [
+          { name: "bits", number: true },
+          { name: "severity" },
+          { name: "host" },
+          { name: "rule" },
+          { name: "never seen" },
+        ],
+        rarest.map((i) => [
+          all.rarity[i].toFixed(1),
+          all.ruleOf(i).level,
+          all.hostName(i),
+          el("button", { type: "button", class: "pick", on: { click: () => this.open(i) } }, all.ruleOf(i).title),
+          (all.more.get(i)?.new ?? []).join("; "),
+        ]),
+      ),
+      frequent.length
+        ? barTable("What the baseline never saw, by findings that it stands behind", ["value"], frequent)
+        : null,
     ];
   }
 
@@ -245,80 +396,49 @@ class Scan {
 
   tableNodes() {
     const { all } = this;
-    const rarity = { name: "Surprise", least: 6, number: true, cell: (i) => (all.rarity[i] < 0 ? "–" : all.rarity[i].toFixed(1)), order: (i) => all.rarity[i] };
-    this.grid = new Grid("Findings", [
-      { name: "Time (UTC)", least: 13, cell: (i) => moment(all.time[i]), order: (i) => (Number.isNaN(all.time[i]) ? -Infinity : all.time[i]) },
-      { name: "Severity", least: 7.5, worst: true, cell: (i) => el("span", { class: `badge ${all.ruleOf(i).level}` }, all.ruleOf(i).level), order: (i) => all.ruleOf(i).rank },
-      { name: "Host", least: 8, grow: 1, cell: (i) => all.hostName(i), order: (i) => all.hostName(i) },
-      { name: "Rule", least: 12, grow: 2, cell: (i) => all.ruleOf(i).title, order: (i) => all.ruleOf(i).title },
-      { name: "Techniques", least: 8, cell: (i) => all.ruleOf(i).techniques.join(" "), order: (i) => all.ruleOf(i).techniques.join(" ") },
-      ...(this.info.baseline ? [rarity] : []),
-      { name: "What was seen", least: 16, grow: 4, cell: (i) => all.texts[all.what[i]], order: (i) => all.texts[all.what[i]] },
-    ], (i, step) => this.open(i, step));
+    const rarity = {
+      name: "Surprise",
+      least: 6,
+      number: true,
+      cell: (i) => (all.rarity[i] < 0 ? "–" : all.rarity[i].toFixed(1)),
+      order: (i) => all.rarity[i],
+    };
+    this.grid = new Grid(
+      "Findings",
+      [
+        {
+          name: "Time (UTC)",
+          least: 13,
+          cell: (i) => moment(all.time[i]),
+          order: (i) => (Number.isNaN(all.time[i]) ? -Infinity : all.time[i]),
+        },
+        {
+          name: "Severity",
+          least: 7.5,
+          worst: true,
+          cell: (i) => el("span", { class: `badge ${all.ruleOf(i).level}` }, all.ruleOf(i).level),
+          order: (i) => all.ruleOf(i).rank,
+        },
+        { name: "Host", least: 8, grow: 1, cell: (i) => all.hostName(i), order: (i) => all.hostName(i) },
+        { name: "Rule", least: 12, grow: 2, cell: (i) => all.ruleOf(i).title, order: (i) => all.ruleOf(i).title },
+        {
+          name: "Techniques",
+          least: 8,
+          cell: (i) => all.ruleOf(i).techniques.join(" "),
+          order: (i) => all.ruleOf(i).techniques.join(" "),
+        },
+        ...(this.info.baseline ? [rarity] : []),
+        {
+          name: "What was seen",
+          least: 16,
+          grow: 4,
+          cell: (i) => all.texts[all.what[i]],
+          order: (i) => all.texts[all.what[i]],
+        },
+      ],
+      (i, step) => this.open(i, step),
+    );
     this.filter = new Filter(this);
     return [this.filter.node, this.grid.node];
-  }
-}
-
-/** The fields above the table. */
-class Filter {
-  constructor(scan) {
-    this.scan = scan;
-    const { choice } = scan;
-    const search = el("input", { type: "search", id: "search", autocomplete: "off", spellcheck: "false", on: { input: soon(() => choice.set("text", search.value)) } });
-    this.boxes = LEVELS.map((l) => el("input", { type: "checkbox", checked: true, on: { change: () => this.pick() } }));
-    this.from = el("input", { type: "datetime-local", step: 1, id: "from", on: { change: () => this.typed() } });
-    this.to = el("input", { type: "datetime-local", step: 1, id: "to", on: { change: () => this.typed() } });
-    this.said = el("p", { class: "said", role: "status" });
-    this.chips = el("div", { class: "chips" });
-    this.search = search;
-    this.node = el("form", { class: "filter", on: { submit: (e) => e.preventDefault() } },
-      el("label", { for: "search" }, "Search ", search),
-      el("fieldset", { class: "choose" }, el("legend", {}, "Severity"), LEVELS.map((l, i) => el("label", {}, this.boxes[i], l)).reverse()),
-      el("label", { for: "from" }, "From (UTC) ", this.from), el("label", { for: "to" }, "until ", this.to),
-      el("button", { type: "button", on: { click: () => this.lift() } }, "Clear all"), this.chips, this.said);
-  }
-
-  pick() {
-    this.scan.choice.set("levels", new Set(LEVELS.filter((_, i) => this.boxes[i].checked)));
-  }
-
-  levels() {
-    LEVELS.forEach((l, i) => (this.boxes[i].checked = this.scan.choice.levels.has(l)));
-  }
-
-  times(from, to) {
-    const field = (t) => (Math.abs(t) <= 8.64e15 ? new Date(t).toISOString().slice(0, 19) : "");
-    this.from.value = field(from);
-    this.to.value = field(Math.ceil(to / 1000) * 1000);
-  }
-
-  typed() {
-    const read = (input, none) => (input.value ? Date.parse(`${input.value}Z`) : none);
-    const [from, to] = [read(this.from, -Infinity), read(this.to, Infinity)];
-    Object.assign(this.scan.choice, { from, to });
-    const whole = from === -Infinity && to === Infinity;
-    this.scan.timeline.choose(whole ? undefined : Math.max(from, this.scan.span[0]), Math.min(to, this.scan.span[1] + 1));
-    this.scan.choice.changed();
-  }
-
-  lift() {
-    Object.assign(this.scan.choice, { host: null, rule: null, tactic: null, process: null, text: "", levels: new Set(LEVELS) });
-    this.search.value = "";
-    this.levels();
-    this.scan.during();
-  }
-
-  /** How many are left, and what leaves them. */
-  say() {
-    const { all, choice } = this.scan;
-    const named = [
-      ["host", choice.host !== null && `Host: ${all.hosts[choice.host]}`], ["rule", choice.rule !== null && `Rule: ${all.rules[choice.rule].title}`],
-      ["tactic", choice.tactic !== null && `Tactic: ${choice.tactic}`],
-      ["process", choice.process !== null && `Process: ${fileOf(choice.process.image)} ${choice.process.pid}`],
-    ];
-    this.chips.replaceChildren(...named.filter(([, said]) => said).map(([part, said]) =>
-      el("button", { type: "button", class: "chip", "aria-label": `Lift ${said}`, on: { click: () => choice.set(part, null) } }, said, " ×")));
-    this.said.textContent = `${thousands(choice.rows.length)} of ${counted(all.length, "finding")}`;
   }
 }

@@ -14,7 +14,9 @@ function printable(grids) {
 /** The head of the page stays in sight: what is jumped to must not hide beneath it. */
 function clearHeader() {
   const header = document.querySelector("header");
-  new ResizeObserver(() => (document.documentElement.style.scrollPaddingTop = `${header.offsetHeight + 8}px`)).observe(header);
+  new ResizeObserver(() => (document.documentElement.style.scrollPaddingTop = `${header.offsetHeight + 8}px`)).observe(
+    header,
+  );
 }
 
 function start() {

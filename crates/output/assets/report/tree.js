@@ -8,7 +8,18 @@ function processes(all) {
   const nodes = new Map();
   const at = (host, key) => {
     const name = `${host}\n${key}`;
-    if (!nodes.has(name)) nodes.set(name, { host, key, image: "", command: "", pid: "", parent: null, children: [], sightings: new Set(), findings: [] });
+    if (!nodes.has(name))
+      nodes.set(name, {
+        host,
+        key,
+        image: "",
+        command: "",
+        pid: "",
+        parent: null,
+        children: [],
+        sightings: new Set(),
+        findings: [],
+      });
     return nodes.get(name);
   };
   const places = new Map(all.hosts.map((h, i) => [h, i]));
@@ -78,9 +89,16 @@ function forest(all) {
   const weigh = (node) => {
     const own = node.findings.map((i) => all.ruleOf(i).rank);
     const below = node.children.map(weigh);
-    node.worst = Math.max(-1, ...below.map((b) => b.worst), own.reduce((a, b) => Math.max(a, b), -1));
+    node.worst = Math.max(
+      -1,
+      ...below.map((b) => b.worst),
+      own.reduce((a, b) => Math.max(a, b), -1),
+    );
     node.count = own.length + below.reduce((sum, b) => sum + b.count, 0);
-    node.begin = node.findings.reduce((t, i) => Math.min(t, all.time[i]), Math.min(Infinity, ...below.map((b) => b.begin)));
+    node.begin = node.findings.reduce(
+      (t, i) => Math.min(t, all.time[i]),
+      Math.min(Infinity, ...below.map((b) => b.begin)),
+    );
     node.children.sort((a, b) => a.begin - b.begin);
     return node;
   };
@@ -96,17 +114,47 @@ function treeNode(all, node, pick) {
   const rules = new Map();
   for (const i of node.findings) rules.set(all.rule[i], (rules.get(all.rule[i]) ?? 0) + 1);
   const found = [...rules].sort(([a], [b]) => all.rules[b].rank - all.rules[a].rank);
-  const badges = found.slice(0, 12).map(([rule, n]) => el("li", {},
-    el("button", { type: "button", class: `badge ${all.rules[rule].level}`, on: { click: () => pick(node, rule) } },
-      `${all.rules[rule].level}: ${all.rules[rule].title}${n > 1 ? ` × ${thousands(n)}` : ""}`)));
+  const badges = found
+    .slice(0, 12)
+    .map(([rule, n]) =>
+      el(
+        "li",
+        {},
+        el(
+          "button",
+          { type: "button", class: `badge ${all.rules[rule].level}`, on: { click: () => pick(node, rule) } },
+          `${all.rules[rule].level}: ${all.rules[rule].title}${n > 1 ? ` × ${thousands(n)}` : ""}`,
+        ),
+      ),
+    );
   const more = found.length - badges.length;
-  return el("li", {},
-    el("div", { class: "process" },
-      el("strong", {}, name), node.pid ? ` PID ${node.pid}` : "", byNumber(node) ? el("em", {}, " by number only: uncertain") : node.also ? el("em", {}, " also by number from another log") : "",
+  return el(
+    "li",
+    {},
+    el(
+      "div",
+      { class: "process" },
+      el("strong", {}, name),
+      node.pid ? ` PID ${node.pid}` : "",
+      byNumber(node)
+        ? el("em", {}, " by number only: uncertain")
+        : node.also
+          ? el("em", {}, " also by number from another log")
+          : "",
       node.findings.length ? "" : el("em", {}, " no finding of its own"),
       node.command ? el("code", {}, node.command) : node.image ? el("code", {}, node.image) : null,
-      badges.length ? el("ul", { class: "badges" }, badges, more > 0 ? el("li", {}, `and ${counted(more, "more rule")}`) : null) : null),
-    node.children.length ? el("ul", {}, node.children.map((c) => treeNode(all, c, pick))) : null);
+      badges.length
+        ? el("ul", { class: "badges" }, badges, more > 0 ? el("li", {}, `and ${counted(more, "more rule")}`) : null)
+        : null,
+    ),
+    node.children.length
+      ? el(
+          "ul",
+          {},
+          node.children.map((c) => treeNode(all, c, pick)),
+        )
+      : null,
+  );
 }
 
 /** The section. `pick(process, rule)` shows the findings of a process. */
@@ -131,6 +179,17 @@ function treeSection(all, full, pick) {
   };
   button.onclick = more;
   more();
-  const note = full ? el("p", { class: "note" }, "There were more processes than this file holds; later ones are left out.") : null;
-  return [el("p", { class: "note" }, `${counted(roots.length, "tree")}, those with the worst findings first. A program without findings stands here because an event names it as the parent.`), note, list, button];
+  const note = full
+    ? el("p", { class: "note" }, "There were more processes than this file holds; later ones are left out.")
+    : null;
+  return [
+    el(
+      "p",
+      { class: "note" },
+      `${counted(roots.length, "tree")}, those with the worst findings first. A program without findings stands here because an event names it as the parent.`,
+    ),
+    note,
+    list,
+    button,
+  ];
 }

@@ -18,6 +18,7 @@ pub(super) const SCRIPT: &str = concat!(
     include_str!("../../assets/report/plots.js"),
     include_str!("../../assets/report/findings.js"),
     include_str!("../../assets/report/tree.js"),
+    include_str!("../../assets/report/filter.js"),
     include_str!("../../assets/report/scan.js"),
     include_str!("../../assets/report/hunt.js"),
     include_str!("../../assets/report/start.js"),
