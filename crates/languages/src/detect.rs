@@ -21,6 +21,9 @@ pub(crate) fn other(source: &Source) -> String {
     if crate::elastic::is_page_of_hunt(&source.text) {
         return "the page of a hunt: its TOML file holds the queries".to_owned();
     }
+    if is_toml(source) && source.text.lines().any(|l| l.starts_with("schema = \"shikra.")) {
+        return "of a technique pack: its detections are the rules".to_owned();
+    }
     "not a rule file".to_owned()
 }
 
@@ -28,6 +31,10 @@ pub(crate) fn other(source: &Source) -> String {
 pub(crate) fn sigma(source: &Source) -> Vec<Span> {
     let text = &source.text;
     let all = Span::new(0, text.len());
+    // A pack's TOML holds filters as texts, which are its own.
+    if is_toml(source) {
+        return Vec::new();
+    }
     let is_yaml = [".yml", ".yaml"].iter().any(|e| source.name.to_ascii_lowercase().ends_with(e));
     if is_yaml {
         return if is_sigma(text) { vec![all] } else { Vec::new() };
@@ -40,6 +47,10 @@ pub(crate) fn sigma(source: &Source) -> Vec<Span> {
         .map(|f| f.inner)
         .collect();
     if blocks.is_empty() && is_sigma(text) { vec![all] } else { blocks }
+}
+
+fn is_toml(source: &Source) -> bool {
+    source.name.to_ascii_lowercase().ends_with(".toml")
 }
 
 /// Whether the top-level keys are those of a rule, a correlation, a filter or a collection document.
@@ -119,6 +130,16 @@ pub(crate) fn fences(text: &str) -> Vec<Fence> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_of_a_pack_are_no_rules() {
+        let text =
+            "schema = \"shikra.pack/1\"\nexclusion = '''\ntitle: x\nlogsource: {}\ndetection: {}\n'''\n";
+        let source = Source::new("packs/T1/pack.toml", text);
+        assert!(sigma(&source).is_empty());
+        assert!(other(&source).starts_with("of a technique pack"));
+        assert!(!sigma(&Source::new("a.yml", "title: x\nlogsource: {}\n")).is_empty());
+    }
 
     #[test]
     fn fenced_blocks() {

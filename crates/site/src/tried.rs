@@ -10,7 +10,7 @@ use shikra_ir::RuleMeta;
 pub struct Tried {
     /// The test.
     pub test: String,
-    /// `fired`, `missed`, `near_miss`, `silent`, `untested`.
+    /// `fired`, `missed` where it had to, `did_not_fire` where it only might have, `near_miss`, `silent`.
     pub result: String,
 }
 
@@ -32,6 +32,8 @@ impl Tries {
             let (Some(rule), Some(test), Some(result)) = (rule, text("/test"), text("/result")) else {
                 continue;
             };
+            let failed = row.get("failed").and_then(Value::as_bool).unwrap_or(true);
+            let result = if result == "missed" && !failed { "did_not_fire" } else { result };
             // Of what was not tried there is nothing to tell.
             if result != "untested" {
                 self.add(rule, Tried { test: test.to_owned(), result: result.to_owned() });
