@@ -165,11 +165,12 @@ impl Stacks {
         self.halvings == 0 || hash >> (64 - self.halvings) == 0
     }
 
-    /// Bytes held.
+    /// Bytes held, with the room that was made for more.
     pub fn bytes(&self) -> usize {
-        let fixed = size_of::<Stack>() + self.stride * size_of::<TextId>() + 8;
+        let entries = self.entries.capacity() * size_of::<Stack>();
+        let numbers = (self.keys.capacity() + self.table.capacity()) * size_of::<TextId>();
         let texts = self.texts.bytes() + self.hosts.bytes() + self.users.bytes();
-        texts + self.entries.len() * fixed + self.loose
+        texts + entries + numbers + self.loose
     }
 
     /// Drops the half of the combinations whose hash has the next bit set.
