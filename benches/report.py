@@ -3,6 +3,7 @@ table scrolls, milliseconds to filter and sort.
 
     cargo build --release
     python3 benches/report.py target/release/shikra [FINDINGS]
+    python3 benches/report.py A-REPORT.html
 
 The events are those of examples/cmstp, over and over, on sixty made-up hosts in a week, each time with other processes.
 """
@@ -79,13 +80,15 @@ def make(path, rounds):
 def measure(page, file):
     times = []
     for _ in range(3):
-        begin = time.time()
+        begin, cpu = time.time(), page.cpu()
         page.open(file)
         page.run(PAINTED)
-        times.append(time.time() - begin)
-    print(f"opened and drawn in {', '.join(f'{t:.2f}' for t in times)} s; {page.run('''document.querySelector('.said').textContent''')}")
+        times.append(f"{time.time() - begin:.2f} ({page.cpu() - cpu:.2f})")
+    print(f"opened and drawn in {', '.join(times)} s, of the processor in brackets; {page.run('''document.querySelector('.said').textContent''')}")
+    cpu = page.cpu()
     middle, slow = page.run(FRAMES)
-    print(f"a frame while scrolling: {middle:.0f} ms in the middle, {slow:.0f} ms at 95 %")
+    cpu = (page.cpu() - cpu) / 200 * 1000
+    print(f"a frame while scrolling: {middle:.0f} ms in the middle, {slow:.0f} ms at 95 %, {cpu:.1f} ms of the processor")
     for word in ["calc", "ws1 high", "update77", "nothing-has-this", ""]:
         took, said = page.run(FILTER % (word, PAINTED))
         print(f"search {word!r}: {took:.0f} ms, {said}")
@@ -97,6 +100,9 @@ def measure(page, file):
 
 
 def main():
+    if sys.argv[1].endswith(".html"):
+        with Chromium() as page:
+            return measure(page, sys.argv[1])
     program = sys.argv[1]
     findings = int(sys.argv[2]) if len(sys.argv) > 2 else 200_000
     with tempfile.TemporaryDirectory() as folder:

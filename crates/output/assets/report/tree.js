@@ -1,6 +1,6 @@
 // Process trees: the processes that findings are of, and those that started them, as far as events tell.
 
-const TREES = 30;
+const TREES = 12;
 const DEEPEST = 40;
 
 /** One process, put together from all sightings with its host and key. */
