@@ -51,8 +51,11 @@ struct Layout {
     /// Paths in the order of the document seen last, and where in it each sorted path stands.
     order: Vec<PathId>,
     places: Vec<u32>,
+    /// Where in it the value of each field stands.
+    fields: Vec<u32>,
     plan: Plan,
-    converts: bool,
+    /// Fields that are converted.
+    converts: Vec<(usize, Convert)>,
     shapes: HashMap<Box<[u8]>, Arc<Shape>, RandomState>,
 }
 
@@ -147,14 +150,27 @@ impl Layout {
         let ids: Box<[PathId]> = sorted.iter().map(|(path, _)| *path).collect();
         let mut plan = recognise(paths, &ids);
         plan.origin = origin.unwrap_or(plan.origin);
-        Layout {
+        let converts = plan.fields.iter().enumerate().map(|(index, (.., c))| (index, *c));
+        let mut layout = Layout {
             paths: ids,
             order: leaves.iter().map(|l| l.path).collect(),
             places: sorted.iter().map(|(_, place)| *place).collect(),
-            converts: plan.fields.iter().any(|(_, _, c)| *c != Convert::Keep),
+            fields: Vec::new(),
+            converts: converts.filter(|(_, c)| *c != Convert::Keep).collect(),
             plan,
             shapes: HashMap::default(),
-        }
+        };
+        layout.place_fields();
+        layout
+    }
+
+    /// Works out `fields` for the order of the document.
+    fn place_fields(&mut self) {
+        let Layout { fields, places, plan, .. } = self;
+        fields.clear();
+        fields.extend(
+            plan.fields.iter().map(|(_, at, _)| places.get(*at as usize).copied().unwrap_or(u32::MAX)),
+        );
     }
 
     /// Whether `leaves` have the paths of this layout; if so, `places` are theirs afterwards.
@@ -173,6 +189,7 @@ impl Layout {
         self.order.extend(leaves.iter().map(|l| l.path));
         self.places.clear();
         self.places.extend(sorted.iter().map(|(_, place)| *place));
+        self.place_fields();
         true
     }
 
@@ -188,13 +205,11 @@ impl Layout {
         slots: &mut Vec<Slot<'a>>,
         scratch: &mut Vec<(usize, Kind, Vec<u8>)>,
     ) {
-        slots.extend(self.plan.fields.iter().map(|(_, at, _)| self.slot(leaves, *at)));
-        if !self.converts {
-            return;
-        }
-        for (index, (field, slot)) in self.plan.fields.iter().zip(slots.iter_mut()).enumerate() {
-            if field.2 != Convert::Keep {
-                field.2.apply(slot, |kind, bytes| scratch.push((index, kind, bytes)));
+        let at = |place: &u32| leaves.get(*place as usize).map_or(Slot::MISSING, |l| l.slot);
+        slots.extend(self.fields.iter().map(at));
+        for (index, convert) in &self.converts {
+            if let Some(slot) = slots.get_mut(*index) {
+                convert.apply(slot, |kind, bytes| scratch.push((*index, kind, bytes)));
             }
         }
     }

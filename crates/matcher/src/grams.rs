@@ -208,7 +208,7 @@ impl Lane {
     fn search_wide(&self, text: &[u8], mut maybe: impl FnMut(u32, usize)) {
         let mut at = 0;
         while let Some(window) = text.get(at..).and_then(<[u8]>::first_chunk::<WIDEST>) {
-            self.look(caseless(u32::from_be_bytes(*window)), at, &mut maybe);
+            self.look(caseless(u32::from_le_bytes(*window)), at, &mut maybe);
             at += self.step;
         }
     }
@@ -232,7 +232,7 @@ impl Lane {
 }
 
 fn piece(window: &[u8]) -> u32 {
-    caseless(window.iter().fold(0, |p, &b| p << 8 | u32::from(b)))
+    caseless(window.iter().rev().fold(0, |p, &b| p << 8 | u32::from(b)))
 }
 
 /// Letters of either case become the same, and some others too: a piece only says where to look.
