@@ -10,8 +10,8 @@ of each, its greatest resident memory and the ratio to the first. Output goes to
   benches/scan.py rules  --log LOG --rules FOLDER… --than FOLDER…          other rules, after --than, against some: ten
                                                                            times as many, or those of all languages
 
-`make_big.py` beside the public corpora makes the logs; `cargo install evtx --features fast-alloc` and
-`cargo install rsigma` the yardsticks.
+`tenfold.py` beside this makes ten times the rules, `make_big.py` beside the public corpora the logs, and
+`cargo install evtx --features fast-alloc` and `cargo install rsigma` the yardsticks.
 """
 import argparse, os, subprocess, tempfile, time
 

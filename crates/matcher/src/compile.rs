@@ -114,7 +114,8 @@ struct Compiler {
     out: Compiled,
     hasher: RandomState,
     vars: HashMap<Var, VarId>,
-    preds: HashTable<PredId>,
+    /// Each with its hash: to hash all again whenever the table grows would take longer than all else.
+    preds: HashTable<(u64, PredId)>,
     sources: HashTable<usize>,
     /// The last log source: rules come sorted by them.
     source: Option<(Selector, usize)>,
@@ -179,7 +180,8 @@ impl Compiler {
         });
         let hash = hash_test(&self.hasher, var, t);
         let preds = &self.out.preds;
-        if let Some(&known) = self.preds.find(hash, |&p| same(&preds[p as usize], var, t)) {
+        let asks_the_same = |&(h, p): &(u64, PredId)| h == hash && same(&preds[p as usize], var, t);
+        if let Some(&(_, known)) = self.preds.find(hash, asks_the_same) {
             return known;
         }
         let id = preds.len() as PredId;
@@ -187,9 +189,7 @@ impl Compiler {
         self.out.preds.push(Pred { var, test: Arc::new(t.clone()), elementwise });
         self.out.by_var[var as usize].push(id);
         self.out.absent[var as usize].extend(Entry::new(id, absent));
-        let (preds, hasher) = (&self.out.preds, &self.hasher);
-        let again = |&p: &PredId| hash_test(hasher, preds[p as usize].var, &preds[p as usize].test);
-        self.preds.insert_unique(hash, id, again);
+        self.preds.insert_unique(hash, (hash, id), |(h, _)| *h);
         id
     }
 

@@ -72,7 +72,8 @@ struct Literals {
 struct Collected {
     all: Literals,
     hasher: RandomState,
-    known: HashTable<u32>,
+    /// Literals with their hash.
+    known: HashTable<(u64, u32)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -403,12 +404,11 @@ impl Collected {
     fn add(&mut self, text: &str, how: Use) {
         let hash = self.hasher.hash_one(text);
         let texts = &mut self.all.texts;
-        let id = match self.known.find(hash, |&id| texts.get(id) == text) {
-            Some(&known) => known,
+        let id = match self.known.find(hash, |&(h, id)| h == hash && texts.get(id) == text) {
+            Some(&(_, known)) => known,
             None => {
                 let id = texts.push(text);
-                let hasher = &self.hasher;
-                self.known.insert_unique(hash, id, |&id| hasher.hash_one(texts.get(id)));
+                self.known.insert_unique(hash, (hash, id), |(h, _)| *h);
                 id
             }
         };
