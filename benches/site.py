@@ -41,7 +41,10 @@ def build(into):
 
 
 def parses(pages):
-    import html5lib
+    try:
+        import html5lib
+    except ModuleNotFoundError:
+        sys.exit("html5lib is not there: pip install html5lib, in an environment outside the tree")
     bad = 0
     for page in pages:
         parser = html5lib.HTMLParser(tree=html5lib.getTreeBuilder("etree"))

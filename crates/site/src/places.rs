@@ -57,8 +57,12 @@ impl<'a> Places<'a> {
         }
         let mut of_technique: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         let mut rules = Vec::new();
+        let mut taken: HashMap<String, usize> = HashMap::new();
         for (number, rule) in site.rules.rules.iter().enumerate() {
-            rules.push(rule_path(rule));
+            // Rules that are alike in all that names them, such as variants out of one cell, keep a page each.
+            let base = rule_path(rule);
+            let times = taken.entry(base.clone()).and_modify(|n| *n += 1).or_insert(1);
+            rules.push(if *times == 1 { format!("{base}.html") } else { format!("{base}-{times}.html") });
             if !rule.reports {
                 continue;
             }
@@ -81,8 +85,9 @@ impl<'a> Places<'a> {
     }
 }
 
+/// Path of a rule's page, without its ending.
 fn rule_path(rule: &Rule) -> String {
     let m = &rule.meta;
     let key = format!("{}\n{}\n{}\n{}", m.path, m.span.start, m.id, m.title);
-    format!("rule/{}-{}.html", m.language, short_hash(&key))
+    format!("rule/{}-{}", m.language, short_hash(&key))
 }
