@@ -100,6 +100,17 @@ pub trait Progress: Sync {
 /// No progress wanted.
 impl Progress for () {}
 
+/// A rule that could not have fired.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnableRule {
+    /// Its id.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// What was not there.
+    pub reason: String,
+}
+
 /// What a scan did.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Totals {
@@ -123,8 +134,8 @@ pub struct Totals {
     pub rules_partial: u64,
     /// Rules that could not be loaded.
     pub rules_rejected: u64,
-    /// Rules that saw no event of their log source: id, title.
-    pub unable_to_fire: Vec<(String, String)>,
+    /// Rules that nothing of what was read could have made fire.
+    pub unable_to_fire: Vec<UnableRule>,
     /// Findings by level.
     pub findings: BTreeMap<Level, u64>,
     /// Rules that loaded but cannot run: title, reason.
@@ -133,6 +144,8 @@ pub struct Totals {
     pub cancelled: bool,
     /// Limits that were reached, in words, with counts: what may be missing from the findings.
     pub limits: Vec<String>,
+    /// The rules over several events that took most events: title, number.
+    pub busiest: Vec<(String, u64)>,
 }
 
 impl Totals {

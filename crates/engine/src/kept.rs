@@ -84,6 +84,9 @@ enum At {
     File(u64, usize),
 }
 
+/// Bytes read at once for one event.
+const ONCE: usize = 2048;
+
 /// All kept events of a scan.
 pub(crate) struct Kept {
     budget: usize,
@@ -178,6 +181,18 @@ impl Kept {
         file.read_exact(into)
     }
 
+    /// The bytes that begin with the event at an offset of the file: most events are read at once.
+    fn record(&self, at: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; usize::try_from(self.end.saturating_sub(at)).unwrap_or(ONCE).min(ONCE)];
+        self.read(at, &mut bytes)?;
+        let length = 4 + Cursor(&bytes).u32()? as usize;
+        if length > bytes.len() {
+            bytes.resize(length, 0);
+            self.read(at, &mut bytes)?;
+        }
+        Ok(bytes)
+    }
+
     /// The event of a handle, with its source.
     ///
     /// # Errors
@@ -190,11 +205,7 @@ impl Kept {
         let record = match &block.at {
             At::Memory(bytes) => bytes.get(from..).ok_or_else(bad)?,
             At::File(at, _) => {
-                let mut length = [0; 4];
-                self.read(at + from as u64, &mut length)?;
-                let mut whole = vec![0; 4 + u32::from_le_bytes(length) as usize];
-                self.read(at + from as u64, &mut whole)?;
-                read = whole;
+                read = self.record(at + from as u64)?;
                 &read
             }
         };

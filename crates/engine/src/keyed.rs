@@ -9,7 +9,7 @@ use shikra_event::{Timestamp, Value};
 use shikra_matcher::{FilterId, Seen};
 use shikra_relational::DataFusion;
 use shikra_rows::outside::Room;
-use shikra_rows::{Input, Limits, Machine, Match};
+use shikra_rows::{Input, Limits, Machine, Match, Stats};
 
 use crate::baseline::{rarest, rarity};
 use crate::cells::Cells;
@@ -18,19 +18,31 @@ use crate::kept::{Kept, Place};
 use crate::plan::{Detector, Keyed, Target};
 use crate::scan::ScanOptions;
 use crate::survivors::{Survivor, Survivors};
-use crate::view::event_view;
+use crate::view::Views;
+
+/// Rules that are named for the events they took.
+const BUSIEST: usize = 10;
+
+/// What there is to tell of keyed rules beside their findings.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    /// Limits that were reached.
+    pub limits: Vec<String>,
+    /// The rules that took most events, by title, with their number.
+    pub busiest: Vec<(String, u64)>,
+}
 
 /// Runs the keyed rules that can find something on the `kept` events and tells `sink` their findings in order of
-/// time, then of rule; answers what limits were reached.
+/// time, then of rule.
 pub(crate) fn run(
     detector: &Detector,
     kept: &Kept,
     seen: &Seen,
     options: &ScanOptions,
     sink: &mut dyn FnMut(Finding) -> io::Result<()>,
-) -> io::Result<Vec<String>> {
+) -> io::Result<Told> {
     if detector.keyed.is_empty() {
-        return Ok(vec![]);
+        return Ok(Told::default());
     }
     let awake = detector.awake(seen);
     let mut survivors = gather(detector, kept, &awake, options.survivor_budget)?;
@@ -38,13 +50,14 @@ pub(crate) fn run(
     let room = Room::new(memory, Arc::new(DataFusion::new(memory)?));
     let mut lanes = Lanes::new(detector, &room, awake);
     survivors.for_each(|s| lanes.take(s))?;
-    let (mut all, limits) = lanes.finish()?;
+    let (mut all, told) = lanes.finish()?;
     all.sort_by_key(|(time, number, _)| (*time, *number));
     let mut judge = options.baseline.as_deref().map(|b| (b, Observer::new(detector.taxonomy.clone())));
+    let mut views = Views::default();
     for (_, number, m) in all {
-        sink(finding(detector, number, m, kept, judge.as_mut())?)?;
+        sink(finding(detector, number, m, kept, &mut views, judge.as_mut())?)?;
     }
-    Ok(limits)
+    Ok(told)
 }
 
 /// What the programs that are `awake` read of the events they let pass.
@@ -100,6 +113,8 @@ struct Lanes<'a> {
     done: Vec<bool>,
     found: Vec<Found>,
     limits: Vec<(usize, String)>,
+    /// Events that each program took.
+    taken: Vec<u64>,
 }
 
 impl<'a> Lanes<'a> {
@@ -114,6 +129,7 @@ impl<'a> Lanes<'a> {
             done: vec![false; detector.keyed.len()],
             found: Vec::new(),
             limits: Vec::new(),
+            taken: vec![0; detector.keyed.len()],
         }
     }
 
@@ -157,6 +173,7 @@ impl<'a> Lanes<'a> {
         for (number, mut input) in inputs {
             let Some(keyed) = self.detector.keyed.get(number as usize) else { continue };
             input.hits.sort_by_key(|(leaf, _)| *leaf);
+            self.taken.get_mut(number as usize).into_iter().for_each(|n| *n += 1);
             let new = || (machine(keyed, self.room), Vec::new());
             let (machine, matches) = self.running.entry(number).or_insert_with(new);
             machine.push(input, matches);
@@ -173,9 +190,10 @@ impl<'a> Lanes<'a> {
 
     fn end(&mut self, number: usize, mut machine: Machine, mut matches: Vec<Match>) -> io::Result<()> {
         machine.finish(&mut matches)?;
-        if machine.stats().degraded() {
+        let unlisted = matches.iter().map(|m| m.lost).sum();
+        if let Some(lost) = lost_in_words(&machine.stats(), unlisted) {
             let title = &self.detector.rules[self.detector.keyed[number].rule as usize].meta.title;
-            self.limits.push((number, format!("rule {title:?}: {:?}", machine.stats())));
+            self.limits.push((number, format!("rule {title:?}: {lost}")));
         }
         // A rule's own order stays (it may have sorted): a match stands no earlier than the one before it.
         let mut latest = None;
@@ -187,8 +205,8 @@ impl<'a> Lanes<'a> {
         Ok(())
     }
 
-    /// All matches, by program, and what limits were reached.
-    fn finish(mut self) -> io::Result<(Vec<Found>, Vec<String>)> {
+    /// All matches, by program, and the rest of what is told.
+    fn finish(mut self) -> io::Result<(Vec<Found>, Told)> {
         self.push();
         self.close()?;
         // What has seen nothing may still have something to tell: a table has rows.
@@ -198,8 +216,32 @@ impl<'a> Lanes<'a> {
             }
         }
         self.limits.sort();
-        Ok((self.found, self.limits.into_iter().map(|(_, text)| text).collect()))
+        let title = |(number, n): (usize, u64)| {
+            (self.detector.rules[self.detector.keyed[number].rule as usize].meta.title.clone(), n)
+        };
+        let mut busiest: Vec<(usize, u64)> =
+            self.taken.into_iter().enumerate().filter(|(_, n)| *n > 0).collect();
+        busiest.sort_by_key(|(number, n)| (std::cmp::Reverse(*n), *number));
+        busiest.truncate(BUSIEST);
+        let busiest = busiest.into_iter().map(title).collect();
+        Ok((self.found, Told { limits: self.limits.into_iter().map(|(_, text)| text).collect(), busiest }))
     }
+}
+
+/// What a machine had to let go, if anything; `unlisted`: events of its matches that these do not list.
+fn lost_in_words(stats: &Stats, unlisted: u64) -> Option<String> {
+    let lost = [
+        (stats.late, "events out of order left out"),
+        (stats.keys_evicted, "keys forgotten, with the matches they had begun"),
+        (stats.events_dropped, "events dropped while they could still have mattered"),
+        (stats.values_dropped, "distinct values not counted"),
+        (stats.keys_cut, "keys of events with many left out"),
+        (stats.samples_cut, "keys whose samples were not all looked for"),
+        (unlisted, "events of matches not listed"),
+    ];
+    let lost: Vec<String> =
+        lost.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    (!lost.is_empty()).then(|| lost.join(", "))
 }
 
 fn machine(keyed: &Keyed, room: &Room) -> Machine {
@@ -217,13 +259,14 @@ fn finding(
     number: usize,
     matched: Match,
     kept: &Kept,
+    views: &mut Views,
     mut judge: Option<&mut (&Baseline, Observer)>,
 ) -> io::Result<Finding> {
     let keyed = &detector.keyed[number];
     let (mut events, mut rarities) = (Vec::new(), Vec::new());
     for handle in matched.events.iter().filter_map(|e| e.event) {
         let (source, event) = kept.event(handle)?;
-        events.push(Arc::new(event.with(|e| event_view(e, &source))));
+        events.push(Arc::new(event.with(|e| views.view(e, &source))));
         if let Some((baseline, observer)) = judge.as_deref_mut() {
             rarities.extend(event.with(|e| rarity(baseline, observer, e)));
         }

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use shikra_event::Event;
 use shikra_ir::{Expr, LoadStatus, LogSource, Plan, Rule, RuleRef, Scalar};
-use shikra_matcher::{Filter, FilterId, Matcher, Seen};
+use shikra_matcher::{Filter, FilterId, Matcher, Seen, Unable};
 use shikra_rows::{Leaf, Needs, Program};
 use shikra_taxonomy::{Selector, Taxonomy};
 
 use crate::cells::{Cells, ScalarId, Scalars};
+use crate::finding::UnableRule;
 use crate::survivors::{Hit, Stream};
 
 /// What becomes of a match of a filter.
@@ -111,20 +112,22 @@ impl Detector {
 
     /// Rules that nothing of what was seen could have made fire: every filter of theirs lacked its log source or
     /// its fields.
-    pub(crate) fn unable_to_fire(&self, seen: &Seen) -> Vec<u32> {
-        let mut able = vec![true; self.targets.len()];
-        for (filter, _) in self.matcher.unable(seen) {
-            able[filter as usize] = false;
-        }
-        let mut planned = vec![false; self.rules.len()];
+    pub(crate) fn unable_to_fire(&self, seen: &Seen) -> Vec<UnableRule> {
+        let mut unable: HashMap<FilterId, Unable> = self.matcher.unable(seen).into_iter().collect();
+        let mut why: Vec<Option<Vec<Unable>>> = vec![None; self.rules.len()];
         let mut can = vec![false; self.rules.len()];
         for (filter, target) in self.targets.iter().enumerate() {
             let Some(rule) = self.rule_of(*target) else { continue };
-            let rule = rule as usize;
-            planned[rule] = true;
-            can[rule] |= able[filter];
+            match unable.remove(&(filter as FilterId)) {
+                Some(reason) => why[rule as usize].get_or_insert_default().push(reason),
+                None => can[rule as usize] = true,
+            }
         }
-        (0..self.rules.len()).filter(|r| planned[*r] && !can[*r]).map(|r| r as u32).collect()
+        let named = |(rule, (why, can)): (&Rule, (Option<Vec<Unable>>, bool))| {
+            let reason = in_words(&why.filter(|_| !can)?);
+            Some(UnableRule { id: rule.meta.id.clone(), title: rule.meta.title.clone(), reason })
+        };
+        self.rules.iter().zip(why.into_iter().zip(can)).filter_map(named).collect()
     }
 
     /// The rule that a filter belongs to, where it is one rule's alone.
@@ -187,6 +190,26 @@ impl Detector {
     /// The programs and leaves that survivors of shared leaves are for; none: they are a program's own.
     pub(crate) fn sharing(&self, stream: Stream) -> Option<&[(u32, u32)]> {
         Some(self.shared.get(stream.shared()?).map_or(&[], Vec::as_slice))
+    }
+}
+
+/// Why none of a rule's filters could hold.
+fn in_words(why: &[Unable]) -> String {
+    let mut lacking: Vec<&str> = Vec::new();
+    for reason in why {
+        match reason {
+            Unable::LogSource => {}
+            Unable::Fields(fields) => lacking.extend(fields.iter().map(String::as_str)),
+        }
+    }
+    lacking.sort_unstable();
+    lacking.dedup();
+    if why.iter().all(|w| *w == Unable::LogSource) {
+        "no event of its log source".to_owned()
+    } else if lacking.is_empty() {
+        "no event of its log source has the fields or values it asks for".to_owned()
+    } else {
+        format!("no event of its log source has {}", lacking.join(", "))
     }
 }
 

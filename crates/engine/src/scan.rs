@@ -316,16 +316,12 @@ impl<'a> Run<'a> {
         let mut sink = |finding: Finding| {
             if finding.rule.level >= options.level { self.report(&finding) } else { Ok(()) }
         };
-        let limits = keyed::run(detector, &kept, &seen, options, &mut sink)?;
-        self.totals.limits = limits;
-        let inert = self.detector.unable_to_fire(&seen);
-        let name = |r: u32| {
-            let meta = &self.detector.rules[r as usize].meta;
-            (meta.id.clone(), meta.title.clone())
-        };
+        let told = keyed::run(detector, &kept, &seen, options, &mut sink)?;
+        self.totals.limits = told.limits;
+        self.totals.busiest = told.busiest;
+        self.totals.unable_to_fire = detector.unable_to_fire(&seen);
         let reason = |n: &NotRun| (self.detector.rules[n.rule as usize].meta.title.clone(), n.reason.clone());
         self.totals.not_run = self.detector.not_run().iter().map(reason).collect();
-        self.totals.unable_to_fire = inert.into_iter().map(name).collect();
         Ok(self.totals)
     }
 }

@@ -99,8 +99,12 @@ fn rules(t: &Totals, style: &Style, out: &mut String) {
     }
     more((t.not_run.len() - shown) as u64, style, out);
     if style.verbose {
-        for (id, title) in &t.unable_to_fire {
-            indented(&format!("unable to fire: {} ({})", for_terminal(title), for_terminal(id)), out);
+        for rule in &t.unable_to_fire {
+            let [title, id, reason] = [&rule.title, &rule.id, &rule.reason].map(|s| for_terminal(s));
+            indented(&format!("unable to fire: {title} ({id}): {reason}"), out);
+        }
+        for (title, events) in &t.busiest {
+            indented(&format!("took {}: {}", count(*events, "event"), for_terminal(title)), out);
         }
     }
 }
@@ -154,10 +158,11 @@ fn write(t: &Totals, o: &mut Members<'_>) {
         o.key("partial").number(t.rules_partial);
         o.key("rejected").number(t.rules_rejected);
         o.key("unable_to_fire").array(|a| {
-            for (id, title) in &t.unable_to_fire {
+            for rule in &t.unable_to_fire {
                 a.item().object(|o| {
-                    o.key("id").string(id);
-                    o.key("title").string(title);
+                    o.key("id").string(&rule.id);
+                    o.key("title").string(&rule.title);
+                    o.key("reason").string(&rule.reason);
                 });
             }
         });
@@ -210,6 +215,7 @@ pub(crate) fn write_trouble(t: &Trouble, o: &mut Members<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shikra_engine::finding::UnableRule;
     use shikra_input::TroubleKind;
 
     fn totals() -> Totals {
@@ -228,7 +234,12 @@ mod tests {
             rules_ok: 10,
             rules_partial: 1,
             rules_rejected: 2,
-            unable_to_fire: vec![("id\x1b".into(), "title\u{202e}".into())],
+            unable_to_fire: vec![UnableRule {
+                id: "id\x1b".into(),
+                title: "title\u{202e}".into(),
+                reason: "no event of its log source".into(),
+            }],
+            busiest: vec![("counts".into(), 12)],
             findings: [(Level::Low, 2), (Level::High, 1)].into(),
             ..Totals::default()
         }
@@ -244,7 +255,10 @@ mod tests {
                     findings 3: 1 high, 2 low\n";
         assert_eq!(render(&totals(), &Style::default(), Some(2.0)), want);
         let style = Style { verbose: true, ..Style::default() };
-        assert!(render(&totals(), &style, None).contains("title\\u{202e} (id\\x1b)"));
+        assert!(
+            render(&totals(), &style, None).contains("title\\u{202e} (id\\x1b): no event of its log source")
+        );
+        assert!(render(&totals(), &style, None).contains("took 12 events: counts"));
         assert_eq!(findings_from(&totals(), Level::Medium), 1);
     }
 

@@ -176,7 +176,7 @@ pub(super) fn look_at(
     };
     survey(inputs, &mut { note }, &bar)?;
     drop(bar);
-    data.unable = totals.unable_to_fire.iter().cloned().collect();
+    data.unable = totals.unable_to_fire.iter().map(|r| (r.id.clone(), r.title.clone())).collect();
     let named = |n: &shikra_engine::NotRun| {
         let rule = detector.rules().get(n.rule as usize)?;
         Some((rule.meta.id.clone(), rule.meta.title.clone()))

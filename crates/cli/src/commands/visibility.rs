@@ -176,7 +176,7 @@ fn look(
     let totals = scan(detector, data, &super::scan::scan_options(settings), &mut count, &bar)?;
     drop(bar);
     let incomplete = totals.unreadable() || totals.cancelled;
-    let lacking = totals.unable_to_fire.into_iter().map(|(id, _)| id).collect();
+    let lacking = totals.unable_to_fire.into_iter().map(|r| r.id).collect();
     Ok((Seen { findings: count.findings, lacking }, incomplete))
 }
 

@@ -96,7 +96,10 @@ fn detection(source: &Source, root: &Node<'_>, table: &Node<'_>, options: &Optio
         return made;
     }
     let indices = table.texts_of("index");
-    types::each_source(&mut made.plan, &mut |s| s.indices.clone_from(&indices));
+    // ES|QL names its indices itself.
+    if !indices.is_empty() {
+        types::each_source(&mut made.plan, &mut |s| s.indices.clone_from(&indices));
+    }
     let narrow = filters::all(table.get("filters"), &mut made.diagnostics);
     made.plan = types::narrowed(made.plan, narrow);
     types::of(table, &kind, &mut made, source, options);
@@ -304,6 +307,21 @@ mod tests {
         assert_eq!(rule.status, LoadStatus::Partial);
         let all = load("[rule]\ntype = \"query\"\nquery = \n");
         assert_eq!(all[0].diagnostics[0].code, "toml");
+    }
+
+    #[test]
+    fn the_indices_of_a_query_are_its_own_unless_the_rule_names_some() {
+        let sources = |rule: Rule| {
+            let mut plan = rule.plan;
+            let mut all = Vec::new();
+            types::each_source(&mut plan, &mut |s| all.push(s.indices.clone()));
+            all
+        };
+        let own = "[rule]\ntype = \"esql\"\nrule_id = \"x\"\nlanguage = \"esql\"\n\
+            query = 'from logs-nginx.error-* | where a == \"b\"'\n";
+        assert_eq!(sources(load(own).remove(0)), [["logs-nginx.error-*"]]);
+        let named = sources(detection_with("query", "query = 'a:b'\n"));
+        assert_eq!(named, [["logs-endpoint.events.process-*", "winlogbeat-*"]]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use sha2::{Digest, Sha256};
 use shikra_engine::fetch::Fetched;
-use shikra_engine::finding::{Finding, FindingSink, Rarity, Totals};
+use shikra_engine::finding::{Finding, FindingSink, Rarity, Totals, UnableRule};
 use shikra_event::{Timestamp, Value};
 use shikra_hunt::HuntResult;
 use shikra_hunt::result::{Axis, BoxGroup, Column, ColumnKind, EventPoint, Plot, Point, Reason, ResultRow};
@@ -38,9 +38,8 @@ fn report(findings: &[Finding]) -> String {
     let mut report = ScanReport::new(Box::new(out.clone()), about()).unwrap();
     findings.iter().for_each(|f| report.finding(f).unwrap());
     let limits = vec![BAD.to_owned()];
-    report
-        .finish(&Totals { unable_to_fire: vec![(BAD.into(), BAD.into())], limits, ..Totals::default() })
-        .unwrap();
+    let unable = UnableRule { id: BAD.into(), title: BAD.into(), reason: BAD.into() };
+    report.finish(&Totals { unable_to_fire: vec![unable], limits, ..Totals::default() }).unwrap();
     let bytes = out.0.lock().unwrap().clone();
     String::from_utf8(bytes).unwrap()
 }
