@@ -15,6 +15,9 @@ use crate::ast::{Pipeline, Search, Word};
 const TIMES: &[&str] =
     &["earliest", "latest", "_index_earliest", "_index_latest", "starttime", "endtime", "timeformat"];
 
+/// Indices of what Splunk Enterprise Security has concluded from events, rather than of events.
+const CONCLUSIONS: &[&str] = &["risk", "notable"];
+
 impl Lower<'_> {
     /// The first command: events of a log source that satisfy a condition.
     pub fn base_search(&mut self, e: &Search, at: Span) -> Stream {
@@ -140,7 +143,22 @@ impl Lower<'_> {
         value.is_some_and(said)
     }
 
+    /// Whether a comparison asks for an index of what Splunk itself has concluded.
+    fn asks_conclusions(&mut self, s: &Stream, field: &Word, value: &Word) -> bool {
+        let (name, index) = (field.text.to_ascii_lowercase(), value.text.to_ascii_lowercase());
+        let asks = s.open && !s.has(&field.text) && name == "index" && CONCLUSIONS.contains(&&*index);
+        if asks {
+            let message =
+                format!("index={index} holds what Splunk has concluded, which no log does: nothing is found");
+            self.note("no-data", message, field.span);
+        }
+        asks
+    }
+
     fn compare(&mut self, s: &mut Stream, field: &Word, op: CmpOp, value: &Word) -> Expr {
+        if op == CmpOp::Eq && self.asks_conclusions(s, field, value) {
+            return Expr::FALSE;
+        }
         if self.aside(s, field, Some(value)) {
             return Expr::TRUE;
         }
