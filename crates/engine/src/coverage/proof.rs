@@ -58,15 +58,16 @@ impl Proof {
 
     fn take(&mut self, value: &Value) {
         if let Some(rows) = value.get("rows").or(value.get("results")).and_then(Value::as_array) {
-            rows.iter().for_each(|r| self.row(r));
+            let tests = techniques_of_tests(value);
+            rows.iter().for_each(|r| self.row(r, &tests));
         } else if let Some(rows) = value.as_array() {
-            rows.iter().for_each(|r| self.row(r));
+            rows.iter().for_each(|r| self.row(r, &BTreeMap::new()));
         } else if value.get("rule").is_some() {
-            self.row(value);
+            self.row(value, &BTreeMap::new());
         }
     }
 
-    fn row(&mut self, row: &Value) {
+    fn row(&mut self, row: &Value, tests: &BTreeMap<&str, &str>) {
         let rule = row.get("rule");
         let named = rule.and_then(Value::as_str).or_else(|| {
             let rule = rule?;
@@ -83,6 +84,14 @@ impl Proof {
         };
         let mut techniques = texts("techniques");
         techniques.extend(row.get("technique").and_then(Value::as_str).map(str::to_owned));
+        // A rule that fires on a test of one technique proves nothing of the others that its tags name.
+        if let Some(tested) = row.get("test").and_then(Value::as_str).and_then(|t| tests.get(t)) {
+            let told = !techniques.is_empty();
+            techniques.retain(|t| are_kin(t, tested));
+            if told && techniques.is_empty() {
+                return;
+            }
+        }
         let fired = match result {
             "fired" | "passed" | "hit" => true,
             "missed" | "failed" | "miss" => false,
@@ -91,6 +100,21 @@ impl Proof {
         };
         self.rows.push(ProofRow { rule: rule.to_owned(), techniques, fired });
     }
+}
+
+/// Techniques of the tests of a validation, by the id of the test; those that tell theirs.
+fn techniques_of_tests(value: &Value) -> BTreeMap<&str, &str> {
+    let tests = value.get("tests").and_then(Value::as_array).into_iter().flatten();
+    let told = tests.filter_map(|t| Some((t.get("id")?.as_str()?, t.get("technique")?.as_str()?)));
+    told.filter(|(_, technique)| !technique.is_empty()).collect()
+}
+
+/// Whether two techniques are one, or one a sub-technique of the other.
+fn are_kin(a: &str, b: &str) -> bool {
+    let within = |sub: &str, of: &str| {
+        sub.strip_prefix(of).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    within(a, b) || within(b, a)
 }
 
 /// Rules by technique of an ATT&CK Navigator layer: what its `rules` metadata says, else one where the score is above
@@ -144,6 +168,20 @@ mod tests {
         for bad in ["", "{", "{}", "[]", "7", &"[".repeat(100_000)] {
             assert!(Proof::read(bad).is_err(), "{bad:.20}");
         }
+    }
+
+    #[test]
+    fn a_test_proves_its_own_technique() {
+        let text = r#"{"tests":[{"id":"t","technique":"T1218.003"},{"id":"u","technique":""}],"rows":[
+            {"rule":"a","techniques":["T1218","T1218.003","T1218.0031","T1559.001"],"test":"t","result":"fired"},
+            {"rule":"b","techniques":["T1559.001"],"test":"t","result":"fired"},
+            {"rule":"c","techniques":["T1559.001"],"test":"u","result":"fired"}]}"#;
+        let proof = Proof::read(text).unwrap();
+        let told: Vec<(&str, &[String])> =
+            proof.rows.iter().map(|r| (r.rule.as_str(), r.techniques.as_slice())).collect();
+        assert_eq!(told.len(), 2);
+        assert_eq!(told[0], ("a", &["T1218".to_owned(), "T1218.003".to_owned()][..]));
+        assert_eq!(told[1], ("c", &["T1559.001".to_owned()][..]));
     }
 
     #[test]
