@@ -102,6 +102,20 @@ pub enum ColumnKind {
     Series,
 }
 
+impl ColumnKind {
+    /// As data formats call it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ColumnKind::Text => "text",
+            ColumnKind::Count => "count",
+            ColumnKind::Number => "number",
+            ColumnKind::Share => "share",
+            ColumnKind::Time => "time",
+            ColumnKind::Series => "series",
+        }
+    }
+}
+
 impl Column {
     /// A column.
     pub fn new(name: impl Into<String>, kind: ColumnKind) -> Column {

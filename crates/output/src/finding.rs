@@ -226,6 +226,22 @@ impl Hash {
 pub(crate) mod tests {
     use super::*;
     use shikra_event::Timestamp;
+    use std::io;
+    use std::sync::Mutex;
+
+    /// A writer whose bytes can be read afterwards.
+    #[derive(Clone, Default)]
+    pub(crate) struct Shared(pub Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Shared {
+        fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(buf);
+            Ok(buf.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
 
     /// A rule for tests.
     pub(crate) fn rule(id: &str, title: &str, level: Level) -> Arc<RuleMeta> {

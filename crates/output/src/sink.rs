@@ -116,23 +116,10 @@ impl Output {
 mod tests {
     use super::*;
     use crate::escape::is_unsafe;
-    use crate::finding::tests::{event, finding, of, rule};
+    use crate::finding::tests::{Shared, event, finding, of, rule};
     use shikra_event::Value;
     use shikra_ir::Level;
-    use std::sync::{Arc, Mutex};
-
-    #[derive(Clone, Default)]
-    struct Shared(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Shared {
-        fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(buf);
-            Ok(buf.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use std::sync::Arc;
 
     /// What a format makes of findings.
     fn written(name: &str, findings: &[Finding], style: Style) -> String {

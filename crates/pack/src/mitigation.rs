@@ -7,7 +7,7 @@
 
 use std::fmt::Write as _;
 
-use shikra_syntax::{Diagnostic, Source, Span};
+use shikra_syntax::{Diagnostic, Source, Span, xml};
 
 use crate::object::{Object, document};
 
@@ -152,13 +152,13 @@ impl Block {
             out,
             "    <FilePathRule Id=\"{}\" Name=\"{}\" Description=\"{}\" UserOrGroupSid=\"S-1-1-0\" Action=\"Allow\">",
             guid(&name),
-            xml(&name),
-            xml(&self.description)
+            xml::attribute(&name),
+            xml::attribute(&self.description)
         );
         out.push_str("      <Conditions>\n        <FilePathCondition Path=\"*\"/>\n      </Conditions>\n      <Exceptions>\n");
         for p in &self.programs {
             publisher(p, 8, &mut out);
-            let _ = writeln!(out, "        <FilePathCondition Path=\"*\\{}\"/>", xml(&p.file));
+            let _ = writeln!(out, "        <FilePathCondition Path=\"*\\{}\"/>", xml::attribute(&p.file));
         }
         out.push_str("      </Exceptions>\n    </FilePathRule>\n");
         for (profile, p) in allowed.iter().flat_map(|a| self.programs.iter().map(move |p| (a, p))) {
@@ -167,9 +167,9 @@ impl Block {
                 out,
                 "    <FilePublisherRule Id=\"{}\" Name=\"{}\" Description=\"{}\" UserOrGroupSid=\"{}\" Action=\"Allow\">",
                 guid(&name),
-                xml(&name),
-                xml(&profile.what),
-                xml(&profile.sid)
+                xml::attribute(&name),
+                xml::attribute(&profile.what),
+                xml::attribute(&profile.sid)
             );
             out.push_str("      <Conditions>\n");
             publisher(p, 8, &mut out);
@@ -207,12 +207,12 @@ impl Block {
             let _ = writeln!(
                 rules,
                 "    <Deny ID=\"ID_DENY_{n}\" FriendlyName=\"{}\" FileName=\"{}\" MinimumFileVersion=\"65535.65535.65535.65535\"/>",
-                xml(&p.file),
-                xml(&p.original_name)
+                xml::attribute(&p.file),
+                xml::attribute(&p.original_name)
             );
             let _ = writeln!(refs, "          <FileRuleRef RuleID=\"ID_DENY_{n}\"/>");
         }
-        let name = xml(&self.name);
+        let name = xml::attribute(&self.name);
         Ok(format!(
             "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<SiPolicy xmlns=\"urn:schemas-microsoft-com:sipolicy\" \
              PolicyType=\"Base Policy\">\n  <VersionEx>1.0.0.0</VersionEx>\n  \
@@ -276,29 +276,13 @@ fn publisher(p: &Program, indent: usize, out: &mut String) {
         out,
         "{space}<FilePublisherCondition PublisherName=\"{}\" ProductName=\"*\" BinaryName=\"{}\">\n{space}  \
          <BinaryVersionRange LowSection=\"*\" HighSection=\"*\"/>\n{space}</FilePublisherCondition>",
-        xml(&p.publisher),
-        xml(&p.original_name)
+        xml::attribute(&p.publisher),
+        xml::attribute(&p.original_name)
     );
 }
 
-/// Text of an attribute or element; what XML cannot hold is left out.
-fn xml(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            c if c < ' ' && !matches!(c, '\t' | '\n' | '\r') => {}
-            c => out.push(c),
-        }
-    }
-    out
-}
-
 fn comment(text: &str) -> String {
-    xml(text).replace("--", "- -")
+    xml::attribute(text).replace("--", "- -")
 }
 
 /// An id made of a name, always the same: FNV-1a over the text, twice.

@@ -5,6 +5,7 @@
 
 mod cursor;
 mod diagnostic;
+pub mod xml;
 pub mod yaml;
 
 pub use cursor::Cursor;

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use shikra_syntax::xml;
+
 use crate::condition::Condition;
 use crate::kinds::{KINDS, Kind};
 
@@ -59,23 +61,8 @@ fn condition(c: &Condition, indent: usize, out: &mut String) {
         "{space}<{0} condition=\"{1}\">{2}</{0}>",
         c.field,
         c.operator.name(),
-        escape(&c.value)
+        xml::text(&c.value)
     );
-}
-
-/// Text of an element; what XML cannot hold is left out.
-fn escape(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            c if c < ' ' && !matches!(c, '\t' | '\n' | '\r') => {}
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

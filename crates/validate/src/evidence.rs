@@ -15,8 +15,8 @@ use shikra_syntax::Span;
 use shikra_syntax::yaml::{Node, documents};
 use shikra_taxonomy::Taxonomy;
 
-use crate::matrix::{Collected, key, plain_reference};
-use crate::report::{EventRef, EvidenceSet, Proof, Report, Row, TestRun, Verdict};
+use crate::matrix::{Collected, key};
+use crate::report::{EvidenceSet, Proof, Report, Row, TestRun, Verdict};
 
 /// Larger files hold no metadata.
 const LARGEST: u64 = 4 << 20;
@@ -290,14 +290,7 @@ fn judge(detector: &Detector, asked: &Asked, found: &Collected, set: &mut Eviden
         (test.clone(), asked.path.clone(), if untested.is_empty() { told(best) } else { untested.to_owned() })
     });
     for (rule, count) in rules.iter().zip(&counts) {
-        let events: Vec<EventRef> = found
-            .0
-            .get(&key(&rule.meta))
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|e| plain_reference(e, e.source.to_string()))
-            .collect();
+        let events = found.references(&rule.meta);
         let verdict = match (untested.is_empty(), silent, *count) {
             (false, ..) => Verdict::Untested,
             (_, true, 0) => Verdict::Silent,
@@ -337,14 +330,7 @@ fn play_back(
         if !techniques.iter().any(|t| recording.techniques.contains(t)) {
             continue;
         }
-        let events: Vec<EventRef> = found
-            .0
-            .get(&key(&rule.meta))
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|e| plain_reference(e, e.source.to_string()))
-            .collect();
+        let events = found.references(&rule.meta);
         report.rows.push(Row {
             rule: rule.meta.clone(),
             techniques,

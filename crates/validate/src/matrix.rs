@@ -62,6 +62,14 @@ pub(crate) fn key(meta: &shikra_ir::RuleMeta) -> String {
     format!("{}\u{1f}{}\u{1f}{}", meta.id, meta.path, meta.span.start)
 }
 
+impl Collected {
+    /// The events of all findings of a rule, where they were read.
+    pub fn references(&self, rule: &shikra_ir::RuleMeta) -> Vec<EventRef> {
+        let findings = self.0.get(&key(rule)).into_iter().flatten();
+        findings.flatten().map(|e| plain_reference(e, e.source.to_string())).collect()
+    }
+}
+
 impl FindingSink for Collected {
     fn finding(&mut self, finding: &Finding) -> io::Result<()> {
         self.0.entry(key(&finding.rule)).or_default().push(finding.events.clone());

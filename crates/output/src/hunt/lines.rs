@@ -2,7 +2,7 @@
 
 use shikra_event::Value;
 use shikra_hunt::HuntResult;
-use shikra_hunt::result::{ColumnKind, EventPoint, Population, ResultRow};
+use shikra_hunt::result::{EventPoint, Population, ResultRow};
 
 use crate::escape;
 use crate::json::{Items, Json, Members};
@@ -40,7 +40,7 @@ fn head(r: &HuntResult, o: &mut Members<'_>) {
         for c in &r.columns {
             a.item().object(|o| {
                 o.key("name").string(&c.name);
-                o.key("kind").string(kind(c.kind));
+                o.key("kind").string(c.kind.as_str());
             });
         }
     });
@@ -48,17 +48,6 @@ fn head(r: &HuntResult, o: &mut Members<'_>) {
     o.key("rows_total").number(r.rows_total);
     o.key("refused").string_or_null(r.refused.as_deref());
     o.key("notes").strings(&r.notes);
-}
-
-fn kind(kind: ColumnKind) -> &'static str {
-    match kind {
-        ColumnKind::Text => "text",
-        ColumnKind::Count => "count",
-        ColumnKind::Number => "number",
-        ColumnKind::Share => "share",
-        ColumnKind::Time => "time",
-        ColumnKind::Series => "series",
-    }
 }
 
 fn population(p: &Population, o: &mut Members<'_>) {

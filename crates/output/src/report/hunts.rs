@@ -8,7 +8,7 @@ use shikra_engine::fetch::Fetched;
 use shikra_engine::finding::Totals;
 use shikra_event::Value;
 use shikra_hunt::HuntResult;
-use shikra_hunt::result::{Axis, ColumnKind, EventPoint, Plot, ResultRow};
+use shikra_hunt::result::{Axis, EventPoint, Plot, ResultRow};
 
 use super::block::{self, clipped};
 use super::detail::{self, Details};
@@ -119,23 +119,12 @@ fn write_result(r: &HuntResult, numbers: &Numbers, o: &mut Members<'_>) {
     o.key("refused").string_or_null(r.refused.as_deref());
     o.key("notes").strings(&r.notes);
     o.key("columns").array(|a| {
-        r.columns.iter().for_each(|c| a.item().strings(&[c.name.as_str(), kind(c.kind)]));
+        r.columns.iter().for_each(|c| a.item().strings(&[c.name.as_str(), c.kind.as_str()]));
     });
     o.key("rows")
         .array(|a| r.rows.iter().take(ROWS).for_each(|row| a.item().object(|o| write_row(row, numbers, o))));
     o.key("rows_total").number(r.rows_total.max(r.rows.len() as u64));
     o.key("plots").array(|a| r.plots.iter().for_each(|p| a.item().object(|o| write_plot(p, o))));
-}
-
-fn kind(kind: ColumnKind) -> &'static str {
-    match kind {
-        ColumnKind::Text => "text",
-        ColumnKind::Count => "count",
-        ColumnKind::Number => "number",
-        ColumnKind::Share => "share",
-        ColumnKind::Time => "time",
-        ColumnKind::Series => "series",
-    }
 }
 
 fn write_row(row: &ResultRow, numbers: &Numbers, o: &mut Members<'_>) {

@@ -1,7 +1,6 @@
 //! The file as a browser gets it: what logs and rules say stays data.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use shikra_engine::fetch::Fetched;
@@ -12,22 +11,9 @@ use shikra_hunt::result::{Axis, BoxGroup, Column, ColumnKind, EventPoint, Plot, 
 use shikra_ir::Level;
 
 use super::*;
-use crate::finding::tests::{event, finding, of, rule};
+use crate::finding::tests::{Shared, event, finding, of, rule};
 
 const BAD: &str = "=cmd|'/C calc'!A0</script><script>alert(1)</script><!--<img src=https://x.example/>\u{202e}\u{2028}\u{2029}\0\x1b[2J\"'`&\\";
-
-#[derive(Clone, Default)]
-struct Shared(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Shared {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(buf);
-        Ok(buf.len())
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 fn about() -> About {
     About { title: BAD.into(), version: "0", inputs: vec![BAD.into()], baseline: Some(BAD.into()) }
