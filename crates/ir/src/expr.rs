@@ -303,12 +303,20 @@ impl Expr {
     /// Conjunction without needless nesting.
     pub fn and(parts: impl IntoIterator<Item = Expr>) -> Expr {
         let mut parts: Vec<Expr> = parts.into_iter().filter(|p| *p != Expr::TRUE).collect();
-        if parts.len() == 1 { parts.remove(0) } else { Expr::And(parts) }
+        match parts.len() {
+            0 => Expr::TRUE,
+            1 => parts.remove(0),
+            _ => Expr::And(parts),
+        }
     }
     /// Disjunction without needless nesting.
     pub fn or(parts: impl IntoIterator<Item = Expr>) -> Expr {
         let mut parts: Vec<Expr> = parts.into_iter().filter(|p| *p != Expr::FALSE).collect();
-        if parts.len() == 1 { parts.remove(0) } else { Expr::Or(parts) }
+        match parts.len() {
+            0 => Expr::FALSE,
+            1 => parts.remove(0),
+            _ => Expr::Or(parts),
+        }
     }
     /// Negation.
     pub fn negate(self) -> Expr {

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use shikra_event::Value;
 
 use crate::{
-    Coerce, EachGives, Expr, Flavor, Fold, LogSource, Multi, Nulls, Op, Plan, Regex, Scalar, Test, Truth,
-    Words,
+    AggFn, Coerce, Condition, EachGives, Expr, Extract, Flavor, Fold, LogSource, Multi, Nulls, Op, Plan,
+    Regex, Scalar, Stage, Test, Truth, Window, Words,
 };
 
 /// The text of a predicate, on one line.
@@ -94,17 +94,14 @@ fn write_plan(p: &Plan, depth: usize, out: &mut String) {
         Plan::Union(_) => "union".into(),
         Plan::Opaque(_, o) => format!("opaque {:?}", o.reason),
         Plan::Seq(s) => format!("seq {}", seq_line(s)),
-        Plan::Set(s) => {
-            let until = if s.until.is_some() { " until" } else { "" };
-            format!("set span={:?} anchor={:?} when={:?}{until}", s.span, s.anchor, s.condition)
-        }
+        Plan::Set(s) => format!("set {}", set_line(s)),
         Plan::Agg(a) => format!("agg {}", agg_line(a)),
         Plan::WindowAgg(a) => format!("window-agg {}", agg_line(a)),
         Plan::Lineage(_, _, d) => format!("lineage depth={d:?}"),
         Plan::Mark(m) => format!("mark {} depth={:?}", m.column, m.depth),
         Plan::Unnest(_, f) => format!("unnest {}:{}", f.names.as_str(), f.name),
         Plan::Bucket(_, f, w, to) => format!("bucket {}:{} by {w} as {to}", f.names.as_str(), f.name),
-        Plan::Extract(_, e) => format!("extract {e:?}"),
+        Plan::Extract(_, e) => format!("extract {}", extract(e)),
         Plan::Join(j) => format!(
             "join {:?} {} {} time={:?} on={} most={:?}",
             j.kind,
@@ -118,9 +115,10 @@ fn write_plan(p: &Plan, depth: usize, out: &mut String) {
         Plan::Sort(s) => format!(
             "sort {}",
             join(s.keys.iter().map(|k| format!(
-                "{} {}",
+                "{} {}{}",
                 scalar(&k.value),
-                if k.descending { "desc" } else { "asc" }
+                if k.descending { "desc" } else { "asc" },
+                if k.nulls_first { " nulls-first" } else { "" }
             )))
         ),
         Plan::Dedup(d) => format!("dedup keep={} {}", d.keep, join(d.keys.iter().map(scalar))),
@@ -150,8 +148,89 @@ fn keys(k: &[crate::Key]) -> String {
 }
 
 fn agg_line(a: &crate::Agg) -> String {
-    let made = join(a.columns.iter().map(|(n, f)| format!("{n}={f:?}")));
-    format!("by [{}] {made} window={:?}", keys(&a.keys), a.window)
+    let made = join(a.columns.iter().map(|(n, f)| format!("{n}={}", aggregate(f))));
+    format!("by [{}] {made}{}", keys(&a.keys), window(&a.window))
+}
+
+/// An aggregate function as `name(arguments)`.
+fn aggregate(f: &AggFn) -> String {
+    let (name, of) = match f {
+        AggFn::Count => return "count".into(),
+        AggFn::Percentile(s, p) => return format!("percentile({}, {p:?})", scalar(s)),
+        AggFn::Other(name, args) => return format!("{name}({})", join(args.iter().map(scalar))),
+        AggFn::CountOf(s) => ("count", s),
+        AggFn::CountDistinct(s) => ("distinct", s),
+        AggFn::Sum(s) => ("sum", s),
+        AggFn::Avg(s) => ("avg", s),
+        AggFn::Min(s) => ("min", s),
+        AggFn::Max(s) => ("max", s),
+        AggFn::Median(s) => ("median", s),
+        AggFn::StdDev(s) => ("stddev", s),
+        AggFn::Var(s) => ("var", s),
+        AggFn::Earliest(s) => ("earliest", s),
+        AggFn::Latest(s) => ("latest", s),
+        AggFn::First(s) => ("first", s),
+        AggFn::Last(s) => ("last", s),
+        AggFn::Values(s) => ("values", s),
+        AggFn::List(s) => ("list", s),
+        AggFn::Mode(s) => ("mode", s),
+    };
+    format!("{name}({})", scalar(of))
+}
+
+/// How rows are cut into windows, durations in nanoseconds; nothing where all are one.
+fn window(w: &Window) -> String {
+    match w {
+        Window::None => String::new(),
+        Window::Sliding(d) => format!(" sliding={d}"),
+        Window::Tumbling(d) => format!(" tumbling={d}"),
+        Window::Session { gap, max } => {
+            format!(" session={gap}{}", max.map_or(String::new(), |m| format!(" at most {m}")))
+        }
+        Window::Rows { most, current } => {
+            format!(" rows={most}{}", if *current { " with its own" } else { "" })
+        }
+    }
+}
+
+/// Where new columns come from.
+fn extract(e: &Extract) -> String {
+    match e {
+        Extract::Regex { from, regex: r, most } => {
+            format!("regex {} from {} most={most}", regex(r), scalar(from))
+        }
+        Extract::Grok { from, patterns } => format!("grok {patterns:?} from {}", scalar(from)),
+        Extract::Dissect { from, pattern, separator } => {
+            format!("dissect {pattern:?} between {separator:?} from {}", scalar(from))
+        }
+        Extract::Json { from, path, to } => {
+            let path = path.as_ref().map_or(String::new(), |p| format!(" at {p:?}"));
+            let to = to.as_ref().map_or(String::new(), |t| format!(" as {t}"));
+            format!("json from {}{path}{to}", scalar(from))
+        }
+    }
+}
+
+fn set_line(s: &crate::Set) -> String {
+    let said = |word: &str, n: Option<String>| n.map_or(String::new(), |n| format!("{word}={n} "));
+    let span = said("span", s.span.map(|d| d.to_string()));
+    let anchor = said("anchor", s.anchor.map(|n| n.to_string()));
+    let per_key = said("per-key", s.per_key.map(|n| n.to_string()));
+    let keyed = s.members.iter().any(|m| !m.keys.is_empty());
+    let members = said("by", keyed.then(|| join(s.members.iter().map(|m| format!("[{}]", keys(&m.keys))))));
+    format!("{span}{anchor}{per_key}{members}when {}{}", condition(&s.condition), until(s.until.as_deref()))
+}
+
+/// A condition over the members of a set, these by number.
+fn condition(c: &Condition) -> String {
+    let list =
+        |v: &[Condition], word: &str| format!("({})", v.iter().map(condition).collect::<Vec<_>>().join(word));
+    match c {
+        Condition::Member(n) => n.to_string(),
+        Condition::And(v) => list(v, " and "),
+        Condition::Or(v) => list(v, " or "),
+        Condition::Not(c) => format!("not {}", condition(c)),
+    }
 }
 
 fn seq_line(s: &crate::Seq) -> String {
@@ -164,8 +243,13 @@ fn seq_line(s: &crate::Seq) -> String {
         });
         format!("{mark}[{}]x{}{fork}{joined}", keys(&t.keys), t.runs)
     }));
-    let until = if s.until.is_some() { " until" } else { "" };
+    let until = until(s.until.as_deref());
     format!("{:?} by [{}] maxspan={:?} {stages}{until}", s.policy, keys(&s.keys), s.maxspan)
+}
+
+/// The event that ends a match, with its keys; nothing where there is none.
+fn until(stage: Option<&Stage>) -> String {
+    stage.map_or(String::new(), |s| format!(" until[{}]", keys(&s.keys)))
 }
 
 fn write_expr(e: &Expr, out: &mut String) {

@@ -563,7 +563,7 @@ mod tests {
         );
         check(
             r#"network WHERE user == "u" AND time\_span == 1 second COUNT BY host_name AND count = "=>2""#,
-            "filter column:count >= 2\n  agg by [host_name=ossem:host_name] count=Count window=Tumbling(1000000000)\n    \
+            "filter column:count >= 2\n  agg by [host_name=ossem:host_name] count=count tumbling=1000000000\n    \
              filter ossem:user like [\"u\"]\n      scan ossem{entity=network}",
         );
     }

@@ -128,7 +128,7 @@ transformations:
 ",
         r#"
 filter column:count > 5
-  agg by [host.name=sigma:host.name] count=CountDistinct(Field(FieldRef { names: Sigma, name: "exe" })) window=None
+  agg by [host.name=sigma:host.name] count=distinct(sigma:exe)
     filter sigma:User like ["a", "b*", "*x"]
       scan sigma{product=windows}
 "#,

@@ -47,7 +47,7 @@ detection:
 ",
         r#"
 filter column:sum > 1.5
-  agg by [Host=sigma:Host] sum=Sum(Call(Call { func: number, args: [Field(FieldRef { names: Sigma, name: "Bytes" })], words: Words { fold: Unicode, null: Two, multi: Any, coerce: Stringify, regex: Pcre } })) window=Sliding(30000000000)
+  agg by [Host=sigma:Host] sum=sum(number(sigma:Bytes)) sliding=30000000000
     filter sigma:A like ["1"]
       scan sigma{}
 "#,
@@ -62,7 +62,7 @@ detection:
   condition: a | near b and not c
 ",
         r#"
-set span=Some(1000000000) anchor=Some(0) when=And([Member(0), And([Member(1), Not(Member(2))])])
+set span=1000000000 anchor=0 when (0 and (1 and not 2))
   filter sigma:A like ["1"]
     scan sigma{}
   filter sigma:B like ["1"]
@@ -97,7 +97,7 @@ detection: { s: { B: 1 }, condition: s }
 ",
         r#"
 filter column:value_count >= 3
-  agg by [ip=column:ip] value_count=CountDistinct(Field(FieldRef { names: Column, name: "User" })) window=Sliding(60000000000)
+  agg by [ip=column:ip] value_count=distinct(column:User) sliding=60000000000
     union
       eval ip=sigma:SourceIp, User=sigma:User
         rule a1

@@ -87,6 +87,7 @@ impl Lower<'_> {
             Search::Or(v) => Expr::or(v.iter().map(|e| self.condition(s, e)).collect::<Vec<_>>()),
             Search::Not(e) => match self.condition(s, e) {
                 Expr::Not(inner) => *inner,
+                Expr::Const(t) => Expr::Const(t.negate()),
                 other => other.negate(),
             },
             Search::Compare { field, op, value } => self.compare(s, field, *op, value),
