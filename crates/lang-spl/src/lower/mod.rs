@@ -131,7 +131,8 @@ impl Stream {
     }
 
     pub fn filter(&mut self, e: Expr) {
-        if e != Expr::TRUE {
+        // A search of nothing but subsearches has no conditions of its own.
+        if e != Expr::TRUE && e != Expr::And(vec![]) {
             self.wrap(|p| Plan::Filter(Box::new(p), e));
         }
     }

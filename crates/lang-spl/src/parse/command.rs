@@ -39,7 +39,7 @@ const COMMANDS: &[(&str, How)] = &[
     ("join", Read(join)),
     ("append", Read(subsearches)),
     ("appendcols", Not("appendcols puts rows beside one another by position")),
-    ("appendpipe", Read(subsearches)),
+    ("appendpipe", Read(pipes)),
     ("union", Read(subsearches)),
     ("multisearch", Read(subsearches)),
     ("transaction", Read(transaction)),
@@ -325,6 +325,16 @@ fn subsearches(p: &mut Parser<'_>) -> Kind {
         }
         out.push(p.subsearch());
     }
+}
+
+/// `appendpipe`: commands that go on, so that the first is no search.
+fn pipes(p: &mut Parser<'_>) -> Kind {
+    p.options(&["run_in_preview"]);
+    if !p.peek_is('[') {
+        return Kind::Subsearches(vec![]);
+    }
+    let part = p.bracketed('[', ']');
+    Kind::Subsearches(vec![p.within(part, |p| p.pipeline(false))])
 }
 
 fn transaction(p: &mut Parser<'_>) -> Kind {

@@ -1,0 +1,56 @@
+//! Fields as a search names them: whatever a name stands for by what flows through the pipe (a column, a field of a
+//! data model, the time as seconds, a value inside a text) is that name again.
+
+use shikra_event::Value;
+use shikra_ir::{Call, Expr, Names, Op, Scalar, Test};
+
+pub(super) fn expr(e: &Expr) -> Expr {
+    let all = |v: &[Expr]| v.iter().map(expr).collect();
+    match e {
+        Expr::And(v) => Expr::And(all(v)),
+        Expr::Or(v) => Expr::Or(all(v)),
+        Expr::Not(e) => Expr::Not(Box::new(expr(e))),
+        Expr::Named(_, e) => expr(e),
+        Expr::Test(t) => {
+            let op = match &t.op {
+                Op::Compare(op, right) => Op::Compare(*op, scalar(right)),
+                other => other.clone(),
+            };
+            Expr::Test(Test { subject: scalar(&t.subject), op, ..t.clone() })
+        }
+        other => other.clone(),
+    }
+}
+
+pub(super) fn scalar(s: &Scalar) -> Scalar {
+    match s {
+        Scalar::Field(f) if matches!(f.names, Names::Column | Names::Cim) => {
+            Scalar::field(Names::Splunk, &f.name)
+        }
+        Scalar::Call(c) => named(c)
+            .unwrap_or_else(|| Scalar::Call(Call { args: c.args.iter().map(scalar).collect(), ..c.clone() })),
+        Scalar::Case(arms, other) => Scalar::Case(
+            arms.iter().map(|(c, v)| (expr(c), scalar(v))).collect(),
+            other.as_ref().map(|o| Box::new(scalar(o))),
+        ),
+        Scalar::Truth(e) => Scalar::Truth(Box::new(expr(e))),
+        other => other.clone(),
+    }
+}
+
+/// The field that a call stands for.
+fn named(c: &Call) -> Option<Scalar> {
+    let first = scalar(c.args.first()?);
+    let Scalar::Field(f) = &first else { return None };
+    match (c.func.0.name, c.args.get(1)) {
+        ("epoch-seconds", None) if &*f.name == "_time" => Some(first),
+        ("coalesce", Some(Scalar::Call(inside))) => match inside.args.get(1) {
+            // Fields of events leave out what marks a list, texts that are read do not.
+            Some(Scalar::Lit(Value::Str(name))) if name.replace("{}", "") == *f.name => {
+                Some(Scalar::field(Names::Splunk, name))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
