@@ -59,6 +59,9 @@ pub enum Window {
     None,
     /// At each event, what lies within the last so many nanoseconds, the bound included.
     Sliding(Duration),
+    /// The same until the condition above holds; then that window takes in all that lies within so many nanoseconds
+    /// of its first event, the bound included, and only what comes later can make another.
+    Held(Duration),
     /// Fixed buckets from the epoch.
     Tumbling(Duration),
     /// Until a pause of more than `gap`, at most `max` in all.

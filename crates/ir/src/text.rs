@@ -183,6 +183,7 @@ fn window(w: &Window) -> String {
     match w {
         Window::None => String::new(),
         Window::Sliding(d) => format!(" sliding={d}"),
+        Window::Held(d) => format!(" held={d}"),
         Window::Tumbling(d) => format!(" tumbling={d}"),
         Window::Session { gap, max } => {
             format!(" session={gap}{}", max.map_or(String::new(), |m| format!(" at most {m}")))

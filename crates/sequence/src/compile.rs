@@ -291,9 +291,10 @@ impl Compiler<'_> {
         };
         let when = match a.window {
             Window::None => When::End,
-            Window::Sliding(d) if d < 0 => return unsupported("agg", "negative window"),
+            Window::Sliding(d) | Window::Held(d) if d < 0 => return unsupported("agg", "negative window"),
             Window::Sliding(d) if only_rises(&condition, &named) => When::Each(d),
-            Window::Sliding(d) => When::Close(d),
+            Window::Held(d) if only_rises(&condition, &named) => When::Held(d),
+            Window::Sliding(d) | Window::Held(d) => When::Close(d),
             Window::Tumbling(_) => return unsupported("agg", "tumbling window"),
             Window::Session { .. } => return unsupported("agg", "session window"),
             Window::Rows { .. } => return unsupported("agg", "window of rows"),

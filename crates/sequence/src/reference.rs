@@ -102,6 +102,23 @@ pub fn count(measure: Measure, op: CmpOp, bound: f64, span: Option<Duration>, ev
     found
 }
 
+/// A count that can only rise, over a window that is held once the condition is met.
+pub fn held(measure: Measure, op: CmpOp, bound: f64, span: Duration, events: &[Seen]) -> Vec<Found> {
+    let mut found = Vec::new();
+    let mut rest = events;
+    while let Some(first) = count(measure, op, bound, Some(span), rest).first() {
+        let of = |handle: Option<u64>| rest.iter().find(|e| Some(e.handle) == handle);
+        let Some(begin) = first.events.first().and_then(|(_, h)| of(*h)) else { break };
+        let (from, close) = (begin.handle, begin.time + span);
+        let useful = |e: &&Seen| measure == Measure::Count || e.value.is_some();
+        let within = |e: &&Seen| e.handle >= from && e.time <= close;
+        let window: Vec<Seen> = rest.iter().filter(useful).filter(within).cloned().collect();
+        found.push(whole(close, &window));
+        rest = rest.iter().position(|e| e.time > close).map_or(&[], |i| &rest[i..]);
+    }
+    found
+}
+
 fn truth(c: &Condition, member: &dyn Fn(usize) -> Truth) -> Truth {
     match c {
         Condition::Member(i) => member(*i),

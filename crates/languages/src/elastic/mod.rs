@@ -255,7 +255,7 @@ mod tests {
             "query = \"a:b\"\n[rule.threshold]\nfield = [\"host.id\"]\nvalue = 2\n[[rule.threshold.cardinality]]\n\
             field = \"user.name\"\nvalue = 3\n",
             r#"filter (column:count >= 2 and column:distinct_user.name >= 3)
-  agg by [host.id=ecs:host.id] count=count, distinct_user.name=distinct(ecs:user.name) sliding=540000000000
+  agg by [host.id=ecs:host.id] count=count, distinct_user.name=distinct(ecs:user.name) held=540000000000
     filter ecs:a like{cased,lucene} ["b"]
       scan ecs{; logs-endpoint.events.process-* winlogbeat-*}
 "#,

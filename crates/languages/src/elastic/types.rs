@@ -2,7 +2,8 @@
 //!
 //! - `query`, `eql`, `esql`: the query alone.
 //! - `threshold`: groups of hits within the time that one run of the rule looks back, at least so many and with at
-//!   least so many different values.
+//!   least so many different values; what follows within that time belongs to the same match, as one run makes one
+//!   alert of a group.
 //! - `new_terms`: hits whose values no earlier hit had within the history window: an anti-join of the hits with
 //!   themselves.
 //! - `threat_match`: hits with a value that a document of the indicator index has: a semi-join with a table.
@@ -75,7 +76,7 @@ fn threshold(table: &Node<'_>, input: Plan, diagnostics: &mut Vec<Diagnostic>) -
     }
     let from = table.text_of("from").and_then(|t| before_now(&t)).unwrap_or(LOOKBACK);
     let keys = fields.iter().map(key).collect();
-    let agg = Agg { input: Box::new(input), keys, columns, window: Window::Sliding(from) };
+    let agg = Agg { input: Box::new(input), keys, columns, window: Window::Held(from) };
     Plan::Filter(Box::new(Plan::Agg(agg)), Expr::and(conditions))
 }
 

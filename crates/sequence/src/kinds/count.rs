@@ -8,6 +8,9 @@
 //! event and closes when the span after it, bound included, has passed; whatever the answer, the next event
 //! opens a new one. Without a span the whole input is the window and the end of the input closes it.
 //!
+//! A window that is held slides until the condition first holds and then stays open until the span after its first
+//! event, bound included, has passed: what comes in the meantime is counted in and, beyond some, not listed.
+//!
 //! An event that has none of the values asked for is left out; an event that reaches a group in several ways
 //! (several of the correlated rules) counts once.
 
@@ -25,11 +28,16 @@ use crate::program::Columns;
 pub(crate) enum When {
     /// At each event, over the span before it.
     Each(Duration),
+    /// At each event, over the span before it; once the condition holds, as `Close`.
+    Held(Duration),
     /// When the span after the window's first event has passed.
     Close(Duration),
     /// At the end of the input.
     End,
 }
+
+/// Events that a held window lists before it leaves further ones out.
+const LISTED: usize = 100;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Count {
@@ -44,6 +52,8 @@ pub(crate) struct State {
     accumulators: Vec<Accumulator>,
     /// Time of the first event of a window that waits to be closed.
     opened: Option<i64>,
+    /// The condition holds, and the window waits for its end.
+    held: bool,
     lost: u64,
 }
 
@@ -91,12 +101,16 @@ impl Count {
                 cx.stats.values_dropped += 1;
             }
         }
+        if state.held && state.window.len() >= LISTED {
+            state.lost += 1;
+            return;
+        }
         state.window.push_back(occ.clone());
         if state.window.len() > cx.limits.max_window {
             state.lost += 1;
             cx.stats.events_dropped += 1;
             match self.when {
-                When::Each(_) => self.pop(state),
+                When::Each(_) | When::Held(_) => self.pop(state),
                 // Nothing leaves before the close: what is not held is still counted.
                 When::Close(_) | When::End => drop(state.window.pop_back()),
             }
@@ -117,15 +131,22 @@ impl Count {
         }
     }
 
-    /// Whether the condition holds; then the match, and an empty window.
-    fn judge(&self, state: &mut State, cx: &mut Cx<'_>) {
+    fn holds(&self, state: &State, cx: &Cx<'_>) -> bool {
         let carried = state.window.back().map_or(&[][..], |o| &o.carried);
         let column = |i| self.column(state, i);
         let row = Columns { spec: cx.spec, keys: &cx.key.values, columns: &column, carried };
-        if !eval::truth(&self.condition, &row).holds() {
-            return;
+        eval::truth(&self.condition, &row).holds()
+    }
+
+    /// Whether the condition holds; then the match, and an empty window.
+    fn judge(&self, state: &mut State, cx: &mut Cx<'_>) {
+        if self.holds(state, cx) {
+            self.give(state, cx);
         }
-        let columns = (0..self.aggregates.len()).map(column).collect();
+    }
+
+    fn give(&self, state: &mut State, cx: &mut Cx<'_>) {
+        let columns = (0..self.aggregates.len()).map(|i| self.column(state, i)).collect();
         let state = std::mem::take(state);
         let parts: Vec<Part> = state.window.into_iter().map(|o| (0, Some(o))).collect();
         cx.emit(columns, parts, state.lost);
@@ -140,7 +161,9 @@ impl Kind for Count {
     }
 
     fn tick(&self, state: &mut State, hits: &[(usize, Occ)], cx: &mut Cx<'_>) {
-        if let When::Each(span) = self.when {
+        if let When::Each(span) | When::Held(span) = self.when
+            && !state.held
+        {
             let begin = cx.at.time.saturating_sub(span);
             while state.window.front().is_some_and(|o| o.at.time < begin) {
                 self.pop(state);
@@ -158,14 +181,18 @@ impl Kind for Count {
             return;
         }
         state.opened.get_or_insert(cx.at.time);
-        if matches!(self.when, When::Each(_)) {
-            self.judge(state, cx);
+        match self.when {
+            When::Each(_) => self.judge(state, cx),
+            When::Held(_) if !state.held => state.held = self.holds(state, cx),
+            _ => {}
         }
     }
 
     fn fire(&self, state: &mut State, cx: &mut Cx<'_>) {
-        if matches!(self.when, When::Close(_)) {
-            self.judge(state, cx);
+        match self.when {
+            When::Close(_) => self.judge(state, cx),
+            When::Held(_) if state.held => self.give(state, cx),
+            _ => {}
         }
         *state = State::default();
     }
@@ -178,9 +205,14 @@ impl Kind for Count {
     }
 
     fn wake(&self, state: &State) -> Wake {
-        let (Some(opened), Some(last)) = (state.opened, state.window.back()) else { return Wake::Done };
+        let (Some(opened), Some(first), Some(last)) =
+            (state.opened, state.window.front(), state.window.back())
+        else {
+            return Wake::Done;
+        };
         match self.when {
-            When::Each(span) => Wake::At(last.at.time.saturating_add(span)),
+            When::Held(span) if state.held => Wake::At(first.at.time.saturating_add(span)),
+            When::Each(span) | When::Held(span) => Wake::At(last.at.time.saturating_add(span)),
             When::Close(span) => Wake::At(opened.saturating_add(span)),
             When::End => Wake::Never,
         }

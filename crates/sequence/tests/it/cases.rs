@@ -300,6 +300,18 @@ fn limits_are_counted() {
 }
 
 #[test]
+fn a_held_window_counts_what_it_does_not_list() {
+    let p = rig::held(count(scan("A"), "u", AggFn::Count, Some(200), CmpOp::Ge, 2));
+    let flood: String = (0..150).map(|n| format!("{n} A u=x\n")).collect();
+    let program = rig::program(&p, &Rules::new());
+    let (found, machine) =
+        run_inputs(&program, inputs(&program, &events(&(flood + "201 A u=x\n202 A u=x"))), Limits::default());
+    let counted: Vec<_> = found.iter().map(|m| (m.events.len(), m.lost, &m.columns[0].1, m.early)).collect();
+    assert_eq!(counted, [(100, 50, &Value::I64(150), false), (2, 0, &Value::I64(2), true)]);
+    assert!(!machine.stats().degraded());
+}
+
+#[test]
 fn a_filter_above_a_sequence_sees_keys_and_carried_fields() {
     let over = |e: Expr| Plan::Filter(Box::new(eql("A B", "u", None)), e);
     let text = "0 A u=x v=1\n1 B u=x\n2 A u=y v=1\n3 B u=y v=2";

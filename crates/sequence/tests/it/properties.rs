@@ -176,6 +176,14 @@ fn any_plan() -> impl Strategy<Value = Plan> {
             op,
             bound
         )),
+        (1..4i64, 0..12i64).prop_map(|(bound, span)| rig::held(rig::count(
+            scan("A|B"),
+            "u",
+            AggFn::Count,
+            Some(span),
+            CmpOp::Ge,
+            bound
+        ))),
         (op(), 1..3i64, made_set()).prop_map(|(op, bound, (mut s, _))| {
             s.members[0].plan = rig::count(scan("A"), "u", AggFn::Count, Some(3), op, bound);
             Plan::Set(Box::new(s))
@@ -262,6 +270,17 @@ proptest! {
                 found.iter_mut().for_each(|f| f.time = end * SECOND);
             }
             found
+        })?;
+    }
+
+    #[test]
+    fn held_counts((measure, f) in measure(), bound in 0..5i64, span in 0..12i64, made in made()) {
+        // The condition must not be one that further events could make false again.
+        let op = if measure == Measure::Min { CmpOp::Le } else { CmpOp::Ge };
+        prop_assume!(!matches!(measure, Measure::Sum | Measure::Avg));
+        let plan = rig::held(rig::count(scan("A"), "u", f, Some(span), op, bound));
+        agree(&plan, &made, |key| {
+            reference::held(measure, op, bound as f64, span * SECOND, &seen(&made, &[0], key))
         })?;
     }
 

@@ -177,6 +177,17 @@ pub fn count(input: Plan, by: &str, agg: AggFn, span: Option<i64>, op: CmpOp, bo
     Plan::Filter(Box::new(Plan::Agg(agg)), compare("n", op, bound.into()))
 }
 
+/// The same with its sliding window held.
+pub fn held(mut plan: Plan) -> Plan {
+    if let Plan::Filter(input, _) = &mut plan
+        && let Plan::Agg(agg) = &mut **input
+        && let Window::Sliding(span) = agg.window
+    {
+        agg.window = Window::Held(span);
+    }
+    plan
+}
+
 pub fn member(name: &str, plan: Plan, by: &str) -> Member {
     Member { name: name.into(), plan, keys: keys(by) }
 }
