@@ -13,9 +13,12 @@ use crate::{Flavor, Fold, Regex, Words};
 mod capture;
 mod lucene;
 mod pcre;
+mod search;
 mod to_lucene;
+pub mod words;
 
 pub use capture::Groups;
+use search::Search;
 
 /// Bytes that one compiled expression may take.
 const SIZE_LIMIT: usize = 10 << 20;
@@ -24,7 +27,7 @@ const BACKTRACK_LIMIT: usize = 200_000;
 /// Expressions kept compiled by [`cached`].
 const CACHED: usize = 4096;
 
-/// A regular expression ready to search.
+/// A regular expression that can be searched for. What it takes to search is built when it is first asked.
 #[derive(Debug)]
 pub struct Compiled {
     node: Node,
@@ -33,7 +36,7 @@ pub struct Compiled {
 /// A search, or searches joined by Lucene's operators.
 #[derive(Debug)]
 enum Node {
-    Linear(::regex::Regex, Linear),
+    Linear(Box<Search>),
     Backtracking(Box<fancy_regex::Regex>),
     All(Vec<Node>),
     Any(Vec<Node>),
@@ -59,10 +62,19 @@ impl Compiled {
         self.node.is_match(text)
     }
 
+    /// Texts of ASCII, lower-case, all of which stand in every ASCII text that it matches, where that is known without
+    /// taking it apart.
+    pub fn needed(&self) -> Option<Vec<String>> {
+        match &self.node {
+            Node::Linear(search) => search.words.as_ref().map(words::Finder::literals),
+            _ => None,
+        }
+    }
+
     /// The expression in the syntax of the `regex` crate, where it is one.
     pub fn linear(&self) -> Option<&Linear> {
         match &self.node {
-            Node::Linear(_, source) => Some(source),
+            Node::Linear(search) => Some(&search.source),
             _ => None,
         }
     }
@@ -71,7 +83,7 @@ impl Compiled {
 impl Node {
     fn is_match(&self, text: &str) -> bool {
         match self {
-            Node::Linear(r, _) => r.is_match(text),
+            Node::Linear(r) => r.is_match(text),
             Node::Backtracking(r) => r.is_match(text).unwrap_or(false),
             Node::All(v) => v.iter().all(|n| n.is_match(text)),
             Node::Any(v) => v.iter().any(|n| n.is_match(text)),
@@ -80,7 +92,7 @@ impl Node {
     }
 }
 
-/// Compiles an expression in the flavour and folding of `words`.
+/// Reads an expression in the flavour and folding of `words`.
 ///
 /// # Errors
 /// Why it cannot be used, in the words of its engine.
@@ -137,11 +149,13 @@ pub fn as_lucene(r: &Regex, words: &Words) -> Option<String> {
 /// # Errors
 /// As [`compile`].
 pub fn cached(r: &Regex, words: &Words) -> Result<Arc<Compiled>, String> {
-    type Cache = HashMap<(Regex, Flavor, Fold), Result<Arc<Compiled>, String>>;
-    static CACHE: Mutex<Option<Cache>> = Mutex::new(None);
-    let key = (r.clone(), words.regex, words.fold);
+    type Known = Vec<((Flavor, Fold), Result<Arc<Compiled>, String>)>;
+    static CACHE: Mutex<Option<HashMap<Regex, Known>>> = Mutex::new(None);
+    let how = (words.regex, words.fold);
     let lock = || CACHE.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(known) = lock().get_or_insert_default().get(&key) {
+    if let Some(known) = lock().get_or_insert_default().get(r)
+        && let Some((_, known)) = known.iter().find(|(h, _)| *h == how)
+    {
         return known.clone();
     }
     let made = compile(r, words).map(Arc::new);
@@ -150,7 +164,7 @@ pub fn cached(r: &Regex, words: &Words) -> Result<Arc<Compiled>, String> {
     if cache.len() >= CACHED {
         cache.clear();
     }
-    cache.insert(key, made.clone());
+    cache.entry(r.clone()).or_default().push((how, made.clone()));
     made
 }
 
@@ -159,14 +173,7 @@ fn whole(source: String, whole: bool) -> String {
 }
 
 fn linear(l: Linear) -> Result<Node, String> {
-    let built = ::regex::RegexBuilder::new(&l.source)
-        .case_insensitive(l.case_insensitive)
-        .multi_line(l.multi_line)
-        .dot_matches_new_line(l.dot_all)
-        .size_limit(SIZE_LIMIT)
-        .build()
-        .map_err(|e| e.to_string())?;
-    Ok(Node::Linear(built, l))
+    Search::new(l).map(|s| Node::Linear(Box::new(s)))
 }
 
 fn fancy(l: &Linear) -> Result<Node, String> {

@@ -2,13 +2,13 @@
 
 use ipnet::IpNet;
 use shikra_event::{Timestamp, Value as Datum};
+use shikra_ir::regex::words as analysis;
 use shikra_ir::{
     Call, CmpOp, Coerce, Each, EachGives, Expr, Flavor, Fold, Func, Op, Pattern, Regex, Scalar, Words, eval,
 };
 use shikra_syntax::{Diagnostic, Span};
 
 use crate::FieldType;
-use crate::analysis;
 use crate::ast::Literal;
 use crate::lower::{Lower, Subject, and, not, or};
 

@@ -5,7 +5,6 @@
 //! as KQL or Lucene where they can say it. What a clause means depends on how its field is indexed: [`Types`] is
 //! what is known of that. Rule types around queries are left to others.
 
-mod analysis;
 mod ast;
 mod leaf;
 mod lower;

@@ -7,10 +7,11 @@
 mod literal;
 
 use shikra_event::Value as Datum;
+use shikra_ir::regex::words as analysis;
 use shikra_ir::said::{Said, refuse};
 use shikra_ir::{CmpOp, Each, Expr, Fold, Multi, Nulls, Op, Part, Pattern, Scalar, Test, Truth};
 
-use crate::{FieldType, Options, Syntax, analysis};
+use crate::{FieldType, Options, Syntax};
 
 /// The text of a predicate, to be read with the same options.
 ///

@@ -5,7 +5,7 @@
 //! of the value through it.
 
 use regex_syntax::hir::{Class, Hir, HirKind};
-use shikra_ir::regex::Linear;
+use shikra_ir::regex::Compiled;
 
 /// More alternatives than this are no help.
 const MAX_ALTERNATIVES: usize = 48;
@@ -24,15 +24,16 @@ pub(crate) struct Required {
 }
 
 /// What the expression requires; none where it requires nothing of use.
-pub(crate) fn required(l: &Linear) -> Option<Required> {
-    let hir = regex_syntax::ParserBuilder::new()
-        .case_insensitive(l.case_insensitive)
-        .multi_line(l.multi_line)
-        .dot_matches_new_line(l.dot_all)
-        .build()
-        .parse(&l.source)
-        .ok()?;
-    let found = needs(&hir, 0)?;
+pub(crate) fn required(r: &Compiled) -> Option<Required> {
+    let linear = r.linear()?;
+    let found = match r.needed() {
+        Some(all) => {
+            let longest = all.into_iter().max_by_key(String::len)?;
+            let ascii_only = linear.case_insensitive && longest.contains(['s', 'k']);
+            Required { any_of: vec![longest], ascii_only }
+        }
+        None => needs(&linear.hir().ok()?, 0)?,
+    };
     (found.shortest() >= MIN_LENGTH).then_some(found)
 }
 
@@ -142,10 +143,14 @@ fn fixed(hir: &Hir) -> Option<(String, bool)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shikra_ir::{Flavor, Fold, Regex, Words, regex};
 
     fn check(source: &str, case_insensitive: bool, want: &[&str]) {
-        let l = Linear { source: source.into(), case_insensitive, multi_line: false, dot_all: false };
-        let got = required(&l).map(|r| r.any_of).unwrap_or_default();
+        let r = Regex { source: source.into(), multi_line: false, dot_all: false, whole: false };
+        let fold = if case_insensitive { Fold::Unicode } else { Fold::None };
+        let words = Words { fold, regex: Flavor::Rust, ..Words::default() };
+        let compiled = regex::compile(&r, &words).unwrap();
+        let got = required(&compiled).map(|r| r.any_of).unwrap_or_default();
         assert_eq!(got, want, "{source}");
     }
 

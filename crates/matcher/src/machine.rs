@@ -250,7 +250,7 @@ impl Machine {
     }
 
     fn regex(&mut self, local: Local, r: Arc<Compiled>, literals: &mut Collected) {
-        let needed = r.linear().and_then(required);
+        let needed = required(&r);
         self.regexes.push(r);
         let id = (self.regexes.len() - 1) as u32;
         let Some(needed) = needed else {

@@ -12,8 +12,8 @@ impl Compiled {
             return None;
         }
         match &self.node {
-            Node::Linear(r, _) => {
-                let found = r.captures_at(text, from)?;
+            Node::Linear(r) => {
+                let found = r.full()?.captures_at(text, from)?;
                 Some(found.iter().map(|g| g.map(|g| (g.start(), g.end()))).collect())
             }
             Node::Backtracking(r) => {
@@ -41,7 +41,7 @@ impl Compiled {
     /// Names of the groups, by number.
     pub fn group_names(&self) -> Vec<Option<&str>> {
         match &self.node {
-            Node::Linear(r, _) => r.capture_names().collect(),
+            Node::Linear(r) => r.full().map(|r| r.capture_names().collect()).unwrap_or_default(),
             Node::Backtracking(r) => r.capture_names().collect(),
             Node::All(_) | Node::Any(_) | Node::Not(_) => Vec::new(),
         }
