@@ -22,6 +22,11 @@ pub(crate) struct Scalars {
 }
 
 impl Scalars {
+    /// The scalar of a number.
+    pub(crate) fn get(&self, id: ScalarId) -> Option<&Scalar> {
+        self.all.get(id as usize)
+    }
+
     /// The number of a scalar.
     pub(crate) fn intern(&mut self, s: &Scalar) -> ScalarId {
         *self.known.entry(format!("{s:?}")).or_insert_with(|| {
@@ -55,7 +60,7 @@ impl Cells {
         if let Some(known) = self.values.get(&id) {
             return known.clone();
         }
-        let value = match scalars.all.get(id as usize) {
+        let value = match scalars.get(id) {
             None => Value::Missing,
             Some(Scalar::Field(field)) => {
                 if self.bindings.len() >= MAX_BINDINGS {

@@ -4,6 +4,7 @@
 //! The events of a part are a block of bytes, made on the worker's thread. Up to a budget blocks stay in memory,
 //! beyond it they go to a temporary file, so memory stays bounded whatever the input.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use shikra_event::{Event, Kind, OwnedEvent, Shape, Slot, Timestamp};
 use shikra_matcher::FilterId;
 
 use crate::read::Spare;
+use crate::survivors::{Survivor, Survivors};
 
 /// The kept events of one part.
 #[derive(Default)]
@@ -20,6 +22,24 @@ pub(crate) struct Block {
     pub source: Arc<str>,
     shapes: Vec<Arc<Shape>>,
     bytes: Vec<u8>,
+    times: Times,
+}
+
+/// The times of the events of a block.
+#[derive(Clone, Copy)]
+struct Times {
+    /// That of the earliest.
+    least: Timestamp,
+    /// That of the latest.
+    most: Timestamp,
+    /// Whether none is earlier than the one before it.
+    in_order: bool,
+}
+
+impl Default for Times {
+    fn default() -> Times {
+        Times { least: Timestamp(i64::MAX), most: Timestamp(i64::MIN), in_order: true }
+    }
 }
 
 /// What is known of a kept event beside its fields.
@@ -36,7 +56,7 @@ pub(crate) struct Place {
 impl Block {
     /// For events of a source, in a buffer that is used again.
     pub fn new(source: &Arc<str>, bytes: Vec<u8>) -> Block {
-        Block { source: source.clone(), shapes: Vec::new(), bytes }
+        Block { source: source.clone(), bytes, ..Block::default() }
     }
 
     /// Adds an event with the filters that it passed.
@@ -46,6 +66,9 @@ impl Block {
             self.shapes.push(event.shape.clone());
             self.shapes.len() - 1
         });
+        let Times { least, most, in_order } = self.times;
+        self.times =
+            Times { least: least.min(time), most: most.max(time), in_order: in_order && time >= most };
         let out = &mut self.bytes;
         let start = out.len();
         out.extend([0; 4]);
@@ -68,6 +91,8 @@ impl Block {
     }
 }
 
+/// Whether a filter is asked for.
+type Wanted<'w> = &'w dyn Fn(FilterId) -> bool;
 /// Takes a kept event and the filters that it passed.
 type Visit<'v> = dyn FnMut(&Event<'_>, Place, &[FilterId]) -> io::Result<()> + 'v;
 
@@ -75,6 +100,7 @@ type Visit<'v> = dyn FnMut(&Event<'_>, Place, &[FilterId]) -> io::Result<()> + '
 struct Stored {
     source: Arc<str>,
     shapes: Vec<Arc<Shape>>,
+    times: Times,
     at: At,
 }
 
@@ -108,13 +134,13 @@ impl Kept {
     /// # Errors
     /// Where the temporary file cannot be written.
     pub fn add(&mut self, block: Block) -> io::Result<()> {
-        let Block { source, shapes, bytes } = block;
+        let Block { source, shapes, bytes, times } = block;
         if bytes.is_empty() {
             self.spare.give_back(bytes);
             return Ok(());
         }
         self.used += bytes.capacity();
-        self.blocks.push(Stored { source, shapes, at: At::Memory(bytes) });
+        self.blocks.push(Stored { source, shapes, times, at: At::Memory(bytes) });
         if self.used > self.budget { self.spill() } else { Ok(()) }
     }
 
@@ -145,31 +171,95 @@ impl Kept {
     ///
     /// # Errors
     /// Where the temporary file cannot be read, or `f` fails.
-    pub fn for_each(&self, wanted: &dyn Fn(FilterId) -> bool, f: &mut Visit<'_>) -> io::Result<()> {
+    pub fn for_each(&self, wanted: Wanted<'_>, f: &mut Visit<'_>) -> io::Result<()> {
         let mut buffer = Vec::new();
+        (0..self.blocks.len()).try_for_each(|block| self.events_of(block, &mut buffer, wanted, f))
+    }
+
+    /// As [`Kept::for_each`], in the order of the events' times, equal times in the order of the input. What has to
+    /// be put into that order takes `budget` bytes of memory at most, and a temporary file beyond it.
+    ///
+    /// # Errors
+    /// Where a temporary file cannot be read or written, or `f` fails.
+    pub fn in_time(&self, wanted: Wanted<'_>, budget: usize, f: &mut Visit<'_>) -> io::Result<()> {
+        let mut buffer = Vec::new();
+        let mut pages = Pages::new(self);
+        for blocks in self.apart() {
+            let alone = blocks.len() == 1 && self.blocks.get(blocks.start).is_some_and(|b| b.times.in_order);
+            if alone {
+                self.events_of(blocks.start, &mut buffer, wanted, f)?;
+                continue;
+            }
+            let mut places = Survivors::new(budget);
+            for block in blocks {
+                self.records_of(block, &mut buffer, wanted, &mut |_, place, _, _| {
+                    places.add(Survivor::of(place))
+                })?;
+            }
+            places.for_each(|s| {
+                let place = Place { time: s.time, order: s.order, handle: s.event };
+                pages.event(place, wanted, f)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Runs of blocks of which no event of one is later than any of the next.
+    fn apart(&self) -> Vec<std::ops::Range<usize>> {
+        let mut least_after = vec![Timestamp(i64::MAX); self.blocks.len() + 1];
+        for (i, block) in self.blocks.iter().enumerate().rev() {
+            least_after[i] = block.times.least.min(least_after[i + 1]);
+        }
+        let (mut out, mut from, mut most) = (Vec::new(), 0, Timestamp(i64::MIN));
+        for (i, (block, after)) in self.blocks.iter().zip(least_after.iter().skip(1)).enumerate() {
+            most = most.max(block.times.most);
+            if most <= *after {
+                out.push(from..i + 1);
+                from = i + 1;
+            }
+        }
+        out
+    }
+
+    fn events_of(
+        &self,
+        block: usize,
+        buffer: &mut Vec<u8>,
+        wanted: Wanted<'_>,
+        f: &mut Visit<'_>,
+    ) -> io::Result<()> {
+        self.records_of(block, buffer, wanted, &mut |stored, place, hits, mut record| {
+            record.event(&stored.shapes, |event| f(event, place, hits))?
+        })
+    }
+
+    /// The events of a block that are wanted, still as bytes.
+    fn records_of(
+        &self,
+        number: usize,
+        buffer: &mut Vec<u8>,
+        wanted: Wanted<'_>,
+        f: &mut dyn FnMut(&Stored, Place, &[FilterId], Cursor<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let Some(block) = self.blocks.get(number) else { return Ok(()) };
+        let bytes = match &block.at {
+            At::Memory(bytes) => bytes.as_slice(),
+            At::File(at, length) => {
+                buffer.resize(*length, 0);
+                self.read(*at, buffer)?;
+                buffer
+            }
+        };
         let mut hits = Vec::new();
-        for (number, block) in self.blocks.iter().enumerate() {
-            let bytes = match &block.at {
-                At::Memory(bytes) => bytes.as_slice(),
-                At::File(at, length) => {
-                    buffer.resize(*length, 0);
-                    self.read(*at, &mut buffer)?;
-                    &buffer
-                }
-            };
-            let mut from = Cursor(bytes);
-            while !from.0.is_empty() {
-                let handle = (number as u64) << 32 | (bytes.len() - from.0.len()) as u64;
-                let length = from.u32()? as usize;
-                let mut record = Cursor(from.take(length)?);
-                hits.clear();
-                for _ in 0..record.u32()? {
-                    hits.extend(Some(record.u32()?).filter(|h| wanted(*h)));
-                }
-                if !hits.is_empty() {
-                    let (time, order) = (Timestamp(record.u64()? as i64), record.u64()?);
-                    record.event(&block.shapes, |event| f(event, Place { time, order, handle }, &hits))??;
-                }
+        let mut from = Cursor(bytes);
+        while !from.0.is_empty() {
+            let handle = (number as u64) << 32 | (bytes.len() - from.0.len()) as u64;
+            let length = from.u32()? as usize;
+            let mut record = Cursor(from.take(length)?);
+            record.hits(wanted, &mut hits)?;
+            if !hits.is_empty() {
+                let (time, order) = (Timestamp(record.u64()? as i64), record.u64()?);
+                f(block, Place { time, order, handle }, &hits, record)?;
             }
         }
         Ok(())
@@ -193,14 +283,18 @@ impl Kept {
         Ok(bytes)
     }
 
+    /// The block that a handle means, and where the event begins there.
+    fn find(&self, handle: u64) -> io::Result<(&Stored, usize)> {
+        let block = usize::try_from(handle >> 32).ok().and_then(|i| self.blocks.get(i));
+        Ok((block.ok_or(io::ErrorKind::NotFound)?, (handle & u64::from(u32::MAX)) as usize))
+    }
+
     /// The event of a handle, with its source.
     ///
     /// # Errors
     /// Where the handle is none of ours or the temporary file cannot be read.
     pub fn event(&self, handle: u64) -> io::Result<(Arc<str>, OwnedEvent)> {
-        let block = usize::try_from(handle >> 32).ok().and_then(|i| self.blocks.get(i));
-        let block = block.ok_or(io::ErrorKind::NotFound)?;
-        let from = (handle & u64::from(u32::MAX)) as usize;
+        let (block, from) = self.find(handle)?;
         let read;
         let record = match &block.at {
             At::Memory(bytes) => bytes.get(from..).ok_or_else(bad)?,
@@ -218,6 +312,84 @@ impl Kept {
     }
 }
 
+/// Kept events read one by one, of which many stand close to the one before: what went to the file is read page by
+/// page, and the pages that were used last stay.
+struct Pages<'k> {
+    kept: &'k Kept,
+    /// By number: the clock at its last use, and its bytes.
+    pages: HashMap<u64, (u64, Vec<u8>)>,
+    clock: u64,
+    record: Vec<u8>,
+    hits: Vec<FilterId>,
+}
+
+/// Bytes of a page.
+const PAGE: u64 = 64 << 10;
+/// Pages that stay.
+const PAGES: usize = 128;
+
+impl<'k> Pages<'k> {
+    fn new(kept: &'k Kept) -> Pages<'k> {
+        Pages { kept, pages: HashMap::new(), clock: 0, record: Vec::new(), hits: Vec::new() }
+    }
+
+    fn event(&mut self, place: Place, wanted: Wanted<'_>, f: &mut Visit<'_>) -> io::Result<()> {
+        let (block, from) = self.kept.find(place.handle)?;
+        let record = match &block.at {
+            At::Memory(bytes) => bytes.get(from..).ok_or_else(bad)?,
+            At::File(at, _) => {
+                self.read(at + from as u64)?;
+                &self.record
+            }
+        };
+        let mut record = Cursor(record);
+        record.u32()?;
+        record.hits(wanted, &mut self.hits)?;
+        record.take(16)?;
+        record.event(&block.shapes, |event| f(event, place, &self.hits))?
+    }
+
+    /// Reads the record at an offset of the file.
+    fn read(&mut self, at: u64) -> io::Result<()> {
+        self.record.clear();
+        self.append(at, 4)?;
+        let length = Cursor(&self.record).u32()?;
+        self.append(at + 4, u64::from(length))
+    }
+
+    fn append(&mut self, mut at: u64, mut length: u64) -> io::Result<()> {
+        while length > 0 {
+            let (page, from) = (at / PAGE, at % PAGE);
+            let some = length.min(PAGE - from);
+            self.hold(page)?;
+            let bytes = self.pages.get(&page).and_then(|(_, b)| b.get(from as usize..(from + some) as usize));
+            self.record.extend_from_slice(bytes.ok_or_else(bad)?);
+            at += some;
+            length -= some;
+        }
+        Ok(())
+    }
+
+    /// Has a page among those that are held.
+    fn hold(&mut self, page: u64) -> io::Result<()> {
+        self.clock += 1;
+        if let Some((used, _)) = self.pages.get_mut(&page) {
+            *used = self.clock;
+            return Ok(());
+        }
+        let mut bytes = Vec::new();
+        if self.pages.len() >= PAGES {
+            let oldest = self.pages.iter().min_by_key(|(_, (used, _))| *used).map(|(page, _)| *page);
+            bytes = oldest.and_then(|p| self.pages.remove(&p)).map(|(_, bytes)| bytes).unwrap_or_default();
+        }
+        let start = page.saturating_mul(PAGE);
+        bytes.resize(self.kept.end.saturating_sub(start).min(PAGE) as usize, 0);
+        self.kept.read(start, &mut bytes)?;
+        self.pages.insert(page, (self.clock, bytes));
+        Ok(())
+    }
+}
+
 fn bad() -> io::Error {
     io::ErrorKind::InvalidData.into()
 }
@@ -226,6 +398,14 @@ fn bad() -> io::Error {
 struct Cursor<'a>(&'a [u8]);
 
 impl<'a> Cursor<'a> {
+    /// The filters that an event passed, those that are wanted.
+    fn hits(&mut self, wanted: Wanted<'_>, out: &mut Vec<FilterId>) -> io::Result<()> {
+        out.clear();
+        for _ in 0..self.u32()? {
+            out.extend(Some(self.u32()?).filter(|h| wanted(*h)));
+        }
+        Ok(())
+    }
     fn take(&mut self, n: usize) -> io::Result<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(n).ok_or_else(bad)?;
         self.0 = rest;

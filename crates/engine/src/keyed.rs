@@ -14,6 +14,7 @@ use shikra_rows::{Input, Limits, Machine, Match, Stats};
 use crate::baseline::{rarest, rarity};
 use crate::cells::Cells;
 use crate::finding::Finding;
+use crate::folded;
 use crate::kept::{Kept, Place};
 use crate::plan::{Detector, Keyed, Target};
 use crate::scan::ScanOptions;
@@ -45,10 +46,19 @@ pub(crate) fn run(
         return Ok(Told::default());
     }
     let awake = detector.awake(seen);
-    let mut survivors = gather(detector, kept, &awake, options.survivor_budget)?;
     let memory = options.row_budget;
+    let folded = folded::fold(detector, kept, &awake, memory, options.survivor_budget)?;
+    let mut others = awake;
+    for number in folded.programs() {
+        others[number] = false;
+    }
+    let mut survivors = gather(detector, kept, &others, options.survivor_budget)?;
     let room = Room::new(memory, Arc::new(DataFusion::new(memory)?));
-    let mut lanes = Lanes::new(detector, &room, awake);
+    let mut lanes = Lanes::new(detector, &room, others);
+    for (number, taken, matches) in folded.finish() {
+        lanes.taken[number] = taken;
+        lanes.ended(number, &Stats::default(), matches);
+    }
     survivors.for_each(|s| lanes.take(s))?;
     let (mut all, told) = lanes.finish()?;
     all.sort_by_key(|(time, number, _)| (*time, *number));
@@ -190,8 +200,14 @@ impl<'a> Lanes<'a> {
 
     fn end(&mut self, number: usize, mut machine: Machine, mut matches: Vec<Match>) -> io::Result<()> {
         machine.finish(&mut matches)?;
+        self.ended(number, &machine.stats(), matches);
+        Ok(())
+    }
+
+    /// A program has told all that it has to tell.
+    fn ended(&mut self, number: usize, stats: &Stats, matches: Vec<Match>) {
         let unlisted = matches.iter().map(|m| m.lost).sum();
-        if let Some(lost) = lost_in_words(&machine.stats(), unlisted) {
+        if let Some(lost) = lost_in_words(stats, unlisted) {
             let title = &self.detector.rules[self.detector.keyed[number].rule as usize].meta.title;
             self.limits.push((number, format!("rule {title:?}: {lost}")));
         }
@@ -202,7 +218,6 @@ impl<'a> Lanes<'a> {
             self.found.push((latest, number, m));
         }
         self.done[number] = true;
-        Ok(())
     }
 
     /// All matches, by program, and the rest of what is told.

@@ -10,6 +10,7 @@ mod explain;
 pub mod fetch;
 pub mod finding;
 pub mod fold;
+mod folded;
 pub mod hunt;
 mod indicators;
 pub mod info;

@@ -35,7 +35,7 @@ pub(crate) struct Keyed {
     /// Number of the rule.
     pub rule: u32,
     /// What feeds it and what it does.
-    pub program: Program,
+    pub program: Arc<Program>,
     /// What each of its leaves reads of an event.
     pub reads: Vec<Vec<ScalarId>>,
     /// Whether it shares leaves with others.
@@ -281,7 +281,13 @@ impl Build<'_> {
             program.leaves().iter().map(|l| l.values.iter().map(|s| self.scalars.intern(s)).collect());
         let reads = reads.collect();
         let needs = program.needs();
-        self.keyed.push(Keyed { rule, program, reads, shares: !lineage.is_empty(), needs });
+        self.keyed.push(Keyed {
+            rule,
+            program: Arc::new(program),
+            reads,
+            shares: !lineage.is_empty(),
+            needs,
+        });
     }
 
     fn share(&mut self, rule: u32, wanted: &Leaf, user: (u32, u32)) {

@@ -12,6 +12,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use shikra_event::wire::{self, get, put};
 use shikra_event::{Timestamp, Value};
 
+use crate::kept::Place;
+
 /// A leaf, with the values read for it.
 pub(crate) type Hit = (usize, Vec<Value>);
 
@@ -66,6 +68,12 @@ pub(crate) struct Survivor {
 }
 
 impl Survivor {
+    /// An event at its place, nothing read of it.
+    pub(crate) fn of(place: Place) -> Survivor {
+        let Place { time, order, handle } = place;
+        Survivor { time, order, stream: Stream::of_program(0, false), hits: Vec::new(), event: handle }
+    }
+
     fn key(&self) -> (u32, Timestamp, u64, u32) {
         (self.stream.lane, self.time, self.order, self.stream.number)
     }

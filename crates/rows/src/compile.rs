@@ -10,6 +10,7 @@ use shikra_ir::{
 use shikra_sequence::{Leaf, Unsupported};
 
 use crate::extract::Extractor;
+use crate::folding::Folding;
 use crate::gate::{Gate, Port, TreeSpec, identity, process_events};
 use crate::merge::{self, Kind, Merge, Spec};
 use crate::more::{self, More};
@@ -88,6 +89,11 @@ impl Program {
     /// What the program needs from the event stream.
     pub fn leaves(&self) -> &[Leaf] {
         &self.leaves
+    }
+
+    /// How its events can be folded into groups as they come; none where rows are needed.
+    pub fn folding(&self) -> Option<Folding> {
+        Folding::of(self)
     }
 
     /// Leaves that only tell who is whose child: what passes them is never part of a match, and unless something

@@ -8,11 +8,16 @@
 //! [`Room`](outside::Room), all of them, in temporary files when it is full. A program without such operators
 //! answers at once.
 //!
+//! Programs that begin with groups of single events need no rows: [`Folding`] says what they read, a [`Folder`]
+//! keeps their groups.
+//!
 //! Whoever descends from whom is learnt from the process events themselves (`gate`).
 
+mod accumulate;
 mod aggregate;
 mod compile;
 mod extract;
+mod folding;
 mod gate;
 mod machine;
 mod merge;
@@ -23,8 +28,11 @@ pub mod outside;
 mod push;
 mod reads;
 mod row;
+mod same;
 mod windows;
 
 pub use compile::{Program, Resolve, compile};
+pub use folding::{Cells, Folder, Folding, field_of_event};
 pub use machine::Machine;
+pub use same::{Cell, Seed};
 pub use shikra_sequence::{Input, Leaf, Limits, Match, MatchedEvent, Needs, Stats, Unsupported};

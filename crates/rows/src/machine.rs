@@ -128,7 +128,6 @@ impl Machine {
         let mut matches = Vec::new();
         self.end(&mut matches);
         matches.into_iter().try_for_each(&mut *out)?;
-        let told = |r: Row| Match { columns: merged(r.found.columns, r.columns), ..r.found };
         let Some(room) = self.outside() else {
             return self.rows_at_end().into_iter().try_for_each(|r| out(told(r)));
         };
@@ -318,6 +317,11 @@ impl Machine {
             self.stats.events_dropped += 1;
         }
     }
+}
+
+/// A row as a match.
+pub(crate) fn told(r: Row) -> Match {
+    Match { columns: merged(r.found.columns, r.columns), ..r.found }
 }
 
 /// A row of a program that feeds another: all it has are columns.

@@ -151,7 +151,8 @@ pub(crate) fn grouped<'a>(reads: &[Scalar], a: &Agg, rows: &'a [Row]) -> Vec<(Ve
 
 /// The groups that a row belongs to, none where it lacks a key.
 pub(crate) fn keys(reads: &[Scalar], a: &Agg, row: &Row) -> Vec<Vec<Value>> {
-    key(reads, a, row).map_or_else(Vec::new, |key| choices(a, key))
+    let marks = || a.keys.iter().map(|k| is_each(&k.value));
+    key(reads, a, row).map_or_else(Vec::new, |key| choices(marks(), key))
 }
 
 /// The key of a row as it stands, lists included; none where a part lacks that must not.
@@ -164,15 +165,18 @@ pub(crate) fn key(reads: &[Scalar], a: &Agg, row: &Row) -> Option<Vec<Value>> {
 /// Most groups that one row belongs to.
 const MAX_CHOICES: usize = 10_000;
 
+/// Whether a key stands for each of its values.
+pub(crate) fn is_each(key: &Scalar) -> bool {
+    matches!(key, Scalar::Call(c) if c.func.0.name == "each-value")
+}
+
 /// The keys of a row: one, or, where a value is marked `each-value` and is several, one for each of them.
-fn choices(a: &Agg, key: Vec<Value>) -> Vec<Vec<Value>> {
-    let marked = |s: &Scalar| matches!(s, Scalar::Call(c) if c.func.0.name == "each-value");
-    let several = |(k, v): (&shikra_ir::Key, &Value)| marked(&k.value) && matches!(v, Value::List(_));
-    if !a.keys.iter().zip(&key).any(several) {
+pub(crate) fn choices(marks: impl Iterator<Item = bool> + Clone, key: Vec<Value>) -> Vec<Vec<Value>> {
+    if !marks.clone().zip(&key).any(|(each, v)| each && matches!(v, Value::List(_))) {
         return vec![key];
     }
-    a.keys.iter().zip(key).fold(vec![Vec::new()], |before, (k, v)| {
-        let each: Vec<Value> = if marked(&k.value) { v.elements().to_vec() } else { vec![v] };
+    marks.zip(key).fold(vec![Vec::new()], |before, (each, v)| {
+        let each: Vec<Value> = if each { v.elements().to_vec() } else { vec![v] };
         let pairs = before.iter().flat_map(|b: &Vec<Value>| {
             each.iter().map(move |e| b.iter().cloned().chain([e.clone()]).collect::<Vec<Value>>())
         });

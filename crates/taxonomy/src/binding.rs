@@ -46,6 +46,16 @@ impl Binding {
         *self == Binding::Absent
     }
 
+    /// Appends the slots that the value depends on.
+    pub fn slots(&self, out: &mut Vec<SlotIndex>) {
+        match self {
+            Binding::Absent | Binding::Const(_) => {}
+            Binding::Slots { slots, .. } => out.extend(slots),
+            Binding::Joined { parts, .. } => parts.iter().for_each(|(_, b)| b.slots(out)),
+            Binding::All(all) => all.iter().for_each(|b| b.slots(out)),
+        }
+    }
+
     /// The value in an event of the shape: missing where it has none, a list where it has several or where a
     /// slot or derivation is a list by nature. The obvious meaning of a binding, against which faster ways are
     /// tested.

@@ -1,0 +1,297 @@
+//! Rules that begin with groups of single events: all at once, in one reading of the kept events, each value read of
+//! an event once for all of them. What the groups hold together stays within a budget: where they outgrow it the
+//! largest are given up, and left to those who can work in temporary files.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+
+use shikra_event::{Event, Shape, ShapeId, SlotIndex, Timestamp, Value};
+use shikra_ir::{FieldRef, Names, Pattern, eval};
+use shikra_matcher::{EventRow, FilterId};
+use shikra_rows::{Cell, Cells, Folder, Folding, Match, Seed, field_of_event};
+use shikra_taxonomy::{Binding, Taxonomy};
+
+use crate::cells::{ScalarId, Scalars};
+use crate::kept::Kept;
+use crate::plan::{Detector, Target};
+
+/// Shapes whose readings are remembered.
+const MAX_SHAPES: usize = 4096;
+
+/// One program at work.
+struct Running {
+    /// Its number.
+    program: usize,
+    reads: Vec<ScalarId>,
+    /// None once it has been given up.
+    folder: Option<Folder>,
+    taken: u64,
+}
+
+/// Programs whose groups have been made.
+#[derive(Default)]
+pub(crate) struct Folded(Vec<Running>);
+
+/// Makes the groups of the programs that are `awake` and can be folded, in `memory` bytes; putting events in order of
+/// time takes `order` bytes more.
+pub(crate) fn fold(
+    detector: &Detector,
+    kept: &Kept,
+    awake: &[bool],
+    memory: usize,
+    order: usize,
+) -> io::Result<Folded> {
+    let mut reader = Reader::new(&detector.taxonomy);
+    let mut running: Vec<Running> = Vec::new();
+    let mut of_filter: Vec<Option<u32>> = vec![None; detector.targets.len()];
+    let mut foldings: HashMap<usize, (u32, Arc<Folding>)> = HashMap::new();
+    for (program, keyed) in detector.keyed.iter().enumerate().filter(|(i, _)| awake.get(*i) == Some(&true)) {
+        let Some(folding) = keyed.program.folding().map(Arc::new) else { continue };
+        let reads = folding.reads.iter().map(|s| reader.scalars.intern(s)).collect();
+        foldings.insert(program, (running.len() as u32, folding.clone()));
+        let folder = Some(Folder::new(&keyed.program, &folding, &reader.seed));
+        running.push(Running { program, reads, folder, taken: 0 });
+    }
+    for (target, of) in detector.targets.iter().zip(&mut of_filter) {
+        if let Target::Leaf { program, leaf } = target {
+            let known = foldings.get(&(*program as usize)).filter(|(_, f)| f.leaf == *leaf as usize);
+            *of = known.map(|(number, _)| *number);
+        }
+    }
+    if running.is_empty() {
+        return Ok(Folded(running));
+    }
+    let of = |filter: FilterId| of_filter.get(filter as usize).copied().flatten();
+    let mut used = 0;
+    kept.in_time(&|filter| of(filter).is_some(), order, &mut |event, place, filters| {
+        let mut reading = reader.event(event, place.time);
+        for number in filters.iter().filter_map(|f| of(*f)) {
+            let Some(program) = running.get_mut(number as usize) else { continue };
+            let Some(folder) = &mut program.folder else { continue };
+            let before = folder.size();
+            folder.push(place.time, place.handle, reading.cells(number, &program.reads));
+            program.taken += 1;
+            used += folder.size() - before;
+        }
+        while used > memory
+            && let Some(freed) = give_up(&mut running)
+        {
+            used -= freed;
+        }
+        Ok(())
+    })?;
+    Ok(Folded(running))
+}
+
+/// Gives up the program whose groups take most; answers how much that was.
+fn give_up(running: &mut [Running]) -> Option<usize> {
+    let largest = running.iter_mut().filter(|r| r.folder.is_some());
+    let largest = largest.max_by_key(|r| r.folder.as_ref().map_or(0, Folder::size))?;
+    largest.folder.take().map(|f| f.size())
+}
+
+impl Folded {
+    /// The programs that were not given up: number, events taken, and what they tell.
+    pub(crate) fn finish(self) -> impl Iterator<Item = (usize, u64, Vec<Match>)> {
+        self.0.into_iter().filter_map(|r| Some((r.program, r.taken, r.folder?.finish())))
+    }
+
+    /// The numbers of the programs that are done with.
+    pub(crate) fn programs(&self) -> impl Iterator<Item = usize> + '_ {
+        self.0.iter().filter(|r| r.folder.is_some()).map(|r| r.program)
+    }
+}
+
+/// Reads scalars of events. What a scalar is made of is found once for each shape, and its value is kept until
+/// another event of the shape has other bytes there.
+struct Reader<'a> {
+    taxonomy: &'a Taxonomy,
+    seed: Seed,
+    scalars: Scalars,
+    shapes: HashMap<ShapeId, OfShape>,
+    /// Number of the event that is read.
+    now: u64,
+}
+
+#[derive(Default)]
+struct OfShape {
+    /// By program: where its cells stand.
+    places: Vec<Option<Arc<[u32]>>>,
+    by_scalar: HashMap<ScalarId, u32>,
+    sources: Vec<Source>,
+    cells: Vec<Cell>,
+}
+
+/// What a cell is read from.
+struct Source {
+    scalar: ScalarId,
+    fields: Vec<(FieldRef, Binding)>,
+    /// The slots that it depends on; none: on the time as well.
+    slots: Option<Vec<SlotIndex>>,
+    /// What stood in those slots: kind, length and bytes of each.
+    bytes: Vec<u8>,
+    /// Number of the event that it has been read of.
+    at: u64,
+}
+
+impl<'a> Reader<'a> {
+    fn new(taxonomy: &'a Taxonomy) -> Reader<'a> {
+        Reader {
+            taxonomy,
+            seed: Seed::default(),
+            scalars: Scalars::default(),
+            shapes: HashMap::new(),
+            now: 0,
+        }
+    }
+
+    fn event<'r>(&'r mut self, event: &'r Event<'r>, time: Timestamp) -> Reading<'r> {
+        self.now += 1;
+        if self.shapes.len() >= MAX_SHAPES && !self.shapes.contains_key(&event.shape.id()) {
+            self.shapes.clear();
+        }
+        let shape = self.shapes.entry(event.shape.id()).or_default();
+        Reading {
+            event,
+            time,
+            shape,
+            taxonomy: self.taxonomy,
+            seed: &self.seed,
+            scalars: &self.scalars,
+            now: self.now,
+        }
+    }
+}
+
+/// An event on its way to the programs.
+struct Reading<'r> {
+    event: &'r Event<'r>,
+    time: Timestamp,
+    shape: &'r mut OfShape,
+    taxonomy: &'r Taxonomy,
+    seed: &'r Seed,
+    scalars: &'r Scalars,
+    now: u64,
+}
+
+impl Reading<'_> {
+    /// What a program reads.
+    fn cells(&mut self, number: u32, reads: &[ScalarId]) -> Cells<'_> {
+        let shape = &mut *self.shape;
+        let number = number as usize;
+        if shape.places.len() <= number {
+            shape.places.resize(number + 1, None);
+        }
+        if shape.places.get(number).is_none_or(Option::is_none) {
+            let places = reads.iter().map(|s| shape.place(*s, self.scalars, self.event.shape, self.taxonomy));
+            let places = places.collect();
+            if let Some(place) = shape.places.get_mut(number) {
+                *place = Some(places);
+            }
+        }
+        let at = shape.places.get(number).and_then(Option::as_deref).unwrap_or_default();
+        for place in at {
+            let both = (shape.sources.get_mut(*place as usize), shape.cells.get_mut(*place as usize));
+            let (Some(source), Some(cell)) = both else { continue };
+            if source.at != self.now {
+                source.at = self.now;
+                if source.changes(self.event) {
+                    let row = Known {
+                        event: self.event,
+                        fields: &source.fields,
+                        taxonomy: self.taxonomy,
+                        time: self.time,
+                    };
+                    *cell = self.seed.cell(
+                        self.scalars.get(source.scalar).map_or(Value::Missing, |s| eval::scalar(s, &row)),
+                    );
+                }
+            }
+        }
+        Cells { all: &shape.cells, at }
+    }
+}
+
+impl OfShape {
+    /// Where a scalar's cell stands, from now on if not before.
+    fn place(&mut self, scalar: ScalarId, scalars: &Scalars, shape: &Shape, taxonomy: &Taxonomy) -> u32 {
+        *self.by_scalar.entry(scalar).or_insert_with(|| {
+            let mut fields: Vec<(FieldRef, Binding)> = Vec::new();
+            if let Some(s) = scalars.get(scalar) {
+                s.fields(&mut |f| {
+                    if !fields.iter().any(|(known, _)| known == f) {
+                        fields.push((f.clone(), taxonomy.bind(shape, f)));
+                    }
+                });
+            }
+            let timeless = fields.iter().all(|(f, _)| &*f.name != "_time");
+            let slots = timeless.then(|| {
+                let mut slots = Vec::new();
+                fields.iter().for_each(|(_, b)| b.slots(&mut slots));
+                slots
+            });
+            self.sources.push(Source { scalar, fields, slots, bytes: Vec::new(), at: 0 });
+            self.cells.push(Cell::default());
+            (self.cells.len() - 1) as u32
+        })
+    }
+}
+
+impl Source {
+    /// Whether an event has other bytes than the one before; remembers them.
+    fn changes(&mut self, event: &Event<'_>) -> bool {
+        let Some(slots) = &self.slots else { return true };
+        let mut rest = self.bytes.as_slice();
+        let same = |i: &SlotIndex| {
+            let slot = event.slot(*i);
+            let Some((head, tail)) = rest.split_first_chunk::<5>() else { return false };
+            let length = (slot.data.len() as u32).to_le_bytes();
+            if head[0] != slot.kind.0 || head[1..] != length {
+                return false;
+            }
+            let Some((bytes, tail)) = tail.split_at_checked(slot.data.len()) else { return false };
+            rest = tail;
+            bytes == slot.data
+        };
+        // Even of no slots at all a first value is read.
+        if !self.bytes.is_empty() && slots.iter().all(same) {
+            return false;
+        }
+        self.bytes.clear();
+        for slot in slots.iter().map(|i| event.slot(*i)) {
+            self.bytes.push(slot.kind.0);
+            self.bytes.extend((slot.data.len() as u32).to_le_bytes());
+            self.bytes.extend_from_slice(slot.data);
+        }
+        true
+    }
+}
+
+/// An event with its fields bound.
+struct Known<'a> {
+    event: &'a Event<'a>,
+    fields: &'a [(FieldRef, Binding)],
+    taxonomy: &'a Taxonomy,
+    time: Timestamp,
+}
+
+impl Known<'_> {
+    fn row(&self) -> EventRow<'_> {
+        EventRow { event: self.event, taxonomy: self.taxonomy }
+    }
+}
+
+impl eval::Row for Known<'_> {
+    fn field(&self, field: &FieldRef) -> Value {
+        let bound = self.fields.iter().find(|(f, _)| f == field);
+        let own = || bound.map_or_else(|| self.row().field(field), |(_, b)| b.value(self.event));
+        field_of_event(field, self.time, own)
+    }
+    fn all_fields(&self) -> Vec<Value> {
+        self.row().all_fields()
+    }
+    fn fields_like(&self, names: Names, pattern: &Pattern) -> Vec<Value> {
+        self.row().fields_like(names, pattern)
+    }
+}
