@@ -95,6 +95,8 @@ impl Block {
 type Wanted<'w> = &'w dyn Fn(FilterId) -> bool;
 /// Takes a kept event and the filters that it passed.
 type Visit<'v> = dyn FnMut(&Event<'_>, Place, &[FilterId]) -> io::Result<()> + 'v;
+/// The same, the event still being bytes of a block.
+type VisitBytes<'v> = dyn FnMut(&Stored, Place, &[FilterId], Cursor<'_>) -> io::Result<()> + 'v;
 
 /// A block that has been put away.
 struct Stored {
@@ -239,7 +241,7 @@ impl Kept {
         number: usize,
         buffer: &mut Vec<u8>,
         wanted: Wanted<'_>,
-        f: &mut dyn FnMut(&Stored, Place, &[FilterId], Cursor<'_>) -> io::Result<()>,
+        f: &mut VisitBytes<'_>,
     ) -> io::Result<()> {
         let Some(block) = self.blocks.get(number) else { return Ok(()) };
         let bytes = match &block.at {
