@@ -378,7 +378,6 @@ mod tests {
     use crate::Machine;
     use crate::same::tests::value;
     use proptest::prelude::*;
-    use shikra_ir::eval::Row as _;
     use shikra_ir::{Call, CmpOp, Func, Key, LogSource, Pattern, Plan, Sort, SortKey, Test, Words, eval};
     use shikra_sequence::{Input, Limits};
     use shikra_syntax::Span;
@@ -551,7 +550,9 @@ mod tests {
         #[test]
         fn handles_are_read_back(all in proptest::collection::vec(any::<u64>(), 0..20)) {
             let mut handles = Handles::default();
-            all.iter().for_each(|h| drop(handles.push(*h)));
+            for h in &all {
+                handles.push(*h);
+            }
             prop_assert_eq!(handles.iter().collect::<Vec<_>>(), all);
         }
     }
