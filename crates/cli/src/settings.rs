@@ -11,6 +11,7 @@ use std::sync::Arc;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction};
 use shikra_baseline::Baseline;
+use shikra_engine::Twins;
 use shikra_event::Timestamp;
 use shikra_ir::Level;
 use shikra_output::{OUTPUTS, Output};
@@ -145,6 +146,14 @@ pub static SETTINGS: &[Setting] = &[
         ..NONE
     },
     Setting {
+        key: "twins",
+        value: "WHAT",
+        takes: Takes::OneOf(|| TWINS.iter().map(|(name, _)| *name).collect()),
+        default: "file",
+        help: "One act in two records (Sysmon 1 and Security 4688) is one finding: where both stand in one file, in all files, or not (keep)",
+        ..NONE
+    },
+    Setting {
         key: "since",
         value: "TIME",
         help: "Only events at or after this time (RFC 3339, UTC where no zone is given)",
@@ -214,6 +223,13 @@ pub static SETTINGS: &[Setting] = &[
     },
 ];
 
+/// What becomes of twin records.
+const TWINS: &[(&str, Twins)] = &[("file", Twins::Source), ("all", Twins::Merge), ("keep", Twins::Keep)];
+
+fn twins(name: &str) -> Option<Twins> {
+    TWINS.iter().find(|(known, _)| *known == name).map(|(_, twins)| *twins)
+}
+
 fn formats() -> Vec<&'static str> {
     OUTPUTS.iter().map(|o| o.name).collect()
 }
@@ -250,6 +266,8 @@ pub struct Settings {
     pub threads: usize,
     /// Bytes of memory for rows that relational operators hold back.
     pub memory: usize,
+    /// What becomes of one act in two records.
+    pub twins: Twins,
     /// Only events at or after this.
     pub since: Option<Timestamp>,
     /// Only events before this.
@@ -309,6 +327,7 @@ impl Settings {
             fail_on: m.parse("fail-on", Level::parse)?,
             threads: m.parse("threads", threads)?.unwrap_or_else(parsed),
             memory: m.parse("memory", mebibytes)?.unwrap_or(64 << 20),
+            twins: m.parse("twins", twins)?.unwrap_or(Twins::Source),
             since: m.parse("since", Timestamp::parse)?,
             until: m.parse("until", Timestamp::parse)?,
             placeholders: paths("placeholders"),

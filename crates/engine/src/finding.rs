@@ -33,7 +33,7 @@ pub struct EventView {
 pub struct Finding {
     /// The rule.
     pub rule: Arc<RuleMeta>,
-    /// Time of the last event that made it.
+    /// Time of the last event that made it; of twin records, that of the first.
     pub time: Option<Timestamp>,
     /// Computer of the first event, empty where absent.
     pub host: Arc<str>,
@@ -43,6 +43,8 @@ pub struct Finding {
     pub row: Vec<(Arc<str>, Value)>,
     /// How unusual its events are; none without a baseline, or where they tell of no program.
     pub rarity: Option<Rarity>,
+    /// Its events are two records of one act, the one that tells more first.
+    pub twins: bool,
 }
 
 /// How unusual something is, compared with a baseline.
@@ -85,6 +87,8 @@ pub trait Encoder: Send {
     fn event(&mut self, event: &Event<'_>, source: &Arc<str>);
     /// Appends a finding of this rule on the present event.
     fn finding(&mut self, rule: &Arc<RuleMeta>, out: &mut Vec<u8>);
+    /// Appends one finding of this rule on twin records, made of what was written for each.
+    fn twins(&mut self, rule: &Arc<RuleMeta>, records: [&[u8]; 2], out: &mut Vec<u8>);
 }
 
 /// Called now and then with what has been done so far.
@@ -138,6 +142,8 @@ pub struct Totals {
     pub unable_to_fire: Vec<UnableRule>,
     /// Findings by level.
     pub findings: BTreeMap<Level, u64>,
+    /// Those of them that are of twin records.
+    pub twins: u64,
     /// Rules that loaded but cannot run: title, reason.
     pub not_run: Vec<(String, String)>,
     /// Stopped early on request.

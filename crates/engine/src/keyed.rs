@@ -292,6 +292,7 @@ fn finding(
         host: events.first().map_or_else(|| Arc::from(""), |e| e.computer.clone()),
         events,
         rarity: rarest(rarities),
+        twins: false,
         row: matched.keys.into_iter().chain(matched.columns).collect(),
     })
 }

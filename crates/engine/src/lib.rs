@@ -2,6 +2,7 @@
 //!
 //! How findings leave the program is left to `output`; what is printed and when to exit, to `cli`.
 
+mod acts;
 pub mod baseline;
 mod cells;
 pub mod coverage;
@@ -26,6 +27,7 @@ mod read;
 mod scan;
 pub mod search;
 mod survivors;
+mod twins;
 pub mod view;
 
 pub use explain::{EventRef, explain};
@@ -36,3 +38,4 @@ pub use load::{Unreadable, add_pipelines, embedded_rules, load_rules, pack_files
 pub use placeholders::load_placeholders;
 pub use plan::{Detector, NotRun};
 pub use scan::{ScanOptions, scan};
+pub use twins::Twins;

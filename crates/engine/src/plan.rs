@@ -64,6 +64,8 @@ pub struct Detector {
     pub(crate) shared: Vec<Vec<(u32, u32)>>,
     pub(crate) scalars: Scalars,
     pub(crate) taxonomy: Arc<Taxonomy>,
+    /// By number of the rule: whether what it finds are acts, whoever recorded them, rather than records.
+    pub(crate) names_acts: Vec<bool>,
     not_run: Vec<NotRun>,
 }
 
@@ -86,7 +88,8 @@ impl Detector {
         let Build { filters, targets, keyed, shared, scalars, not_run, .. } = build;
         let shared = shared.into_iter().map(|(_, programs)| programs).collect();
         let matcher = Matcher::new(filters, taxonomy.clone());
-        Detector { matcher, targets, keyed, shared, scalars, not_run, rules, taxonomy }
+        let names_acts = rules.iter().map(|r| names_act(r, &taxonomy)).collect();
+        Detector { names_acts, matcher, targets, keyed, shared, scalars, not_run, rules, taxonomy }
     }
 
     /// All rules, rejected ones included, by number.
@@ -191,6 +194,11 @@ impl Detector {
     pub(crate) fn sharing(&self, stream: Stream) -> Option<&[(u32, u32)]> {
         Some(self.shared.get(stream.shared()?).map_or(&[], Vec::as_slice))
     }
+}
+
+/// Whether every log source of a rule names an act.
+fn names_act(rule: &Rule, taxonomy: &Taxonomy) -> bool {
+    rule.plan.single_events().is_some_and(|all| all.iter().all(|(source, _)| taxonomy.names_act(source)))
 }
 
 /// Why none of a rule's filters could hold.

@@ -31,6 +31,16 @@ impl Spare {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 
+    /// The buffer, or where it has much more room than it needs a copy of what is in it; the buffer is kept for later.
+    pub fn shrunk(&self, buffer: Vec<u8>) -> Vec<u8> {
+        if buffer.capacity() / 2 <= buffer.len() {
+            return buffer;
+        }
+        let copy = buffer.as_slice().to_vec();
+        self.give_back(buffer);
+        copy
+    }
+
     /// Keeps a buffer for later.
     pub fn give_back(&self, mut buffer: Vec<u8>) {
         if (1..=LARGEST_SPARE).contains(&buffer.capacity()) {

@@ -13,15 +13,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use shikra_baseline::{Baseline, Observer};
 use shikra_event::{Event, Timestamp};
 use shikra_input::{Decode, Options, Part, Sink, Trouble};
-use shikra_ir::{Level, LoadStatus};
+use shikra_ir::{Level, LoadStatus, RuleMeta};
 use shikra_matcher::{FilterId, Scratch, Seen};
 
+use crate::acts::{Act, Acts};
 use crate::baseline::rarity;
 use crate::finding::{Encoder, EventView, Finding, FindingSink, Progress, Rarity, Totals};
 use crate::kept::{Block, Kept};
 use crate::keyed;
 use crate::plan::{Detector, NotRun, Target};
 use crate::read::{self, Read, Spare, Take, Work};
+use crate::twins::{Made, Noted, Teller, Twins, Waiting, cost};
 use crate::view::Views;
 
 /// How to scan.
@@ -44,6 +46,10 @@ pub struct ScanOptions {
     pub row_budget: usize,
     /// What findings are compared with.
     pub baseline: Option<Arc<Baseline>>,
+    /// What becomes of one act in two records.
+    pub twins: Twins,
+    /// Bytes of findings held back until a twin may come.
+    pub twin_budget: usize,
 }
 
 impl ScanOptions {
@@ -64,6 +70,8 @@ impl Default for ScanOptions {
             survivor_budget: 64 << 20,
             row_budget: 64 << 20,
             baseline: None,
+            twins: Twins::default(),
+            twin_budget: 32 << 20,
         }
     }
 }
@@ -100,9 +108,9 @@ pub fn scan(
 /// What a worker makes of a part.
 #[derive(Default)]
 struct Done {
-    findings: Vec<Finding>,
-    /// Findings as the sink's encoder has written them, with their number by level.
-    encoded: Vec<u8>,
+    /// Findings, as the sink's encoder has written them where it has one.
+    made: Made,
+    /// Their number by level.
     levels: BTreeMap<Level, u64>,
     /// Events that keyed rules may need.
     kept: Block,
@@ -120,6 +128,8 @@ struct Worker<'a> {
     /// Buffers for what the encoder writes.
     spare: Spare,
     judge: Option<(&'a Baseline, Observer)>,
+    /// Reads acts, where twin records become one finding.
+    acts: Option<Acts>,
     /// Where the tallies go when the worker ends.
     seen: &'a Mutex<Option<Seen>>,
 }
@@ -147,6 +157,10 @@ impl<'a> Worker<'a> {
             encoder,
             spare,
             judge: options.baseline.as_deref().map(|b| (b, Observer::new(detector.taxonomy.clone()))),
+            acts: match options.twins {
+                Twins::Keep => None,
+                merge => Some(Acts::new(detector.taxonomy.clone(), merge == Twins::Source)),
+            },
             detector,
             options,
             scratch: detector.matcher.scratch(),
@@ -164,7 +178,8 @@ impl Work for Worker<'_> {
         let encoded = self.encoder.as_ref().and_then(|_| self.spare.take()).unwrap_or_default();
         let keeps = !self.detector.keyed.is_empty();
         let bytes = if keeps { self.spare.take().unwrap_or_default() } else { Vec::new() };
-        let done = Done { encoded, kept: Block::new(&part.source.name, bytes), ..Done::default() };
+        let made = Made { encoded, ..Made::default() };
+        let done = Done { made, kept: Block::new(&part.source.name, bytes), ..Done::default() };
         let mut sink = PartSink { worker: self, part, number, position: 0, last: None, done, read };
         decoder.decode(part, &mut sink);
         sink.done
@@ -205,7 +220,7 @@ impl Sink for PartSink<'_, '_> {
 impl PartSink<'_, '_> {
     fn matched(&mut self, event: &Event<'_>) {
         let hits = std::mem::take(&mut self.worker.hits);
-        let mut shown = Shown::NotYet;
+        let mut present = Present::default();
         self.worker.leaves.clear();
         // Filters of a rule stand side by side: one that hits twice is reported once.
         let mut reported = None;
@@ -214,7 +229,7 @@ impl PartSink<'_, '_> {
                 Target::Finding(rule) if reported == Some(rule) => {}
                 Target::Finding(rule) => {
                     reported = Some(rule);
-                    self.report(event, rule, &mut shown);
+                    self.report(event, rule, &mut present);
                 }
                 Target::Leaf { .. } | Target::Shared(_) => self.worker.leaves.push(*hit),
             }
@@ -226,40 +241,66 @@ impl PartSink<'_, '_> {
         }
     }
 
-    /// A finding of one event: bytes where the format makes them here, otherwise data for the sink.
-    fn report(&mut self, event: &Event<'_>, rule: u32, shown: &mut Shown) {
-        let meta = &self.worker.detector.rules[rule as usize].meta;
+    /// A finding of one event, and what act it is of.
+    fn report(&mut self, event: &Event<'_>, rule: u32, present: &mut Present) {
+        let detector = self.worker.detector;
+        let meta = &detector.rules[rule as usize].meta;
         if meta.level < self.worker.options.level {
             return;
         }
+        *self.done.levels.entry(meta.level).or_default() += 1;
+        let start = self.done.made.len();
+        self.write(event, meta, &mut present.shown);
+        let Some(acts) = &mut self.worker.acts else { return };
+        let made = &mut self.done.made;
+        if detector.names_acts[rule as usize]
+            && let Some(act) = present.act.get_or_insert_with(|| acts.of(event, &self.part.source.name))
+        {
+            made.noted.push(Noted { rule, act: act.clone(), at: start..made.len(), before: made.cost });
+        }
+        made.cost += *present.cost.get_or_insert_with(|| cost(event));
+    }
+
+    /// Bytes where the format makes them here, otherwise data for the sink.
+    fn write(&mut self, event: &Event<'_>, meta: &Arc<RuleMeta>, shown: &mut Shown) {
         let source = &self.part.source.name;
         if let Some(encoder) = &mut self.worker.encoder {
             if !matches!(shown, Shown::Told) {
                 encoder.event(event, source);
                 *shown = Shown::Told;
             }
-            encoder.finding(meta, &mut self.done.encoded);
-            *self.done.levels.entry(meta.level).or_default() += 1;
-            return;
+            return encoder.finding(meta, &mut self.done.made.encoded);
         }
         if !matches!(shown, Shown::View(..)) {
             let judged = self.worker.judge.as_mut().and_then(|(b, observer)| rarity(b, observer, event));
             *shown = Shown::View(Arc::new(self.worker.views.view(event, source)), judged);
         }
         let Shown::View(view, rarity) = shown else { return };
-        self.done.findings.push(Finding {
+        self.done.made.findings.push(Finding {
             rarity: rarity.clone(),
             rule: meta.clone(),
             time: event.time,
             host: view.computer.clone(),
             events: vec![view.clone()],
             row: Vec::new(),
+            twins: false,
         });
     }
 }
 
+/// What has been made of the present event for its findings.
+#[derive(Default)]
+struct Present {
+    shown: Shown,
+    /// Its act, once asked for, if it has one.
+    act: Option<Option<Act>>,
+    cost: Option<u64>,
+}
+
 /// How far the present event has been made ready for its findings.
+#[derive(Default)]
 enum Shown {
+    #[default]
     NotYet,
     Told,
     View(Arc<EventView>, Option<Rarity>),
@@ -267,13 +308,48 @@ enum Shown {
 
 /// The state of a scan on the caller's thread.
 struct Run<'a> {
-    detector: &'a Detector,
     options: &'a ScanOptions,
-    sink: &'a mut dyn FindingSink,
+    told: Told<'a>,
+    /// Findings that wait for twins, where twin records become one finding.
+    waiting: Option<Waiting>,
+    /// The source of the last part.
+    source: Arc<str>,
     kept: Kept,
     spare: Spare,
-    totals: Totals,
     error: Option<io::Error>,
+}
+
+/// What is told, and counted.
+struct Told<'a> {
+    detector: &'a Detector,
+    sink: &'a mut dyn FindingSink,
+    totals: Totals,
+    /// Makes one encoded finding of two.
+    encoder: Option<Box<dyn Encoder>>,
+    line: Vec<u8>,
+}
+
+impl Teller for Told<'_> {
+    fn encoded(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.sink.encoded(bytes)
+    }
+
+    fn finding(&mut self, finding: &Finding) -> io::Result<()> {
+        self.sink.finding(finding)
+    }
+
+    fn encoded_twins(&mut self, rule: u32, records: [&[u8]; 2]) -> io::Result<()> {
+        let Some(encoder) = &mut self.encoder else { return Ok(()) };
+        self.line.clear();
+        encoder.twins(&self.detector.rules[rule as usize].meta, records, &mut self.line);
+        self.sink.encoded(&self.line)
+    }
+
+    fn merged(&mut self, rule: u32) {
+        self.totals.twins += 1;
+        let level = self.detector.rules[rule as usize].meta.level;
+        self.totals.findings.entry(level).and_modify(|n| *n = n.saturating_sub(1));
+    }
 }
 
 impl<'a> Run<'a> {
@@ -291,56 +367,76 @@ impl<'a> Run<'a> {
                 LoadStatus::Rejected => totals.rules_rejected += 1,
             }
         }
+        let merges = options.twins != Twins::Keep;
+        let encoder = if merges { sink.encoder() } else { None };
         Run {
-            detector,
             options,
-            sink,
+            told: Told { detector, sink, totals, encoder, line: Vec::new() },
+            source: "".into(),
+            waiting: merges.then(|| Waiting::new(options.twin_budget as u64)),
             kept: Kept::new(options.survivor_budget, spare.clone()),
             spare,
-            totals,
             error: None,
         }
     }
 
-    fn report(&mut self, finding: &Finding) -> io::Result<()> {
-        *self.totals.findings.entry(finding.rule.level).or_default() += 1;
-        self.sink.finding(finding)
+    /// Tells the findings of a part, or has them wait.
+    fn tell(&mut self, mut made: Made, source: &Arc<str>) -> io::Result<()> {
+        if let Some(waiting) = &mut self.waiting {
+            if self.options.twins == Twins::Source && self.source != *source {
+                // No twin can come any more.
+                waiting.finish(&mut self.told)?;
+                self.source = source.clone();
+            }
+            if !made.noted.is_empty() || (!waiting.is_idle() && made.len() > 0) {
+                made.encoded = self.spare.shrunk(made.encoded);
+                return waiting.take(made, &mut self.told);
+            }
+            waiting.passed(made.cost);
+        }
+        made.tell(0..made.len(), &mut self.told)?;
+        self.spare.give_back(made.encoded);
+        Ok(())
     }
 
     fn finish(mut self, seen: Seen) -> io::Result<Totals> {
         if let Some(e) = self.error.take() {
             return Err(e);
         }
-        let (detector, options) = (self.detector, self.options);
-        let kept = std::mem::replace(&mut self.kept, Kept::new(0, self.spare.clone()));
+        if let Some(waiting) = &mut self.waiting {
+            waiting.finish(&mut self.told)?;
+        }
+        let options = self.options;
+        let mut told = self.told;
+        let detector = told.detector;
         let mut sink = |finding: Finding| {
-            if finding.rule.level >= options.level { self.report(&finding) } else { Ok(()) }
+            if finding.rule.level < options.level {
+                return Ok(());
+            }
+            *told.totals.findings.entry(finding.rule.level).or_default() += 1;
+            told.sink.finding(&finding)
         };
-        let told = keyed::run(detector, &kept, &seen, options, &mut sink)?;
-        self.totals.limits = told.limits;
-        self.totals.busiest = told.busiest;
-        self.totals.unable_to_fire = detector.unable_to_fire(&seen);
-        let reason = |n: &NotRun| (self.detector.rules[n.rule as usize].meta.title.clone(), n.reason.clone());
-        self.totals.not_run = self.detector.not_run().iter().map(reason).collect();
-        Ok(self.totals)
+        let keyed = keyed::run(detector, &self.kept, &seen, options, &mut sink)?;
+        let mut totals = told.totals;
+        totals.limits = keyed.limits;
+        totals.busiest = keyed.busiest;
+        totals.unable_to_fire = detector.unable_to_fire(&seen);
+        let reason = |n: &NotRun| (detector.rules[n.rule as usize].meta.title.clone(), n.reason.clone());
+        totals.not_run = detector.not_run().iter().map(reason).collect();
+        Ok(totals)
     }
 }
 
 impl Take<Done> for Run<'_> {
     fn totals(&mut self) -> &mut Totals {
-        &mut self.totals
+        &mut self.told.totals
     }
 
     fn take(&mut self, done: Done) -> ControlFlow<()> {
         for (level, n) in done.levels {
-            *self.totals.findings.entry(level).or_default() += n;
+            *self.told.totals.findings.entry(level).or_default() += n;
         }
-        let written = if done.encoded.is_empty() { Ok(()) } else { self.sink.encoded(&done.encoded) };
-        self.spare.give_back(done.encoded);
-        let result = written
-            .and_then(|()| done.findings.iter().try_for_each(|f| self.report(f)))
-            .and_then(|()| self.kept.add(done.kept));
-        self.error = result.err();
+        self.error = self.tell(done.made, &done.kept.source).and_then(|()| self.kept.add(done.kept)).err();
         if self.error.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }

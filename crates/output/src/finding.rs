@@ -280,6 +280,7 @@ pub(crate) mod tests {
             events,
             row: Vec::new(),
             rarity: None,
+            twins: false,
         }
     }
 

@@ -75,6 +75,9 @@ pub(crate) fn write_finding(f: Item<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(br#","row":"#);
         Json::new(out).object(|o| write_row(&f.row, o));
     }
+    if f.twins {
+        out.extend_from_slice(TWINS);
+    }
     if let Some(rarity) = &f.rarity {
         out.extend_from_slice(br#","rarity":"#);
         Json::new(out).object(|o| write_rarity(rarity, o));
@@ -96,7 +99,7 @@ fn write_rarity(r: &Rarity, o: &mut Members<'_>) {
 
 /// Everything before the events. `time` and `host` are JSON.
 fn write_head(id: FindingId, time: &[u8], host: &[u8], rule: &RuleView, out: &mut Vec<u8>) {
-    out.extend_from_slice(br#"{"schema":"shikra.finding/1","id":""#);
+    out.extend_from_slice(HEAD);
     id.write(out);
     out.extend_from_slice(br#"","time":"#);
     out.extend_from_slice(time);
@@ -105,6 +108,31 @@ fn write_head(id: FindingId, time: &[u8], host: &[u8], rule: &RuleView, out: &mu
     out.push(b',');
     out.extend_from_slice(rule.json_members());
     out.extend_from_slice(br#","events":["#);
+}
+
+/// Says that the events are twin records.
+const TWINS: &[u8] = br#","twins":true"#;
+
+/// What every line begins with, up to the id.
+const HEAD: &[u8] = br#"{"schema":"shikra.finding/1","id":""#;
+
+/// What a line of a finding without row and rarity says of its events: without the brackets, and the content of its
+/// one event.
+fn events_in(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    const KEY: &[u8] = br#","events":["#;
+    // Quotes within texts are escaped: this cannot stand in one.
+    let start = line.windows(KEY.len()).position(|w| w == KEY)? + KEY.len();
+    let events = line.get(start..)?.strip_suffix(b"]}\n")?;
+    let rest = events.strip_prefix(br#"{"source":""#)?;
+    let mut escaped = false;
+    let end = rest.iter().position(|b| match b {
+        b'"' => !escaped,
+        _ => {
+            escaped = *b == b'\\' && !escaped;
+            false
+        }
+    })?;
+    Some((events, rest.get(end + 2..)?))
 }
 
 /// An event of which [`event_content`] or the like has been written.
@@ -218,6 +246,27 @@ impl Encoder for NdjsonEncoder {
         write_event(&self.source, &self.content, out);
         out.extend_from_slice(b"]}\n");
     }
+
+    fn twins(&mut self, rule: &Arc<RuleMeta>, records: [&[u8]; 2], out: &mut Vec<u8>) {
+        let [one, other] = records;
+        let (Some((_, first)), Some((added, second))) = (events_in(one), events_in(other)) else {
+            // Not lines of ours: nothing is lost.
+            return out.extend(one.iter().chain(other));
+        };
+        let rule = self.rules.view(rule);
+        let start = out.len();
+        out.extend_from_slice(one.strip_suffix(b"]}\n").unwrap_or(one));
+        let id = identity_of(&rule, &[content_digest(first), content_digest(second)], &[]).to_string();
+        let at = start + HEAD.len();
+        if let Some(place) = out.get_mut(at..at + id.len()) {
+            place.copy_from_slice(id.as_bytes());
+        }
+        out.push(b',');
+        out.extend_from_slice(added);
+        out.push(b']');
+        out.extend_from_slice(TWINS);
+        out.extend_from_slice(b"}\n");
+    }
 }
 
 /// Appends the value of a field; false, and whatever, where it has none.
@@ -303,7 +352,7 @@ mod tests {
                 ShapeBuilder { provider: "P\"".into(), event_id, fields, ..ShapeBuilder::default() }.build();
             let values: Vec<Slot<'_>> = slots.iter().map(|(_, s)| *s).collect();
             let event = Event { shape: &shape, slots: &values, record: 7, time };
-            let source: Arc<str> = "logs/a.evtx".into();
+            let source: Arc<str> = "logs/\\\"events\":[\"/a\\.evtx\\".into();
             let view = Arc::new(shikra_engine::view::event_view(&event, &source));
             let mut encoder = NdjsonEncoder::default();
             encoder.event(&event, &source);
@@ -316,10 +365,15 @@ mod tests {
                     events: vec![view.clone()],
                     rarity: None,
                     row: Vec::new(),
+                    twins: false,
                 };
                 let mut out = Vec::new();
                 encoder.finding(&rule, &mut out);
-                assert_eq!(String::from_utf8(out).unwrap(), line(&found) + "\n");
+                assert_eq!(str::from_utf8(&out).unwrap(), line(&found) + "\n");
+                let both = Finding { events: vec![view.clone(), view.clone()], twins: true, ..found.clone() };
+                let mut twins = Vec::new();
+                encoder.twins(&rule, [&out, &out], &mut twins);
+                assert_eq!(String::from_utf8(twins).unwrap(), line(&both) + "\n");
             }
         }
     }
@@ -348,6 +402,11 @@ mod tests {
         assert_eq!(value["events"][0]["fields"]["\x1b[2J"], "\u{202e}\"\\\0\n");
         assert_eq!(value["row"]["count"], 3);
         check(&of(&rule("e", "no events", Level::Low), vec![]));
+        let twins = Finding {
+            twins: true,
+            ..of(&rule("t", "twins", Level::Low), vec![event(1, &[]), event(2, &[])])
+        };
+        assert_eq!(check(&twins)["twins"], true);
     }
 
     #[test]

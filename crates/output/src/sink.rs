@@ -222,6 +222,10 @@ mod tests {
         assert_eq!(value["datetime"], "2020-10-22T01:54:25.123456+00:00");
         assert_eq!(value["timestamp_desc"], "Event Logged");
         assert_eq!(value["CallTrace"], "cmlua.dll");
+        let twins = of(&finding().rule, vec![event(0, &[("Image", "a")]), event(1, &[("Image", "a")])]);
+        let text = written("timesketch", &[Finding { twins: true, ..twins }], Style::default());
+        let value: serde_json::Value = serde_json::from_str(&text).expect("one entry for two records");
+        assert_eq!(value["message"], "[high] CMSTP: Image: a (also Sysmon 10, record 1)");
         let long = of(&finding().rule, vec![event(0, &[("host", &"é".repeat(40_000))])]);
         let value: serde_json::Value =
             serde_json::from_str(&written("timesketch", &[long], Style::default())).unwrap();

@@ -148,6 +148,7 @@ impl Group {
         } else if self.examples.len() < limit {
             let what = match f.events.as_slice() {
                 [one] => telling::label(one),
+                [first, ..] if f.twins => telling::label(first),
                 _ => String::new(),
             };
             self.examples.push(Example { time: f.time, host, what, details, count: 1 });

@@ -171,6 +171,7 @@ pub(crate) fn details(f: &Finding) -> String {
     match f.events.as_slice() {
         [] => String::new(),
         [one] => of_event(&f.rule, one, 4).join(" · "),
+        [first, ..] if f.twins => event_details(&f.rule, first) + &twins(f),
         many => {
             let steps: Vec<String> = many
                 .iter()
@@ -189,6 +190,13 @@ pub(crate) fn details(f: &Finding) -> String {
 /// One line on one event, safe for a terminal.
 pub(crate) fn event_details(rule: &RuleMeta, event: &EventView) -> String {
     of_event(rule, event, 4).join(" · ")
+}
+
+/// Where else the act of a finding stands: ` (also Security 4688, record 7)`; nothing where it has one record. Safe for
+/// a terminal.
+pub(crate) fn twins(f: &Finding) -> String {
+    let others = f.events.iter().skip(1).filter(|_| f.twins);
+    others.map(|e| format!(" (also {}, record {})", label(e), e.record)).collect()
 }
 
 /// `Sysmon 10`: provider without the vendor's prefix, and event id; safe for a terminal.
@@ -230,5 +238,6 @@ mod tests {
         let events = vec![event(1, &[("Image", "a")]), event(2, &[("QueryName", "b")])];
         let f = of(&rule("1", "t", Level::Low), events);
         assert_eq!(details(&f), "2 events: Sysmon 10 Image: a → Sysmon 10 QueryName: b");
+        assert_eq!(details(&Finding { twins: true, ..f }), "Image: a (also Sysmon 10, record 2)");
     }
 }

@@ -1,4 +1,4 @@
-//! Findings for Timesketch: a timeline entry per event, as JSON lines or CSV.
+//! Findings for Timesketch: a timeline entry per event, one for twin records, as JSON lines or CSV.
 //!
 //! Timesketch wants `message`, `datetime` and `timestamp_desc` on every row and indexes texts of up to 32,766
 //! bytes; longer ones are cut and say so.
@@ -80,7 +80,7 @@ impl Entry<'_> {
     fn message(&self) -> String {
         let f = self.finding;
         let details = match self.event {
-            Some(e) => telling::event_details(&f.rule.meta, e),
+            Some(e) => telling::event_details(&f.rule.meta, e) + &telling::twins(&f),
             None => telling::details(&f),
         };
         format!("[{}] {}: {details}", f.level().as_str(), f.rule.meta.title)
@@ -104,7 +104,8 @@ fn entries(f: Item<'_>) -> Vec<Entry<'_>> {
     if f.events.is_empty() {
         return vec![Entry { finding: f, event: None }];
     }
-    f.finding.events.iter().map(|e| Entry { finding: f, event: Some(e) }).collect()
+    let entries = if f.twins { 1 } else { f.events.len() };
+    f.finding.events.iter().take(entries).map(|e| Entry { finding: f, event: Some(e) }).collect()
 }
 
 struct Jsonl {

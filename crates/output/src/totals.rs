@@ -121,6 +121,9 @@ fn findings(t: &Totals, style: &Style, out: &mut String) {
     if !levels.is_empty() {
         text.push_str(&format!(": {}", levels.join(", ")));
     }
+    if t.twins > 0 {
+        text.push_str(&format!("; {} in two records each (twins)", thousands(t.twins)));
+    }
     line(style, Paint::Strong, "findings", &text, out);
 }
 
@@ -180,6 +183,7 @@ fn write(t: &Totals, o: &mut Members<'_>) {
             o.key(level.as_str()).number(t.findings.get(level).copied().unwrap_or(0));
         }
     });
+    o.key("twins").number(t.twins);
     o.key("limits").strings(&t.limits);
     o.key("cancelled").bool(t.cancelled);
 }
@@ -241,6 +245,7 @@ mod tests {
             }],
             busiest: vec![("counts".into(), 12)],
             findings: [(Level::Low, 2), (Level::High, 1)].into(),
+            twins: 1,
             ..Totals::default()
         }
     }
@@ -252,7 +257,7 @@ mod tests {
                     a\\x1b.evtx: corrupt-block at byte 4096: bad\\nmagic\n           \
                     … and 4 more (-v names them)\n\
                     rules    11 loaded, 1 of them partial, 2 rejected, 1 unable to fire on this data\n\
-                    findings 3: 1 high, 2 low\n";
+                    findings 3: 1 high, 2 low; 1 in two records each (twins)\n";
         assert_eq!(render(&totals(), &Style::default(), Some(2.0)), want);
         let style = Style { verbose: true, ..Style::default() };
         assert!(
@@ -268,5 +273,6 @@ mod tests {
         assert_eq!(value["rules"]["unable_to_fire"][0]["id"], "id\x1b");
         assert_eq!(value["unreadable"]["corrupt-block"], 5);
         assert_eq!(value["findings"]["critical"], 0);
+        assert_eq!(value["twins"], 1);
     }
 }

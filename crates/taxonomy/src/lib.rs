@@ -17,11 +17,13 @@ mod nearest;
 mod selector;
 mod sources;
 mod table;
+mod twins;
 
 pub use binding::Binding;
 pub use derive::Derive;
 pub use selector::{Alternative, Selector, UnknownLogSource};
 pub use table::{TableError, TableErrorKind};
+pub use twins::Twin;
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, RwLock};
@@ -34,6 +36,7 @@ use facts::Facts;
 use fields::{Fields, Of};
 use sources::Sources;
 use table::Row;
+use twins::Twins;
 
 /// The tables, loaded. Immutable; share it.
 #[derive(Debug, Default)]
@@ -41,6 +44,7 @@ pub struct Taxonomy {
     logs: Logs,
     sources: Sources,
     fields: Fields,
+    twins: Twins,
     /// Read when first asked for: only lints need it.
     facts: OnceLock<Facts>,
     found: RwLock<HashMap<LogSource, Result<Found, UnknownLogSource>>>,
@@ -59,6 +63,8 @@ pub enum TableKind {
     Fields,
     /// Which fields each event carries.
     Facts,
+    /// Records of one act by two sensors.
+    Twins,
 }
 
 /// Kind, file name and text of a table.
@@ -80,6 +86,7 @@ pub static TABLES: &[Table<'static>] = &[
     table!(Fields, "fields-ecs.txt"),
     table!(Fields, "fields-others.txt"),
     table!(Facts, "events.txt"),
+    table!(Twins, "twins.txt"),
 ];
 
 impl Taxonomy {
@@ -104,6 +111,7 @@ impl Taxonomy {
                 TableKind::Logs => self.logs.add(row),
                 TableKind::Sources => self.sources.add(row, &self.logs),
                 TableKind::Fields => self.fields.add(row, &self.logs),
+                TableKind::Twins => self.twins.add(row, &self.logs),
                 TableKind::Facts => Ok(()),
             });
         }
@@ -136,6 +144,17 @@ impl Taxonomy {
         all.sort_by(|a, b| a.0.cmp(&b.0));
         all.dedup_by(|a, b| a.0 == b.0);
         all
+    }
+
+    /// What a record of this shape tells of that another sensor records too: see [`Twin`].
+    pub fn twin(&self, shape: &Shape) -> Option<Twin> {
+        let answers = self.on(shape);
+        self.twins.of(answers.of.key, &answers)
+    }
+
+    /// Whether a log source names an act, whoever recorded it, rather than records of one log.
+    pub fn names_act(&self, source: &LogSource) -> bool {
+        self.twins.names_act(source)
     }
 
     /// Which events a log source means. One that is known but no Windows telemetry (`product: okta`) admits

@@ -32,6 +32,7 @@ pub static COMMAND: Command = Command {
         "fail-on",
         "threads",
         "memory",
+        "twins",
         "since",
         "until",
         "placeholders",
@@ -63,7 +64,12 @@ fn run(matches: &ArgMatches, merged: &Merged) -> Outcome {
     interrupt::listen();
     let start = Instant::now();
     let bar = Bar::new(settings.quiet);
-    let options = ScanOptions { baseline: settings.known()?, ..scan_options(&settings) };
+    let options = ScanOptions {
+        baseline: settings.known()?,
+        twins: settings.twins,
+        twin_budget: settings.memory / 2,
+        ..scan_options(&settings)
+    };
     let result = scan(&detector, &inputs, &options, &mut findings, &bar);
     drop(bar);
     // The program ends here: to take thousands of rules apart first would only take time.

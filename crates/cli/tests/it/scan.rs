@@ -246,3 +246,64 @@ fn the_example_of_the_readme_finds_the_attack_and_spares_the_roll_out() {
     // The administrator's own profile is installed in the first minutes.
     assert!(found.iter().all(|f| f["time"].as_str().unwrap() > "2026-03-02T08:20"));
 }
+
+/// The process creation that [`event`] of the same number tells of, as the Security log has it.
+fn security(number: u64, image: &str) -> String {
+    let mut event: serde_json::Value = serde_json::from_str(&event(number, image, "-")).unwrap();
+    event["Event"]["System"]["Channel"] = "Security".into();
+    event["Event"]["System"]["EventID"] = 4688.into();
+    event["Event"]["System"]["Computer"] = "pc1.corp.example".into();
+    event["Event"]["EventData"] = serde_json::json!({
+        "NewProcessId": format!("{number:#x}"), "NewProcessName": image.to_uppercase(), "ProcessId": "0x4",
+    });
+    format!("{event}\n")
+}
+
+#[test]
+fn one_act_in_two_records_is_one_finding() {
+    let p = Place::new();
+    let image = r"C:\low.exe";
+    let sysmon: String = (0..40).map(|n| event(n, image, "-")).collect();
+    let other: String = (20..60).map(|n| security(n, image)).collect();
+    p.write(
+        "rules/sysmon.yml",
+        rule("Sysmon", "low", "EventID: 1").replace("category: process_creation", "service: sysmon"),
+    );
+    p.write("logs/a-security.ndjson", &other);
+    p.write("logs/b-sysmon.ndjson", &sysmon);
+    p.write("one.ndjson", format!("{other}{sysmon}"));
+    let scan = |more: &[&str]| p.run(&[&["scan", "-r", "rules", "-f", "ndjson"], more].concat());
+    let apart = scan(&["logs"]);
+    assert_eq!(json_lines(&apart.out).len(), 120, "each file for itself");
+    for (log, how) in [("logs", "all"), ("one.ndjson", "file"), ("one.ndjson", "all")] {
+        let a = scan(&["--twins", how, log]);
+        assert_eq!(a.code, 0, "{}", a.err);
+        let of = |title: &str| {
+            json_lines(&a.out).into_iter().filter(|f| f["rule"]["title"] == title).collect::<Vec<_>>()
+        };
+        let low = of("Low");
+        assert_eq!((low.len(), of("Sysmon").len()), (60, 40));
+        let both: Vec<_> = low.iter().filter(|f| f["twins"] == true).collect();
+        assert_eq!(both.len(), 20);
+        for f in both {
+            assert_eq!(f["events"][0]["event_id"], 1);
+            assert_eq!(f["events"][1]["event_id"], 4688);
+            assert_eq!((&f["time"], &f["host"]), (&f["events"][0]["time"], &f["events"][0]["computer"]));
+        }
+        // A finding stands where its first record was read.
+        assert_eq!(low[0]["events"][1]["record"], 20);
+        assert!(a.err.contains("20 in two records each"), "{}", a.err);
+        let kept = scan(&["--twins", "keep", log]);
+        assert_eq!(json_lines(&kept.out).len(), 120);
+        for threads in ["1", "4"] {
+            assert_eq!(scan(&["--twins", how, "-t", threads, log]).out, a.out);
+        }
+    }
+    for format in FORMATS {
+        let a = p.run(&["scan", "-r", "rules/low.yml", "-f", format, "one.ndjson"]);
+        assert_eq!(a.code, 0, "{}", a.err);
+        if *format == "table" {
+            assert!(a.out.contains("60 × Low"), "{}", a.out);
+        }
+    }
+}

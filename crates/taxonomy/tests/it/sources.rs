@@ -191,3 +191,41 @@ fn can_have_knows_the_fields_of_events() {
         assert_eq!(taxonomy.can_have(&source(text), &field), want, "{text}: {}", field.name);
     }
 }
+
+#[test]
+fn categories_name_acts_and_services_records() {
+    let taxonomy = Taxonomy::embedded();
+    for (text, want) in [
+        ("sigma product windows category process_creation", true),
+        ("sigma category process_creation", true),
+        ("sigma product windows category process_creation service sysmon", false),
+        ("sigma product windows service security", false),
+        ("sigma product windows", false),
+        ("sigma", false),
+        ("car object process action create", true),
+        ("ecs category process", false),
+        ("cim model Endpoint object Processes", false),
+    ] {
+        assert_eq!(taxonomy.names_act(&source(text)), want, "{text}");
+    }
+}
+
+#[test]
+fn twins_are_known_by_log_id_and_fields() {
+    let taxonomy = Taxonomy::embedded();
+    let twin = |channel, id, fields: &[&str]| taxonomy.twin(&shape(Form::Windows, channel, id, fields));
+    let sysmon = twin(SYSMON, 1, &["ProcessId", "Image"]).unwrap();
+    let security = twin("security", 4688, &["NewProcessId", "NewProcessName", "ProcessId"]).unwrap();
+    assert_eq!((sysmon.act, sysmon.second), (security.act, false));
+    assert!(security.second);
+    assert!(sysmon.within == security.within && sysmon.within > 0);
+    assert!(twin(SYSMON, 13, &["ProcessId", "TargetObject"]).unwrap().act != sysmon.act);
+    let ways = |fields: &[&str]| {
+        twin(SYSMON, 1, fields).map(|t| t.ways.iter().map(Option::is_some).collect::<Vec<_>>())
+    };
+    assert_eq!(ways(&["ProcessId", "Image"]), Some(vec![true, false]));
+    assert_eq!(ways(&["ParentProcessId", "Image", "CommandLine"]), Some(vec![false, true]));
+    assert_eq!(ways(&["Image"]), None);
+    assert_eq!(twin("Security", 4624, &["ProcessId", "Image"]), None);
+    assert_eq!(twin("System", 1, &["ProcessId", "Image"]), None);
+}

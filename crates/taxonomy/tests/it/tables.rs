@@ -43,6 +43,12 @@ fn errors_are_typed_and_located() {
         (T::Fields, "[sigma nolog/1]\nx = a\n", 2, K::UnknownLog(s("nolog"))),
         (T::Facts, "[sys]\n1 = a\n1/2 = a\n", 3, K::Duplicate(s("1/2"))),
         (T::Facts, "[sys]\nx = a\n", 2, K::Number(s("x"))),
+        (T::Twins, "[twins]\nx = sys/1 ; sys/2 ; A\n", 2, K::Value(s("sys/1 ; sys/2 ; A"))),
+        (T::Twins, "[twins]\nx = sys/1 ; sys/2 ; A / ; 1\n", 2, K::Value(s("sys/1 ; sys/2 ; A / ; 1"))),
+        (T::Twins, "[twins]\nx = sys/1 ; nolog/2 ; A ; 1\n", 2, K::UnknownLog(s("nolog"))),
+        (T::Twins, "[twins]\nx = sys/1 ; sys/2 ; A ; soon\n", 2, K::Number(s("soon"))),
+        (T::Twins, "[acts]\nsigma = a\nsigma = b\n", 3, K::Duplicate(s("sigma"))),
+        (T::Twins, "[acts]\nklingon = a\n", 2, K::Value(s("a"))),
         (T::Facts, "x = a\n", 1, K::Section(s(""))),
         (T::Facts, "[sys]\nnonsense\n", 2, K::Syntax),
     ];
