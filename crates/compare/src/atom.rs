@@ -84,7 +84,7 @@ impl Atom {
 
     /// A short text of that set.
     pub fn sample(&self) -> Option<&str> {
-        let find = || match product::find(&[(self.automaton()?, true)], SAMPLE) {
+        let find = || match product::find(&[(self.automaton()?, true)], &mut SAMPLE.clone()) {
             Found::Text(t) => Some(t),
             _ => None,
         };
@@ -131,19 +131,23 @@ impl Atom {
     }
 
     /// How it relates to another on the same field; `among` the texts that the field can hold, where that is
-    /// bounded; `effort`: tuples that finding it out may take, 0: only what their forms tell.
-    pub fn relation(&self, other: &Atom, among: Option<&Automaton>, effort: usize) -> Relation {
+    /// bounded; `effort`: tuples that finding it out may take, brought down by those it took; 0: only what their forms tell.
+    pub fn relation(&self, other: &Atom, among: Option<&Automaton>, effort: &mut usize) -> Relation {
         if let Some(known) = self.by_form(other, among.is_some()) {
             return known;
         }
-        if effort == 0 {
+        if *effort == 0 {
             return Relation::default();
         }
         let (Some(a), Some(b)) = (self.automaton(), other.automaton()) else { return Relation::default() };
-        let nothing = |wanted: bool| {
+        let each = *effort;
+        let mut nothing = |wanted: bool| {
+            let mut left = each;
             let mut all = vec![(a, true), (b, wanted)];
             all.extend(among.map(|p| (p, true)));
-            product::find(&all, effort) == Found::Nothing
+            let found = product::find(&all, &mut left);
+            *effort = effort.saturating_sub(each - left);
+            found == Found::Nothing
         };
         let within = nothing(false);
         Relation { within, apart: !within && nothing(true) }

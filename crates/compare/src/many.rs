@@ -3,17 +3,20 @@
 //! Equal formulas are found by looking them up. For the rest, a pair is looked at only where the one asks for a text
 //! that the other cannot do without: whatever a detection matches satisfies one atom of its *needed* set, and a
 //! detection within it must ask for that atom or something narrower. So thousands of rules do not make millions of
-//! pairs. What is reported is proved; what is not reported may still be so.
+//! pairs. Of those, most are settled by an event that the one matches and the other does not, the others by a search:
+//! first by the forms of patterns, for all pairs, then with automata for those still open, as far as the bound on all
+//! work goes. Work is counted in steps, never in time, so that the answer is the same everywhere. What is reported is
+//! proved; what is not reported may still be so.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use shikra_ir::Part;
 use shikra_matcher::Filter;
-use shikra_taxonomy::{Derive, Selector, Taxonomy};
+use shikra_taxonomy::{Selector, Taxonomy};
 
 use crate::Side;
-use crate::atom::Kind;
 use crate::formula::Formula;
+use crate::index::Index;
+use crate::refute::Matched;
 use crate::solve::{Budget, Outcome, solve};
 use crate::world::World;
 
@@ -21,8 +24,8 @@ use crate::world::World;
 const BUDGET: Budget = Budget { branches: 400, failures: 1 };
 /// Tuples of automata for one question.
 const EFFORT: usize = 300;
-/// Most candidates looked at for one detection.
-const MOST_CANDIDATES: usize = 400;
+/// Steps for all pairs together: by the forms of patterns, and then with automata.
+const STEPS: [u64; 2] = [1_000_000_000, 1_000_000_000];
 
 /// What was found among many detections, by their position.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,14 +39,16 @@ pub struct Duplicates {
     pub nowhere: Vec<usize>,
     /// Pairs looked at.
     pub pairs: u64,
-    /// Detections with more candidates than were looked at.
-    pub cut: Vec<usize>,
+    /// Pairs of which it was not decided whether the one includes the other.
+    pub undecided: u64,
+    /// Pairs not looked at, or not to the end, because the bound on all work was reached.
+    pub unread: u64,
 }
 
 /// One detection: where it can match, and what it asks there.
-struct One {
+pub(crate) struct One {
     /// Event type and formula, ascending.
-    on: Vec<(usize, Formula)>,
+    pub on: Vec<(usize, Formula)>,
 }
 
 /// Looks for duplicates; nothing is known of detections that are `None`.
@@ -65,24 +70,109 @@ pub fn duplicates(all: &[Option<Vec<Filter>>], taxonomy: &Taxonomy) -> Duplicate
     // One for each formula.
     let firsts: Vec<usize> = same.values().filter_map(|v| v.first().copied()).collect();
     let index = Index::new(&firsts, &ones, &world);
-    let mut within: BTreeSet<(usize, usize)> = BTreeSet::new();
-    for a in &firsts {
-        let Some(one) = ones.get(*a).and_then(Option::as_ref) else { continue };
-        let mut candidates = index.candidates(one, &world);
+    let pairs = firsts.iter().filter_map(|a| {
+        let mut candidates = index.candidates(ones.get(*a)?.as_ref()?, &world);
         candidates.remove(a);
-        if candidates.len() > MOST_CANDIDATES {
-            out.cut.push(*a);
-        }
-        for b in candidates.into_iter().take(MOST_CANDIDATES) {
-            let Some(other) = ones.get(b).and_then(Option::as_ref) else { continue };
-            out.pairs += 1;
-            if is_within(one, other, &mut world) {
-                within.insert((*a, b));
-            }
-        }
-    }
+        Some((*a, candidates.into_iter().collect()))
+    });
+    let pairs: Vec<(usize, Vec<usize>)> = pairs.collect();
+    out.pairs = pairs.iter().map(|(_, all)| all.len() as u64).sum();
+    let mut within = BTreeSet::new();
+    let quick = Pass { effort: 0, steps: STEPS[0] };
+    let open = quick.run(pairs, &ones, &mut world, &mut within, &mut out.unread);
+    let thorough = Pass { effort: EFFORT, steps: STEPS[1] };
+    let open = thorough.run(open, &ones, &mut world, &mut within, &mut out.unread);
+    out.undecided = open.iter().map(|(_, all)| all.len() as u64).sum();
     gather(&mut out, same.into_values().collect(), &within);
     out
+}
+
+/// One look at pairs, with so much effort for each question and so many steps for all.
+struct Pass {
+    effort: usize,
+    steps: u64,
+}
+
+impl Pass {
+    /// Adds those that are within to `within`, counts those that the steps did not suffice for, and gives back those
+    /// that were not decided.
+    fn run(
+        &self,
+        pairs: Vec<(usize, Vec<usize>)>,
+        ones: &[Option<One>],
+        world: &mut World<'_>,
+        within: &mut BTreeSet<(usize, usize)>,
+        unread: &mut u64,
+    ) -> Vec<(usize, Vec<usize>)> {
+        let most = world.steps.get().saturating_add(self.steps);
+        let one = |i: &usize| ones.get(*i).and_then(Option::as_ref);
+        let mut open = Vec::new();
+        for (a, candidates) in pairs {
+            let mut matched = Matched::default();
+            let mut left = Vec::new();
+            for b in candidates {
+                let (Some(x), Some(y)) = (one(&a), one(&b)) else { continue };
+                if world.steps.get() >= most {
+                    *unread += 1;
+                    continue;
+                }
+                match self.is_within(x, y, &mut matched, world) {
+                    Some(true) => drop(within.insert((a, b))),
+                    Some(false) => {}
+                    None => left.push(b),
+                }
+            }
+            open.push((a, left));
+        }
+        open
+    }
+
+    /// Whether nothing is matched by the one and not by the other: proved; none where it was not decided.
+    fn is_within(
+        &self,
+        one: &One,
+        other: &One,
+        matched: &mut Matched,
+        world: &mut World<'_>,
+    ) -> Option<bool> {
+        for (shape, f) in &one.on {
+            let Some(there) = other.on(*shape) else { return Some(false) };
+            if matched.refute(world, *shape, there) {
+                return Some(false);
+            }
+            if !matched.any(*shape) {
+                world.effort = 0;
+                if let Outcome::Event(values) = solve(world, *shape, f, BUDGET, &|_, _| true) {
+                    matched.keep(world, *shape, f, values);
+                }
+                if matched.refute(world, *shape, there) {
+                    return Some(false);
+                }
+            }
+        }
+        let mut all = Some(true);
+        for (shape, f) in &one.on {
+            let there = other.on(*shape)?;
+            world.effort = self.effort;
+            match solve(world, *shape, &Formula::all([f.clone(), there.negate()]), BUDGET, &|_, _| true) {
+                Outcome::Never => {}
+                Outcome::Event(values) => {
+                    matched.keep(world, *shape, f, values);
+                    return Some(false);
+                }
+                // Another event type may still tell that it is not.
+                Outcome::Unknown(_) => all = None,
+            }
+        }
+        all
+    }
+}
+
+impl One {
+    fn on(&self, shape: usize) -> Option<&Formula> {
+        let at = self.on.binary_search_by_key(&shape, |(s, _)| *s).ok()?;
+        self.on.get(at).map(|(_, f)| f)
+    }
 }
 
 /// Joins equal ones, and keeps of each group the first.
@@ -123,143 +213,4 @@ fn translate(filters: &[Filter], world: &mut World<'_>, admitted: &mut HashMap<S
 fn admitted_by(selector: &Selector, world: &World<'_>) -> Vec<usize> {
     let admits = |s: &shikra_event::Shape| selector.any_of.iter().any(|a| a.admits(s));
     world.shapes.iter().enumerate().filter(|(_, s)| admits(s)).map(|(i, _)| i).collect()
-}
-
-/// Whether nothing is matched by the one and not by the other: proved.
-fn is_within(one: &One, other: &One, world: &mut World<'_>) -> bool {
-    one.on.iter().all(|(shape, f)| {
-        let Some(there) = other.on.iter().find(|(s, _)| s == shape).map(|(_, f)| f) else { return false };
-        let formula = Formula::all([f.clone(), there.negate()]);
-        // Values for an open branch are enough to give the pair up. Most pairs need no automata for that.
-        world.effort = 0;
-        let mut outcome = solve(world, *shape, &formula, BUDGET, &|_, _| true);
-        if let Outcome::Unknown(_) = outcome {
-            world.effort = EFFORT;
-            outcome = solve(world, *shape, &formula, BUDGET, &|_, _| true);
-        }
-        matches!(outcome, Outcome::Never)
-    })
-}
-
-/// The atoms of which one holds wherever the formula does; none where there is no such set.
-fn needed(f: &Formula, weight: &dyn Fn(u32) -> f64) -> Option<(f64, Vec<u32>)> {
-    match f {
-        Formula::True | Formula::Is(_, false) => None,
-        Formula::False => Some((0.0, Vec::new())),
-        Formula::Is(a, true) => Some((weight(*a), vec![*a])),
-        Formula::All(v) => v.iter().filter_map(|p| needed(p, weight)).min_by(|a, b| a.0.total_cmp(&b.0)),
-        Formula::Any(v) => {
-            let mut all = (0.0, Vec::new());
-            for p in v {
-                let part = needed(p, weight)?;
-                all.0 += part.0;
-                all.1.extend(part.1);
-            }
-            Some(all)
-        }
-    }
-}
-
-/// Detections by what they cannot do without.
-struct Index {
-    /// Texts of patterns, by field, as a tree of characters.
-    texts: Tree,
-    /// Whole atoms.
-    atoms: HashMap<u32, Vec<usize>>,
-    /// Event types of each.
-    shapes: HashMap<usize, BTreeSet<usize>>,
-}
-
-impl Index {
-    fn new(firsts: &[usize], ones: &[Option<One>], world: &World<'_>) -> Index {
-        let mut index = Index { texts: Tree::default(), atoms: HashMap::new(), shapes: HashMap::new() };
-        let weight = |a: u32| text_of(world, a).map_or(1.0, |t| 0.8f64.powi(t.len().min(60) as i32));
-        for i in firsts {
-            let Some(one) = ones.get(*i).and_then(Option::as_ref) else { continue };
-            index.shapes.insert(*i, one.on.iter().map(|(s, _)| *s).collect());
-            for (_, f) in &one.on {
-                for a in needed(f, &weight).map(|n| n.1).unwrap_or_default() {
-                    index.atoms.entry(a).or_default().push(*i);
-                    if let (Some(text), Some(var)) = (text_of(world, a), world.atom(a).and_then(|a| a.var)) {
-                        index.texts.add(var, &text, *i);
-                    }
-                }
-            }
-        }
-        index
-    }
-
-    /// Detections that need something which this one asks for, and that may match where it does.
-    fn candidates(&self, one: &One, world: &World<'_>) -> BTreeSet<usize> {
-        let mut asked: BTreeSet<u32> = BTreeSet::new();
-        one.on.iter().for_each(|(_, f)| positive(f, &mut asked));
-        let mut found = BTreeSet::new();
-        for a in asked {
-            found.extend(self.atoms.get(&a).into_iter().flatten().copied());
-            let Some(atom) = world.atom(a) else { continue };
-            let (Some(var), Kind::Like(p, _)) = (atom.var, &atom.kind) else { continue };
-            for part in p.parts() {
-                let Part::Lit(text) = part else { continue };
-                let whole =
-                    format!("{}{text}", if atom.derive.contains(&Derive::BaseName) { "\\" } else { "" });
-                self.texts.within(var, &whole.to_lowercase(), &mut found);
-            }
-        }
-        let on: BTreeSet<usize> = one.on.iter().map(|(s, _)| *s).collect();
-        found.retain(|b| self.shapes.get(b).is_some_and(|s| on.is_subset(s)));
-        found
-    }
-}
-
-/// The atoms that a formula asks for.
-fn positive(f: &Formula, out: &mut BTreeSet<u32>) {
-    match f {
-        Formula::Is(a, true) => drop(out.insert(*a)),
-        Formula::All(v) | Formula::Any(v) => v.iter().for_each(|p| positive(p, out)),
-        Formula::True | Formula::False | Formula::Is(_, false) => {}
-    }
-}
-
-/// The longest literal text of a pattern, in lower case.
-fn text_of(world: &World<'_>, atom: u32) -> Option<String> {
-    let Kind::Like(p, _) = &world.atom(atom)?.kind else { return None };
-    let texts = p.parts().iter().filter_map(|p| if let Part::Lit(s) = p { Some(s) } else { None });
-    texts.max_by_key(|s| s.len()).map(|s| s.to_lowercase())
-}
-
-/// Texts by field, as a tree of characters.
-#[derive(Default)]
-struct Tree {
-    next: HashMap<(u32, char), u32>,
-    roots: HashMap<u32, u32>,
-    ends: HashMap<u32, Vec<usize>>,
-    nodes: u32,
-}
-
-impl Tree {
-    fn add(&mut self, var: u32, text: &str, who: usize) {
-        let nodes = &mut self.nodes;
-        let mut fresh = || {
-            *nodes += 1;
-            *nodes
-        };
-        let mut at = *self.roots.entry(var).or_insert_with(&mut fresh);
-        for c in text.chars() {
-            at = *self.next.entry((at, c)).or_insert_with(&mut fresh);
-        }
-        self.ends.entry(at).or_default().push(who);
-    }
-
-    /// All whose text stands in `text`.
-    fn within(&self, var: u32, text: &str, out: &mut BTreeSet<usize>) {
-        let Some(root) = self.roots.get(&var) else { return };
-        for (from, _) in text.char_indices() {
-            let mut at = *root;
-            for c in text[from..].chars() {
-                let Some(next) = self.next.get(&(at, c)) else { break };
-                at = *next;
-                out.extend(self.ends.get(&at).into_iter().flatten().copied());
-            }
-        }
-    }
 }

@@ -143,8 +143,16 @@ fn symbols(all: &[(&Automaton, bool)]) -> Vec<char> {
     candidates
 }
 
-/// A text that is in every set that is wanted and in none that is not; `budget` bounds the tuples looked at.
-pub(crate) fn find(all: &[(&Automaton, bool)], budget: usize) -> Found {
+/// A text that is in every set that is wanted and in none that is not; `left` is how many tuples may be looked at,
+/// and is brought down by those that were.
+pub(crate) fn find(all: &[(&Automaton, bool)], left: &mut usize) -> Found {
+    let (found, used) = search(all, *left);
+    *left = left.saturating_sub(used);
+    found
+}
+
+/// What was found, and the tuples looked at.
+fn search(all: &[(&Automaton, bool)], budget: usize) -> (Found, usize) {
     let symbols = symbols(all);
     let mut lazy: Vec<Lazy<'_>> = all.iter().map(|(a, wanted)| Lazy::new(a, *wanted)).collect();
     let first: Vec<u32> = vec![0; lazy.len()];
@@ -155,7 +163,7 @@ pub(crate) fn find(all: &[(&Automaton, bool)], budget: usize) -> Found {
     while let Some(at) = open.pop_front() {
         let Some(tuple) = nodes.get(at).map(|n| n.0.clone()) else { break };
         if lazy.iter().zip(&tuple).all(|(l, s)| l.ends(*s, at == 0)) {
-            return Found::Text(text(&nodes, at));
+            return (Found::Text(text(&nodes, at)), nodes.len());
         }
         if lazy.iter().zip(&tuple).any(|(l, s)| l.dead(*s)) {
             continue;
@@ -168,10 +176,10 @@ pub(crate) fn find(all: &[(&Automaton, bool)], budget: usize) -> Found {
             }
         }
         if nodes.len() > budget {
-            return Found::GaveUp;
+            return (Found::GaveUp, nodes.len());
         }
     }
-    Found::Nothing
+    (Found::Nothing, nodes.len())
 }
 
 fn text(nodes: &[(Vec<u32>, usize, char)], mut at: usize) -> String {

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hashbrown::HashMap;
 use shikra_event::Value;
 
 use crate::formula::Formula;
@@ -39,6 +40,8 @@ pub(crate) type Check<'c> = &'c dyn Fn(&World<'_>, &[(u32, Value)]) -> bool;
 struct Branch<'f> {
     set: BTreeMap<u32, bool>,
     by_var: BTreeMap<u32, (Vec<u32>, Vec<u32>)>,
+    /// Atoms of which so many of either list of their field say nothing: they are not asked again.
+    silent: HashMap<u32, (usize, usize)>,
     open: Vec<&'f Formula>,
 }
 
@@ -148,7 +151,7 @@ impl Search<'_, '_, '_> {
     }
 
     /// The alternatives that may still hold; none where one holds already.
-    fn left_of<'f>(&mut self, branch: &Branch<'_>, parts: &'f [Formula]) -> Option<Vec<&'f Formula>> {
+    fn left_of<'f>(&mut self, branch: &mut Branch<'_>, parts: &'f [Formula]) -> Option<Vec<&'f Formula>> {
         let mut left = Vec::new();
         for p in parts {
             match self.value(branch, p) {
@@ -160,7 +163,7 @@ impl Search<'_, '_, '_> {
         Some(left)
     }
 
-    fn value(&mut self, branch: &Branch<'_>, f: &Formula) -> Option<bool> {
+    fn value(&mut self, branch: &mut Branch<'_>, f: &Formula) -> Option<bool> {
         match f {
             Formula::True => Some(true),
             Formula::False => Some(false),
@@ -191,19 +194,24 @@ impl Search<'_, '_, '_> {
     }
 
     /// What a branch says of an atom, by itself or by how it relates to what is set.
-    fn known(&mut self, branch: &Branch<'_>, atom: u32) -> Option<bool> {
+    fn known(&mut self, branch: &mut Branch<'_>, atom: u32) -> Option<bool> {
         if let Some(is) = branch.set.get(&atom) {
             return Some(*is);
         }
         let var = self.world.atom(atom)?.var?;
         let (holds, fails) = branch.by_var.get(&var)?;
-        for p in holds {
+        let (h, f) = branch.silent.get(&atom).copied().unwrap_or_default();
+        for p in holds.iter().skip(h) {
             let r = self.world.relation(*p, atom);
             if r.within || r.apart {
                 return Some(r.within);
             }
         }
-        fails.iter().any(|n| self.world.relation(atom, *n).within).then_some(false)
+        if fails.iter().skip(f).any(|n| self.world.relation(atom, *n).within) {
+            return Some(false);
+        }
+        branch.silent.insert(atom, (holds.len(), fails.len()));
+        None
     }
 
     /// Sets an atom; whether the branch stays open.

@@ -68,7 +68,10 @@ pub(crate) fn make(world: &World<'_>, var: u32, holds: &[u32], fails: &[u32]) ->
     }
     // Only what is told by an automaton is a proof, and only of a field with one value.
     let told = !field.several && wanted.iter().any(|a| a.automaton().is_some());
-    match product::find(&sets, world.effort) {
+    let mut left = world.effort;
+    let found = product::find(&sets, &mut left);
+    world.charge(world.effort - left);
+    match found {
         Found::Nothing if told => Made::None,
         Found::Text(t) if fits(&Value::str(&t)) => Made::Value(Value::str(t)),
         _ => Made::Unknown,

@@ -3,6 +3,7 @@
 //! A field of an event of the world is absent or holds one text (or number). What a rule's field name means on an
 //! event type is the taxonomy's answer, so that names of different schemes meet in one field here.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -36,6 +37,8 @@ const PATHS: &[&str] = &[
 const LISTS: &[&str] =
     &["args", "type", "category", "env_vars", "attributes", "ip", "mac", "resolved_ip", "roles", "action"];
 
+/// What a tuple of automata costs, in look-ups of a relation: about its characters.
+const TUPLE: u64 = 64;
 /// Most relations remembered.
 const MOST_RELATIONS: usize = 2_000_000;
 
@@ -74,10 +77,12 @@ pub(crate) struct World<'t> {
     pub well_formed: bool,
     /// Tuples of automata that one question may take; 0: none are asked.
     pub effort: usize,
+    /// Steps of work done so far: look-ups of relations, and tuples of automata as many of them.
+    pub steps: Cell<u64>,
     by_key: HashMap<String, u32>,
     by_slot: HashMap<(usize, Option<u32>), u32>,
     /// Told by form alone, and told with effort.
-    relations: [HashMap<(u32, u32), Relation>; 2],
+    relations: [hashbrown::HashMap<(u32, u32), Relation>; 2],
     paths: Option<Automaton>,
 }
 
@@ -92,9 +97,10 @@ impl<'t> World<'t> {
             atoms: Vec::new(),
             well_formed,
             effort: 20_000,
+            steps: Cell::new(0),
             by_key: HashMap::new(),
             by_slot: HashMap::new(),
-            relations: [HashMap::new(), HashMap::new()],
+            relations: Default::default(),
             paths: Automaton::regex(&paths),
         }
     }
@@ -159,8 +165,19 @@ impl<'t> World<'t> {
         self.paths.as_ref().filter(|_| self.well_formed && var.path)
     }
 
+    /// Counts one step of work.
+    pub fn step(&self) {
+        self.steps.set(self.steps.get() + 1);
+    }
+
+    /// Counts work with automata.
+    pub fn charge(&self, tuples: usize) {
+        self.steps.set(self.steps.get() + TUPLE * tuples as u64);
+    }
+
     /// How two atoms relate; nothing is known of atoms on different fields.
     pub fn relation(&mut self, a: u32, b: u32) -> Relation {
+        self.step();
         if a == b {
             return Relation { within: true, apart: false };
         }
@@ -171,7 +188,10 @@ impl<'t> World<'t> {
         }
         let (Some(x), Some(y)) = (self.atom(a), self.atom(b)) else { return Relation::default() };
         let Some(var) = x.var.filter(|v| Some(*v) == y.var) else { return Relation::default() };
-        let mut relation = x.relation(y, self.among(var), self.effort.min(3000));
+        let bound = self.effort.min(3000);
+        let mut left = bound;
+        let mut relation = x.relation(y, self.among(var), &mut left);
+        self.charge(bound - left);
         relation.apart &= !self.vars.get(var as usize).is_some_and(|v| v.several);
         let [by_form, by_effort] = &mut self.relations;
         let known = if self.effort == 0 { by_form } else { by_effort };
@@ -215,6 +235,21 @@ impl<'t> World<'t> {
         let slots: Vec<Slot<'_>> =
             texts.iter().map(|(kind, text)| Slot { kind: *kind, data: text.as_bytes() }).collect();
         Some(f(&Event { shape, slots: &slots, record: 1, time: None }))
+    }
+
+    /// Whether an atom holds of the event of a shape whose fields hold these values, and the others nothing; none
+    /// where it asks about fields that are not known one by one.
+    pub fn told(&self, atom: u32, shape: usize, values: &[(u32, Value)]) -> Option<bool> {
+        let a = self.atom(atom)?;
+        if a.on_value {
+            let slot = self.vars.get(a.var? as usize)?.slot?;
+            let value = values.iter().find(|(s, _)| *s == slot).map_or(&Value::Missing, |(_, v)| v);
+            return Some(a.holds(value));
+        }
+        let truth = self.event(shape, values, |event| {
+            eval::truth(&Expr::Test(a.test.clone()), &EventRow { event, taxonomy: self.taxonomy })
+        })?;
+        Some(truth == a.truth)
     }
 
     /// Whether an atom holds where its field has this value.

@@ -89,8 +89,8 @@ impl Report<'_> {
         format!(
             "{} rules compared, {} pairs looked at\n{} groups of rules for the same events, {} rules in them, {} groups \
              across languages\n{} rules included in others, {} such pairs\n{} rules left out for no event of the tables \
-             can match them, {} for they keep state or do not load\n{} rules with more candidates than were looked \
-             at\n",
+             can match them, {} for they keep state or do not load\n{} pairs left undecided, {} not looked at for \
+             the bound on work\n",
             n(self.compared),
             thousands(f.pairs),
             n(f.equal.len()),
@@ -100,7 +100,8 @@ impl Report<'_> {
             n(f.within.len()),
             n(f.nowhere.len()),
             n(others),
-            n(f.cut.len()),
+            thousands(f.undecided),
+            thousands(f.unread),
         )
     }
 }
