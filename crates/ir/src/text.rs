@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use shikra_event::Value;
 
 use crate::{
-    AggFn, Coerce, Condition, EachGives, Expr, Extract, Flavor, Fold, LogSource, Multi, Nulls, Op, Plan,
-    Regex, Scalar, Stage, Test, Truth, Window, Words,
+    AggFn, Coerce, Condition, EachGives, Expr, Extract, Flavor, Fold, JoinKind, LogSource, MatchKind, Multi,
+    Nulls, Op, Plan, Policy, Regex, Scalar, Stage, Test, Truth, Window, Words,
 };
 
 /// The text of a predicate, on one line.
@@ -94,23 +94,15 @@ fn write_plan(p: &Plan, depth: usize, out: &mut String) {
         Plan::Union(_) => "union".into(),
         Plan::Opaque(_, o) => format!("opaque {:?}", o.reason),
         Plan::Seq(s) => format!("seq {}", seq_line(s)),
-        Plan::Set(s) => format!("set {}", set_line(s)),
+        Plan::Set(s) => format!("set{}", set_line(s)),
         Plan::Agg(a) => format!("agg {}", agg_line(a)),
         Plan::WindowAgg(a) => format!("window-agg {}", agg_line(a)),
-        Plan::Lineage(_, _, d) => format!("lineage depth={d:?}"),
-        Plan::Mark(m) => format!("mark {} depth={:?}", m.column, m.depth),
+        Plan::Lineage(_, _, d) => format!("lineage{}", said("depth", *d)),
+        Plan::Mark(m) => format!("mark {}{}", m.column, said("depth", m.depth)),
         Plan::Unnest(_, f) => format!("unnest {}:{}", f.names.as_str(), f.name),
         Plan::Bucket(_, f, w, to) => format!("bucket {}:{} by {w} as {to}", f.names.as_str(), f.name),
         Plan::Extract(_, e) => format!("extract {}", extract(e)),
-        Plan::Join(j) => format!(
-            "join {:?} {} {} time={:?} on={} most={:?}",
-            j.kind,
-            keys_text(&j.keys),
-            j.left.0,
-            j.time,
-            j.on.as_ref().map_or("true".into(), expr),
-            j.most
-        ),
+        Plan::Join(j) => format!("join {}", join_line(j)),
         Plan::Except(_, _, k) => format!("except {}", keys_text(k)),
         Plan::Sort(s) => format!(
             "sort {}",
@@ -122,17 +114,60 @@ fn write_plan(p: &Plan, depth: usize, out: &mut String) {
             )))
         ),
         Plan::Dedup(d) => format!("dedup keep={} {}", d.keep, join(d.keys.iter().map(scalar))),
-        Plan::Lookup(l) => format!(
-            "lookup {} on {} output {:?}",
-            l.table,
-            join(l.on.iter().map(|(c, v)| format!("{c}={}", scalar(v)))),
-            l.output
-        ),
+        Plan::Lookup(l) => format!("lookup {}", lookup_line(l)),
     };
     let _ = writeln!(out, "{pad}{line}");
     for child in p.children() {
         write_plan(child, depth + 1, out);
     }
+}
+
+/// ` word=value`; nothing where there is no value.
+fn said(word: &str, value: Option<impl std::fmt::Display>) -> String {
+    value.map_or(String::new(), |v| format!(" {word}={v}"))
+}
+
+/// Kind, names of the sides, equal keys, distance in time (right minus left, nanoseconds), what else must hold.
+fn join_line(j: &crate::Join) -> String {
+    let kind = match j.kind {
+        JoinKind::Inner => "inner",
+        JoinKind::Left => "left",
+        JoinKind::Semi => "semi",
+        JoinKind::Anti => "anti",
+        JoinKind::Full => "full",
+    };
+    let named = |name: &str| if name.is_empty() { "_".to_owned() } else { name.to_owned() };
+    let bound = |b: Option<i64>| b.map_or(String::new(), |b| b.to_string());
+    let time = j.time.map(|t| format!("{}..{}", bound(t.least), bound(t.most)));
+    let sides = format!("{}, {}", named(&j.left.0), named(&j.right.0));
+    let on = j.on.as_ref().map(expr);
+    format!(
+        "{kind} ({sides}) by [{}]{}{}{}",
+        keys_text(&j.keys),
+        said("time", time),
+        said("most", j.most),
+        said("on", on)
+    )
+}
+
+/// Table, how its rows are found, and the columns they bring.
+fn lookup_line(l: &crate::Lookup) -> String {
+    let m = &l.matching;
+    let column = |c: &str| {
+        let kind = m.kinds.iter().find(|(n, _)| n == c).map(|(_, k)| *k).unwrap_or_default();
+        match kind {
+            MatchKind::Equal => "",
+            MatchKind::Wildcard => "~",
+            MatchKind::Cidr => "/",
+        }
+    };
+    let on = join(l.on.iter().map(|(c, v)| format!("{c}{}={}", column(c), scalar(v))));
+    let output = join(l.output.iter().map(|(c, to)| format!("{to}={c}")));
+    let cased = if m.fold == Fold::None { " cased" } else { "" };
+    let new = if l.only_new { " only-new" } else { "" };
+    let most = said("most", Some(m.most).filter(|n| *n > 0));
+    let other = said("default", m.default.as_ref().map(value));
+    format!("{} on [{on}] output [{output}]{cased}{new}{most}{other}", l.table)
 }
 
 fn keys_text(keys: &[(Scalar, Scalar)]) -> String {
@@ -213,13 +248,12 @@ fn extract(e: &Extract) -> String {
 }
 
 fn set_line(s: &crate::Set) -> String {
-    let said = |word: &str, n: Option<String>| n.map_or(String::new(), |n| format!("{word}={n} "));
-    let span = said("span", s.span.map(|d| d.to_string()));
-    let anchor = said("anchor", s.anchor.map(|n| n.to_string()));
-    let per_key = said("per-key", s.per_key.map(|n| n.to_string()));
+    let span = said("span", s.span);
+    let anchor = said("anchor", s.anchor);
+    let per_key = said("per-key", s.per_key);
     let keyed = s.members.iter().any(|m| !m.keys.is_empty());
     let members = said("by", keyed.then(|| join(s.members.iter().map(|m| format!("[{}]", keys(&m.keys))))));
-    format!("{span}{anchor}{per_key}{members}when {}{}", condition(&s.condition), until(s.until.as_deref()))
+    format!("{span}{anchor}{per_key}{members} when {}{}", condition(&s.condition), until(s.until.as_deref()))
 }
 
 /// A condition over the members of a set, these by number.
@@ -245,7 +279,11 @@ fn seq_line(s: &crate::Seq) -> String {
         format!("{mark}[{}]x{}{fork}{joined}", keys(&t.keys), t.runs)
     }));
     let until = until(s.until.as_deref());
-    format!("{:?} by [{}] maxspan={:?} {stages}{until}", s.policy, keys(&s.keys), s.maxspan)
+    let policy = match s.policy {
+        Policy::LatestOverwrites => "latest",
+        Policy::Any => "any",
+    };
+    format!("{policy} by [{}]{} {stages}{until}", keys(&s.keys), said("maxspan", s.maxspan))
 }
 
 /// The event that ends a match, with its keys; nothing where there is none.

@@ -556,8 +556,8 @@ mod tests {
     fn several_events() {
         check(
             r#"process WHERE a == "x" WHERE b == "1" AND b == "2""#,
-            "join Semi ossem:host_name=ossem:host_name, ossem:process_guid=ossem:process_guid  time=None on=true most=None\n  \
-             join Semi ossem:host_name=ossem:host_name, ossem:process_guid=ossem:process_guid  time=None on=true most=None\n    \
+            "join semi (_, _) by [ossem:host_name=ossem:host_name, ossem:process_guid=ossem:process_guid]\n  \
+             join semi (_, _) by [ossem:host_name=ossem:host_name, ossem:process_guid=ossem:process_guid]\n    \
              filter ossem:a like [\"x\"]\n      scan ossem{entity=process}\n    \
              filter ossem:b like [\"1\"]\n      scan ossem{}\n  filter ossem:b like [\"2\"]\n    scan ossem{}",
         );

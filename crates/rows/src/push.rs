@@ -87,7 +87,7 @@ fn asked(plan: &Plan, wanted: Vec<Expr>) -> Plan {
     let of_events = |f: &FieldRef| f.names != Names::Column && &*f.name != "_time";
     let each = wanted.iter().map(|e| possible(e, true, &|t, _| is_known(t, &of_events)));
     match Expr::and(each) {
-        Expr::And(v) if v.is_empty() => plan.clone(),
+        Expr::TRUE => plan.clone(),
         e => Plan::Filter(Box::new(plan.clone()), e),
     }
 }
@@ -160,7 +160,7 @@ fn possible(e: &Expr, upper: bool, known: &dyn Fn(&Test, bool) -> bool) -> Expr 
     match e {
         Expr::And(v) => {
             let parts: Vec<Expr> = v.iter().map(|e| possible(e, upper, known)).collect();
-            if parts.contains(&Expr::FALSE) { Expr::FALSE } else { all_of(parts) }
+            if parts.contains(&Expr::FALSE) { Expr::FALSE } else { Expr::and(parts) }
         }
         Expr::Or(v) => {
             let parts: Vec<Expr> = v.iter().map(|e| possible(e, upper, known)).collect();
@@ -180,13 +180,6 @@ fn possible(e: &Expr, upper: bool, known: &dyn Fn(&Test, bool) -> bool) -> Expr 
                 Expr::FALSE
             }
         }
-    }
-}
-
-fn all_of(parts: Vec<Expr>) -> Expr {
-    match Expr::and(parts) {
-        Expr::And(v) if v.is_empty() => Expr::TRUE,
-        e => e,
     }
 }
 

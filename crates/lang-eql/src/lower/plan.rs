@@ -220,7 +220,6 @@ fn key_name(f: &Field) -> String {
 
 fn filter(plan: Plan, conditions: Vec<Pred>) -> Plan {
     match and(conditions) {
-        Pred::And(v) if v.is_empty() => plan,
         p if p == Pred::TRUE => plan,
         p => Plan::Filter(Box::new(plan), p),
     }

@@ -124,7 +124,7 @@ id: b
 detection: { s: { B: 1 }, condition: s }
 ",
         r#"
-seq Any by [] maxspan=Some(300000000000) [Host=sigma:Host]x1, [Host=sigma:Host]x1
+seq any by [] maxspan=300000000000 [Host=sigma:Host]x1, [Host=sigma:Host]x1
   rule a
   rule b
 filter sigma:A like ["1"]

@@ -131,8 +131,7 @@ impl Stream {
     }
 
     pub fn filter(&mut self, e: Expr) {
-        // A search of nothing but subsearches has no conditions of its own.
-        if e != Expr::TRUE && e != Expr::And(vec![]) {
+        if e != Expr::TRUE {
             self.wrap(|p| Plan::Filter(Box::new(p), e));
         }
     }
