@@ -207,7 +207,8 @@ impl<'a> Lanes<'a> {
     /// A program has told all that it has to tell.
     fn ended(&mut self, number: usize, stats: &Stats, matches: Vec<Match>) {
         let unlisted = matches.iter().map(|m| m.lost).sum();
-        if let Some(lost) = lost_in_words(stats, unlisted) {
+        let early = matches.iter().filter(|m| m.early && tells(m)).count() as u64;
+        if let Some(lost) = lost_in_words(stats, unlisted, early) {
             let title = &self.detector.rules[self.detector.keyed[number].rule as usize].meta.title;
             self.limits.push((number, format!("rule {title:?}: {lost}")));
         }
@@ -243,8 +244,9 @@ impl<'a> Lanes<'a> {
     }
 }
 
-/// What a machine had to let go, if anything; `unlisted`: events of its matches that these do not list.
-fn lost_in_words(stats: &Stats, unlisted: u64) -> Option<String> {
+/// What a machine had to let go, if anything; `unlisted`: events of its matches that these do not list; `early`: matches
+/// whose time the input did not reach.
+fn lost_in_words(stats: &Stats, unlisted: u64, early: u64) -> Option<String> {
     let lost = [
         (stats.late, "events out of order left out"),
         (stats.keys_evicted, "keys forgotten, with the matches they had begun"),
@@ -253,6 +255,7 @@ fn lost_in_words(stats: &Stats, unlisted: u64) -> Option<String> {
         (stats.keys_cut, "keys of events with many left out"),
         (stats.samples_cut, "keys whose samples were not all looked for"),
         (unlisted, "events of matches not listed"),
+        (early, "findings of something absent or counted, before whose time was up the logs end"),
     ];
     let lost: Vec<String> =
         lost.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();

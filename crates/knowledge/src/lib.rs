@@ -31,5 +31,5 @@ pub use error::Error;
 pub use kinds::{FileKind, load, recognise};
 pub use model::{Entity, Kind, Link, MAX_TROUBLES, Part, Reference, Relates, State};
 pub use store::{Knowledge, Related, Resolved};
-pub use tags::Verdict;
+pub use tags::{Verdict, is_asked};
 pub use versions::Attack;

@@ -21,6 +21,16 @@ pub enum Verdict<'k> {
     Unknown(Option<String>),
 }
 
+/// Whether a tag is one that [`Knowledge::tag`] can say something of.
+pub fn is_asked(tag: &str) -> bool {
+    let Some((space, what)) = tag.split_once('.') else { return false };
+    match space.to_ascii_lowercase().as_str() {
+        "attack" | "car" => true,
+        "d3fend" => what.to_ascii_lowercase().starts_with("d3-"),
+        _ => false,
+    }
+}
+
 impl Knowledge {
     /// What a tag means.
     pub fn tag(&self, tag: &str) -> Verdict<'_> {

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use clap::{Arg, ArgAction, ArgMatches};
 use shikra_engine::Detector;
 use shikra_ir::{LoadStatus, Rule, text};
-use shikra_knowledge::Knowledge;
+use shikra_knowledge::{Knowledge, is_asked};
 use shikra_languages::{RuleSet, lint, lint_set, lint_tags};
 use shikra_output::{RuleCheck, RuleSummary, rule_line, rule_page};
 use shikra_syntax::{Diagnostic, Source};
@@ -80,7 +80,9 @@ pub fn load(matches: &ArgMatches, settings: &Settings) -> Result<RuleSet, Failur
 fn check(matches: &ArgMatches, merged: &Merged) -> Outcome {
     let settings = Settings::new(merged)?;
     let mut set = load(matches, &settings)?;
-    let (known, _) = super::knowledge::known(&settings)?;
+    // Copies of ATT&CK take longer to read than most folders of rules.
+    let asked = set.rules.iter().any(|r| r.meta.tags.iter().any(|t| is_asked(t)));
+    let known = if asked { super::knowledge::known(&settings)?.0 } else { Knowledge::default() };
     let checks = checks(&mut set, &known, settings.threads);
     let style = Stream::Out.style(settings.colour, settings.verbose);
     let mut summary = RuleSummary::default();
