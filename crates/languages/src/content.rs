@@ -307,7 +307,7 @@ mod tests {
         assert_eq!((meta.id.as_str(), meta.language, meta.level), ("i", "spl", Level::High));
         assert_eq!(meta.techniques(), ["T1218.003"]);
         let plan = text::plan(&rule.plan);
-        assert!(plan.contains("lookup n.csv on process"), "{plan}");
+        assert!(plan.contains("lookup n.csv on [process~="), "{plan}");
         assert!(plan.contains("scan splunk{source=xmlwineventlog:security}"), "{plan}");
     }
 

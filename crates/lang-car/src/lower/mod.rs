@@ -207,7 +207,7 @@ impl Lower<'_> {
         let predicate = self.truth(condition, name, relation);
         let plan = std::mem::replace(&mut relation.plan, Plan::Union(vec![]));
         relation.plan = match predicate {
-            Pred::And(v) if v.is_empty() => plan,
+            Pred::TRUE => plan,
             p => Plan::Filter(Box::new(plan), p),
         };
     }

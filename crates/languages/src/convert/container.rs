@@ -8,15 +8,23 @@ use shikra_ir::{Level, Rule, RuleMeta};
 use shikra_lang_sigma::yaml;
 
 use super::{Converted, Target};
+use crate::elastic::{self, Written};
 
 /// Puts a query into its file.
-pub(super) fn whole(rule: &Rule, target: &Target, query: String, notes: Vec<String>) -> Converted {
+/// `written`: what a rule of the same language says beside its query.
+pub(super) fn whole(
+    rule: &Rule,
+    target: &Target,
+    query: String,
+    notes: Vec<String>,
+    written: Option<&Written<'_>>,
+) -> Converted {
     let meta = &rule.meta;
     let id = made_id(&meta.id, target.name);
     let (file, extension) = match target.name {
         "sigma" => (sigma(meta, &id, &query, &notes), "yml"),
         "spl" => (security_content(meta, &id, &query, &notes), "yml"),
-        "eql" | "kql" | "esql" => (elastic(meta, target.name, &id, &query, &notes), "toml"),
+        "eql" | "kql" | "esql" => (elastic(meta, target.name, &id, &query, &notes, written), "toml"),
         other => (page(meta, other, &id, &query, &notes), "md"),
     };
     // A query of a page is known by the page's id and its language.
@@ -149,7 +157,7 @@ fn grade(level: Level) -> (&'static str, u32, u32) {
 }
 
 /// A TOML string in double quotes.
-fn toml(text: &str) -> String {
+pub(crate) fn toml(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
         match c {
@@ -180,7 +188,14 @@ fn toml_query(query: &str) -> String {
     format!("'''\n{query}\n'''")
 }
 
-fn elastic(meta: &RuleMeta, language: &str, id: &str, query: &str, notes: &[String]) -> String {
+fn elastic(
+    meta: &RuleMeta,
+    language: &str,
+    id: &str,
+    query: &str,
+    notes: &[String],
+    written: Option<&Written<'_>>,
+) -> String {
     let mut out = comments("#", &origin(meta, notes));
     let date = |d: &Option<String>| d.as_deref().map(|d| d.replace('-', "/"));
     let created = date(&meta.date).unwrap_or_else(|| "1970/01/01".into());
@@ -195,18 +210,22 @@ fn elastic(meta: &RuleMeta, language: &str, id: &str, query: &str, notes: &[Stri
     if !meta.false_positives.is_empty() {
         let _ = writeln!(out, "false_positives = {}", toml_list(&meta.false_positives));
     }
-    out.push_str("from = \"now-9m\"\n");
+    let from = written.and_then(|w| elastic::ago(w.from?)).unwrap_or_else(|| "now-9m".into());
+    let _ = writeln!(out, "from = {}", toml(&from));
     if language != "esql" {
-        let _ = writeln!(
-            out,
-            "index = {}",
-            toml_list(&super::speech::INDICES.iter().map(|i| (*i).to_owned()).collect::<Vec<_>>())
-        );
+        let windows: Vec<String> = super::speech::INDICES.iter().map(|i| (*i).to_owned()).collect();
+        // A rule that is written again keeps its own, or has none.
+        let own = written.map(|w| elastic::indices(w.input).unwrap_or_default());
+        let indices = own.unwrap_or(&windows);
+        if !indices.is_empty() {
+            let _ = writeln!(out, "index = {}", toml_list(indices));
+        }
     }
     let (named, kind) = match language {
         "kql" => ("kuery", "query"),
         other => (other, other),
     };
+    let kind = written.and_then(|w| w.kind).unwrap_or(kind);
     let (severity, risk, _) = grade(meta.level);
     let _ = writeln!(out, "language = {}\nname = {}", toml(named), toml(&meta.title));
     if !meta.references.is_empty() {
@@ -215,6 +234,8 @@ fn elastic(meta: &RuleMeta, language: &str, id: &str, query: &str, notes: &[Stri
     let _ = writeln!(out, "risk_score = {risk}\nrule_id = {}\nseverity = {}", toml(id), toml(severity));
     let _ = writeln!(out, "timestamp_override = \"event.ingested\"\ntype = {}", toml(kind));
     let _ = writeln!(out, "query = {}", toml_query(query));
+    out.push_str(written.map_or("", |w| &w.lines));
+    out.push_str(written.map_or("", |w| &w.tables));
     if !meta.fields.is_empty() {
         let _ = writeln!(out, "\n[rule.investigation_fields]\nfield_names = {}", toml_list(&meta.fields));
     }

@@ -23,6 +23,8 @@ use shikra_ir::{Expr, FieldRef, LoadStatus, LogSource, Names, Plan, Rule, text};
 use shikra_syntax::{Source, Span};
 use shikra_taxonomy::Taxonomy;
 
+use crate::elastic;
+pub(crate) use container::toml;
 use logic::{Manner, Renamer};
 use names::Lexicon;
 use places::{Place, Where, World};
@@ -115,18 +117,19 @@ impl<'t> Converter<'t> {
             let why = rule.diagnostics.first().map_or("it does not load", |d| d.message.as_str());
             return Err(vec![Problem::whole(format!("not all of the rule is understood: {why}"))]);
         }
-        if rule.meta.language == target.name
-            && let Some(said) = (target.again)(&rule.plan)
-        {
-            let query = said.map_err(|reason| vec![Problem::whole(reason)])?;
-            return Ok(container::whole(rule, target, query, vec![]));
+        if rule.meta.language == target.name {
+            let written = elastic::written(&rule.plan);
+            if let Some(said) = (target.again)(written.input) {
+                let query = said.map_err(|reason| vec![Problem::whole(reason)])?;
+                return Ok(container::whole(rule, target, query, vec![], Some(&written)));
+            }
         }
         let alternatives =
             rule.plan.single_events().ok_or_else(|| vec![Problem::whole(beyond(&rule.plan))])?;
         let mut notes = Vec::new();
         let (source, condition) = self.events(alternatives, target, &mut notes).map_err(one)?;
         let query = self.said(target, &source, &condition, rule)?;
-        Ok(container::whole(rule, target, query, notes))
+        Ok(container::whole(rule, target, query, notes, None))
     }
 
     /// The query of a rule of the target's language, narrowed to the events that another rule finds.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use shikra_event::{Form, Name, Shape, ShapeBuilder, system};
-use shikra_ir::{Expr, Scalar};
+use shikra_ir::{Expr, Names, Scalar};
 use shikra_taxonomy::{Alternative, Selector};
 
 /// The id of a made-up event that stands for all that the tables do not list.
@@ -42,6 +42,15 @@ pub(super) struct World {
     made: HashMap<Content, Arc<Shape>>,
 }
 
+/// Names of fields that a rule asks for, as events that no table lists may carry them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Own {
+    /// Events of Windows logs: they have no fields of ECS of their own.
+    events: BTreeSet<Name>,
+    /// Documents.
+    documents: BTreeSet<Name>,
+}
+
 /// Form, channel, event id and fields of a shape that is made up.
 type Content = (Form, String, Option<u32>, BTreeSet<Name>);
 
@@ -57,7 +66,7 @@ impl World {
     /// The parts of a log source that the targets can name. Documents of other kinds than Windows events and ECS,
     /// and events without a channel, are left out. `own` are the fields and `ids` the event ids that the rule
     /// names.
-    pub fn places(&mut self, selector: &Selector, own: &[Name], ids: &[u32], documents: bool) -> Vec<Place> {
+    pub fn places(&mut self, selector: &Selector, own: &Own, ids: &[u32], documents: bool) -> Vec<Place> {
         let mut out: Vec<Place> = Vec::new();
         for a in selector.any_of.iter() {
             for which in named(a) {
@@ -71,12 +80,12 @@ impl World {
         out
     }
 
-    fn shapes(&mut self, which: &Where, own: &[Name], ids: &[u32]) -> Vec<Arc<Shape>> {
+    fn shapes(&mut self, which: &Where, own: &Own, ids: &[u32]) -> Vec<Arc<Shape>> {
         match which {
             Where::Documents => {
                 let dotted = |n: &&Name| n.contains('.') || n.starts_with('@');
                 let fields: BTreeSet<Name> =
-                    self.document.iter().chain(own).filter(dotted).cloned().collect();
+                    self.document.iter().chain(&own.documents).filter(dotted).cloned().collect();
                 vec![self.made(Form::Ecs, "", None, fields)]
             }
             Where::Channel { name, only, .. } => {
@@ -90,20 +99,20 @@ impl World {
                     true => ids.iter().copied().chain([OTHER_ID]).collect(),
                     false => only.clone(),
                 };
-                all.extend(others.difference(&listed).map(|id| self.unlisted(name, *id, own)));
+                all.extend(others.difference(&listed).map(|id| self.unlisted(name, *id, &own.events)));
                 all
             }
             Where::Windows | Where::Everything => {
                 let others = ids.iter().copied().chain([OTHER_ID]);
                 let others: Vec<Arc<Shape>> =
-                    others.map(|id| self.unlisted(OTHER_CHANNEL, id, own)).collect();
+                    others.map(|id| self.unlisted(OTHER_CHANNEL, id, &own.events)).collect();
                 self.known.iter().cloned().chain(others).collect()
             }
         }
     }
 
     /// An event that no table lists, with the fields that the rule names.
-    fn unlisted(&mut self, channel: &str, id: u32, own: &[Name]) -> Arc<Shape> {
+    fn unlisted(&mut self, channel: &str, id: u32, own: &BTreeSet<Name>) -> Arc<Shape> {
         let header = system::ALL.iter().copied().map(Name::from);
         self.made(Form::default(), channel, Some(id), header.chain(own.iter().cloned()).collect())
     }
@@ -208,17 +217,21 @@ pub(super) fn remaining(place: &Place, kept: &[Arc<Shape>]) -> Option<Vec<Where>
 }
 
 /// The names of events' own fields that a condition may mean, and the event ids it names.
-pub(super) fn mentioned(e: &Expr) -> (Vec<Name>, Vec<u32>) {
-    let (mut names, mut ids) = (BTreeSet::new(), BTreeSet::new());
+pub(super) fn mentioned(e: &Expr) -> (Own, Vec<u32>) {
+    let (mut own, mut ids) = (Own::default(), BTreeSet::new());
     e.fields(&mut |f| {
-        let own = f.name.strip_prefix("winlog.event_data.").unwrap_or(&f.name);
-        names.insert(Name::from(own));
+        let data = f.name.strip_prefix("winlog.event_data.");
+        let name = Name::from(data.unwrap_or(&f.name));
+        if f.names != Names::Ecs || data.is_some() {
+            own.events.insert(name.clone());
+        }
+        own.documents.insert(name);
     });
     e.tests(&mut |t| {
         let Scalar::Field(_) = &t.subject else { return };
         ids.extend(texts(&t.op).iter().filter_map(|s| s.parse::<u32>().ok()).filter(|n| *n < OTHER_ID));
     });
-    (names.into_iter().collect(), ids.into_iter().collect())
+    (own, ids.into_iter().collect())
 }
 
 /// Constants that a test compares with, as text.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use shikra_ir::{Expr, LogSource, Names};
 use shikra_taxonomy::Taxonomy;
 
-use super::places::{Where, World};
+use super::places::{Own, Where, World};
 
 /// Event ids by channel; none: all.
 type Events = BTreeMap<String, BTreeSet<u32>>;
@@ -21,7 +21,7 @@ impl Catalogue {
         let mut all = Vec::new();
         for source in taxonomy.log_sources(Names::Sigma).into_iter().filter(ours) {
             let Ok(selector) = taxonomy.select(&source) else { continue };
-            let places = world.places(&selector, &[], &[], false);
+            let places = world.places(&selector, &Own::default(), &[], false);
             let events: Vec<(Where, Option<Expr>)> = places.into_iter().map(|p| (p.which, p.when)).collect();
             if let Some(events) = plain(&events) {
                 all.push((events, source));

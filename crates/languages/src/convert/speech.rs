@@ -82,7 +82,11 @@ pub static TARGETS: &[&Target] = &[
         name: "spl",
         manner: manner(Names::Splunk, false, false),
         print: |source, e, _| spl::print(&filter(source, e)).map_err(|u| u.reason),
-        again: never,
+        again: |plan| {
+            let said = spl::print(plan).map_err(|u| u.reason);
+            // A condition on single events may still be said in other names.
+            Some(said).filter(|s| s.is_ok() || plan.single_events().is_none())
+        },
         header: Header {
             channel: "source",
             prefix: "XmlWinEventLog:",
@@ -98,7 +102,11 @@ pub static TARGETS: &[&Target] = &[
             let options = kql::Options { types: kql::Types::ecs(), ..kql::Options::default() };
             kql::print(e, &options).map_err(|u| u.reason)
         },
-        again: never,
+        again: |plan| {
+            let options = kql::Options { types: kql::Types::ecs(), ..kql::Options::default() };
+            let (_, e) = plan.single_event()?;
+            Some(kql::print(&e, &options).map_err(|u| u.reason)).filter(Result::is_ok)
+        },
         header: Header { fold: Fold::None, ..ECS },
     },
     &Target {

@@ -8,6 +8,7 @@ mod filters;
 mod known;
 mod node;
 mod types;
+mod written;
 
 use shikra_ir::{LoadStatus, Opaque, Plan, Rule, RuleMeta};
 use shikra_syntax::{Diagnostic, Source, Span};
@@ -15,6 +16,7 @@ use shikra_syntax::{Diagnostic, Source, Span};
 use crate::Options;
 use crate::query::{Query, Text, rule};
 use node::Node;
+pub(crate) use written::{Written, ago, indices, written};
 
 /// The rules of a file; none where it is not of these kinds.
 pub(crate) fn rules(source: &Source, options: &Options) -> Vec<Rule> {
@@ -268,7 +270,7 @@ mod tests {
             "new_terms",
             "query = \"a:b\"\n[rule.new_terms]\nfield = \"new_terms_fields\"\nvalue = [\"host.id\", \"user.id\"]\n\
             [[rule.new_terms.history_window_start]]\nfield = \"history_window_start\"\nvalue = \"now-7d\"\n",
-            r#"join Anti ecs:host.id=ecs:host.id, ecs:user.id=ecs:user.id new time=Some(TimeBound { least: Some(-604800000000000), most: Some(-1) }) on=true most=None
+            r#"join anti (new, known) by [ecs:host.id=ecs:host.id, ecs:user.id=ecs:user.id] time=-604800000000000..-1
   filter ecs:a like{cased,lucene} ["b"]
     scan ecs{; logs-endpoint.events.process-* winlogbeat-*}
   filter ecs:a like{cased,lucene} ["b"]
@@ -284,7 +286,7 @@ mod tests {
             "query = \"a:*\"\nthreat_index = [\"ti_*\"]\nthreat_query = \'@timestamp >= \"now-30d\" and t.ip:*\'\n\
             [[rule.threat_mapping]]\n[[rule.threat_mapping.entries]]\nfield = \"source.ip\"\ntype = \"mapping\"\nvalue = \"t.ip\"\n\
             [[rule.threat_mapping]]\n[[rule.threat_mapping.entries]]\nfield = \"url.full\"\ntype = \"mapping\"\nvalue = \"t.url\"\n",
-            r#"join Semi list(concat("t.ip=", ecs:source.ip, " "), concat("t.url=", ecs:url.full, " "))=list(concat("t.ip=", ecs:t.ip, " "), concat("t.url=", ecs:t.url, " ")) event time=None on=true most=None
+            r#"join semi (event, indicator) by [list(concat("t.ip=", ecs:source.ip, " "), concat("t.url=", ecs:url.full, " "))=list(concat("t.ip=", ecs:t.ip, " "), concat("t.url=", ecs:t.url, " "))]
   filter not ecs:a is-null
     scan ecs{; logs-endpoint.events.process-* winlogbeat-*}
   filter not ecs:t.ip is-null

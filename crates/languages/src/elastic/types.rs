@@ -206,12 +206,18 @@ fn indicators(
 /// A plan of which only what satisfies all conditions counts.
 pub(super) fn narrowed(plan: Plan, conditions: Vec<Expr>) -> Plan {
     let condition = Expr::and(conditions.into_iter().filter(|e| *e != Expr::TRUE));
-    if condition == Expr::And(vec![]) {
+    if condition == Expr::TRUE {
         return plan;
     }
     match plan {
         // Filters hold of the single events, wherever these stand.
-        Plan::Filter(input, e) => Plan::Filter(input, Expr::and([e, condition])),
+        Plan::Filter(input, e) => {
+            let parts = [e, condition].into_iter().flat_map(|e| match e {
+                Expr::And(v) => v,
+                one => vec![one],
+            });
+            Plan::Filter(input, Expr::and(parts))
+        }
         mut plan @ (Plan::Seq(_) | Plan::Set(_)) => {
             above_scans(&mut plan, &condition);
             plan
