@@ -15,6 +15,12 @@ use crate::ordered;
 
 /// Rule files larger than this are skipped, by name.
 const LARGEST: u64 = 32 << 20;
+/// Files that a thread reads at a time.
+const BATCH: usize = 64;
+/// Bytes that nearly every rule file fits into.
+const ROOM: usize = 8 << 10;
+/// Larger buffers are not kept.
+const MOST_ROOM: usize = 1 << 20;
 /// Folders within folders.
 const DEEPEST: usize = 64;
 /// Extensions of files that may hold rules. A file named on the command line is read whatever its name.
@@ -40,13 +46,13 @@ pub fn load_rules(paths: &[PathBuf], options: &Options, threads: usize) -> (Rule
         collect(path, &mut files, &mut failed);
     }
     let mut parsed: Vec<ParsedFile> = Vec::with_capacity(files.len());
-    let mut batches = files.chunks(64);
+    let mut batches = files.chunks(BATCH);
     ordered::run(
         threads.max(1),
         || batches.next(),
-        || (),
-        |(), batch: &[PathBuf]| {
-            batch.iter().map(|p| read(p).map(|s| parse_file(&s, options))).collect::<Vec<_>>()
+        Vec::new,
+        |buffer, batch: &[PathBuf]| {
+            batch.iter().map(|p| read(p, buffer).map(|s| parse_file(&s, options))).collect::<Vec<_>>()
         },
         |batch| {
             for file in batch {
@@ -67,7 +73,7 @@ pub fn load_rules(paths: &[PathBuf], options: &Options, threads: usize) -> (Rule
 /// Where one cannot be read or used; the message names the file and the places.
 pub fn add_pipelines(options: &mut Options, paths: &[PathBuf]) -> Result<(), String> {
     for path in paths {
-        let source = read(path).map_err(|e| format!("{}: {}", e.path, e.reason))?;
+        let source = read(path, &mut Vec::new()).map_err(|e| format!("{}: {}", e.path, e.reason))?;
         let told = |d: Vec<Diagnostic>| d.iter().map(|d| d.render(&source)).collect::<Vec<_>>().join("\n");
         options.add_pipeline(&source).map_err(told)?;
     }
@@ -90,18 +96,20 @@ fn unreadable(path: &Path, reason: impl ToString) -> Unreadable {
     Unreadable { path: path.display().to_string(), reason: reason.to_string() }
 }
 
-fn read(path: &Path) -> Result<Source, Unreadable> {
+/// Reads a text by way of a buffer that serves for the next one.
+fn read(path: &Path, buffer: &mut Vec<u8>) -> Result<Source, Unreadable> {
     let file = fs::File::open(path).map_err(|e| unreadable(path, e))?;
-    // A buffer of the right size spares most of the reads of a small file.
-    let size = file.metadata().map_or(0, |m| m.len()).min(LARGEST);
-    let mut bytes = Vec::with_capacity(size as usize + 1);
-    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|e| unreadable(path, e))?;
-    if bytes.len() as u64 > LARGEST {
+    buffer.clear();
+    buffer.reserve(ROOM);
+    file.take(LARGEST + 1).read_to_end(buffer).map_err(|e| unreadable(path, e))?;
+    if buffer.len() as u64 > LARGEST {
         return Err(unreadable(path, format!("larger than {} MiB", LARGEST >> 20)));
     }
-    let text =
-        String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
-    Ok(Source::new(path.display().to_string(), text))
+    let source = Source::new(path.to_string_lossy(), String::from_utf8_lossy(buffer));
+    if buffer.capacity() > MOST_ROOM {
+        *buffer = Vec::new();
+    }
+    Ok(source)
 }
 
 /// Adds the files beneath a path that the user named, sorted by name within each folder. Symbolic links to folders
@@ -123,12 +131,12 @@ fn within(folder: &Path, depth: usize, files: &mut Vec<PathBuf>, failed: &mut Ve
         Ok(entries) => entries,
         Err(e) => return failed.push(unreadable(folder, e)),
     };
-    let mut inside: Vec<_> = entries.filter_map(|e| e.ok().map(|e| (e.path(), e.file_type()))).collect();
+    let named = entries.filter_map(|e| e.ok().map(|e| (e.file_name(), e.file_type())));
+    let mut inside: Vec<_> = named.filter(|(n, _)| !n.as_encoded_bytes().starts_with(b".")).collect();
     inside.sort_by(|(a, _), (b, _)| a.cmp(b));
-    for (path, kind) in inside {
-        let hidden = path.file_name().is_some_and(|n| n.as_encoded_bytes().starts_with(b"."));
+    for (name, kind) in inside {
+        let path = folder.join(name);
         match kind {
-            _ if hidden => {}
             Ok(kind) if kind.is_dir() => within(&path, depth + 1, files, failed),
             // A link within a folder may be a file; reading it follows the link.
             Ok(kind) => {
@@ -145,7 +153,7 @@ fn within(folder: &Path, depth: usize, files: &mut Vec<PathBuf>, failed: &mut Ve
 /// Whether a file may hold rules by its name.
 fn is_known(path: &Path) -> bool {
     let extension = path.extension().and_then(|e| e.to_str());
-    extension.is_some_and(|e| EXTENSIONS.contains(&&*e.to_lowercase()))
+    extension.is_some_and(|e| EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(e)))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! From rules to one matcher: every rule's first stage becomes filters of the shared matcher; what follows a
 //! filter (report, keyed state) is remembered by filter number.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -72,18 +73,18 @@ pub struct Detector {
 impl Detector {
     /// Plans all rules. Those that cannot run are named in [`Detector::not_run`].
     pub fn new(rules: Vec<Rule>, taxonomy: Arc<Taxonomy>) -> Detector {
-        let index = RuleIndex::new(&rules);
+        let index = RuleIndex::of(&rules);
         let mut build = Build {
             taxonomy: &taxonomy,
-            filters: Vec::new(),
-            targets: Vec::new(),
+            filters: Vec::with_capacity(rules.len()),
+            targets: Vec::with_capacity(rules.len()),
             keyed: Vec::new(),
             shared: Vec::new(),
             scalars: Scalars::default(),
             not_run: Vec::new(),
         };
         for (number, rule) in rules.iter().enumerate() {
-            build.rule(number as u32, rule, &rules, &index);
+            build.rule(number as u32, rule, &index);
         }
         let Build { filters, targets, keyed, shared, scalars, not_run, .. } = build;
         let shared = shared.into_iter().map(|(_, programs)| programs).collect();
@@ -222,22 +223,31 @@ fn in_words(why: &[Unable]) -> String {
 }
 
 /// Finds rules by id, name or title.
-struct RuleIndex<'a>(HashMap<&'a str, usize>);
+struct RuleIndex<'a> {
+    rules: &'a [Rule],
+    /// Made when first asked: few rules refer to others.
+    by_name: OnceCell<HashMap<&'a str, usize>>,
+}
 
 impl<'a> RuleIndex<'a> {
-    fn new(rules: &'a [Rule]) -> Self {
+    fn of(rules: &'a [Rule]) -> Self {
+        RuleIndex { rules, by_name: OnceCell::new() }
+    }
+
+    fn names(&self) -> HashMap<&'a str, usize> {
         let mut by_name = HashMap::new();
-        for (i, rule) in rules.iter().enumerate() {
+        for (i, rule) in self.rules.iter().enumerate() {
             by_name.entry(rule.meta.id.as_str()).or_insert(i);
             if let Some(name) = &rule.meta.name {
                 by_name.entry(name.as_str()).or_insert(i);
             }
         }
-        RuleIndex(by_name)
+        by_name
     }
 
-    fn resolve<'r>(&self, rules: &'r [Rule], wanted: &RuleRef) -> Option<&'r Plan> {
-        self.0.get(&*wanted.0).map(|i| &rules[*i].plan)
+    fn resolve(&self, wanted: &RuleRef) -> Option<&'a Plan> {
+        let by_name = self.by_name.get_or_init(|| self.names());
+        by_name.get(&*wanted.0).map(|i| &self.rules[*i].plan)
     }
 }
 
@@ -252,7 +262,7 @@ struct Build<'a> {
 }
 
 impl Build<'_> {
-    fn rule(&mut self, number: u32, rule: &Rule, rules: &[Rule], index: &RuleIndex<'_>) {
+    fn rule(&mut self, number: u32, rule: &Rule, index: &RuleIndex<'_>) {
         if rule.status == LoadStatus::Rejected || !rule.reports {
             return;
         }
@@ -265,7 +275,7 @@ impl Build<'_> {
             }
             return;
         }
-        match shikra_rows::compile(&rule.plan, &|r| index.resolve(rules, r)) {
+        match shikra_rows::compile(&rule.plan, &|r| index.resolve(r)) {
             Ok(program) => match program.leaves().iter().find_map(|l| unanswered(&l.expr)) {
                 Some(reason) => self.not_run.push(NotRun { rule: number, reason }),
                 None => self.program(number, program),

@@ -34,11 +34,20 @@ impl Pattern {
     }
     /// Exactly this text.
     pub fn exact(text: &str) -> Pattern {
-        Pattern::new([Part::Lit(text.into())])
+        Pattern::exact_within(text, false, false)
+    }
+    /// This text, with `Any` before it, after it, or both.
+    pub fn exact_within(text: &str, before: bool, after: bool) -> Pattern {
+        let literal = usize::from(!text.is_empty());
+        let mut parts = Vec::with_capacity(literal + usize::from(before) + usize::from(after));
+        parts.extend(before.then_some(Part::Any));
+        parts.extend((literal > 0).then(|| Part::Lit(text.into())));
+        parts.extend((after && parts.last() != Some(&Part::Any)).then_some(Part::Any));
+        Pattern { parts: Arc::new(parts) }
     }
     /// This text anywhere.
     pub fn contains(text: &str) -> Pattern {
-        Pattern::new([Part::Any, Part::Lit(text.into()), Part::Any])
+        Pattern::exact_within(text, true, true)
     }
     /// Appends a piece.
     pub fn push(&mut self, part: Part) {
@@ -51,6 +60,11 @@ impl Pattern {
             Some(Part::Lit(s)) => s.push(c),
             _ => parts.push(Part::Lit(c.into())),
         }
+    }
+    /// The same with `Any` before it, after it, or both.
+    pub fn around(self, before: bool, after: bool) -> Pattern {
+        let before = if before { self.any_before() } else { self };
+        if after { before.any_after() } else { before }
     }
     /// The same with `Any` before it.
     pub fn any_before(mut self) -> Pattern {

@@ -39,7 +39,7 @@ pub(crate) fn plan(
         sink.warn("unused-timeframe", "a timeframe without an aggregation: it has no effect", span);
     }
     if !plain.is_empty() {
-        plans.insert(0, Plan::Filter(scan(), Expr::or(plain)));
+        plans.insert(0, Plan::Filter(Box::new(Plan::Scan(source)), Expr::or(plain)));
     }
     if plans.len() == 1 { plans.remove(0) } else { Plan::Union(plans) }
 }

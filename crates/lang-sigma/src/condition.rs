@@ -69,7 +69,7 @@ fn syntax(message: String, span: Span) -> Diagnostic {
 
 /// Words, and the punctuation `( ) | ,` and comparison signs, each with its place: exact where the text stands
 /// in the file as it is (from byte `exact`), else the whole condition.
-fn lex(text: &str, exact: Option<usize>, whole: Span) -> Vec<(String, Span)> {
+fn lex(text: &str, exact: Option<usize>, whole: Span) -> Vec<(&str, Span)> {
     let mut c = Cursor::new(text);
     let mut out = Vec::new();
     loop {
@@ -77,33 +77,42 @@ fn lex(text: &str, exact: Option<usize>, whole: Span) -> Vec<(String, Span)> {
         let start = c.offset();
         let token = match c.peek() {
             None => return out,
-            Some('(' | ')' | '|' | ',') => c.bump().map(String::from).unwrap_or_default(),
-            Some('<' | '>' | '=' | '!') => c.eat_while(|c| "<>=!".contains(c)).to_owned(),
-            Some(_) => c.eat_while(|c| !c.is_whitespace() && !"()|,<>=!".contains(c)).to_owned(),
+            Some('(' | ')' | '|' | ',') => {
+                c.bump();
+                text.get(start..c.offset()).unwrap_or_default()
+            }
+            Some('<' | '>' | '=' | '!') => c.eat_while(is_sign),
+            Some(_) => {
+                c.eat_while(|c| !(c.is_whitespace() || is_sign(c) || matches!(c, '(' | ')' | '|' | ',')))
+            }
         };
         let span = exact.map_or(whole, |base| Span::new(base + start, base + c.offset()));
         out.push((token, span));
     }
 }
 
-struct Parser {
-    tokens: Vec<(String, Span)>,
+fn is_sign(c: char) -> bool {
+    matches!(c, '<' | '>' | '=' | '!')
+}
+
+struct Parser<'t> {
+    tokens: Vec<(&'t str, Span)>,
     at: usize,
     depth: usize,
     end: Span,
 }
 
-impl Parser {
+impl<'t> Parser<'t> {
     fn peek(&self, ahead: usize) -> Option<&str> {
-        self.tokens.get(self.at + ahead).map(|(t, _)| t.as_str())
+        self.tokens.get(self.at + ahead).map(|(t, _)| *t)
     }
     fn eat(&mut self, word: &str) -> bool {
         let hit = self.peek(0).is_some_and(|t| t.eq_ignore_ascii_case(word));
         self.at += usize::from(hit);
         hit
     }
-    fn next(&mut self, what: &str) -> Result<(String, Span), Diagnostic> {
-        let token = self.tokens.get(self.at).cloned();
+    fn next(&mut self, what: &str) -> Result<(&'t str, Span), Diagnostic> {
+        let token = self.tokens.get(self.at).copied();
         self.at += 1;
         token.ok_or_else(|| syntax(format!("{what} is missing at the end"), self.end))
     }
@@ -148,10 +157,10 @@ impl Parser {
                 Err(syntax(format!("`)` expected, not `{close}`"), at))
             };
         }
-        if !is_name(&token) {
+        if !is_name(token) {
             return Err(syntax(format!("a selection expected, not `{token}`"), span));
         }
-        Ok(Cond::Name(token, span))
+        Ok(Cond::Name(token.to_owned(), span))
     }
 
     fn quantified(&mut self) -> Result<Cond, Diagnostic> {
@@ -166,10 +175,10 @@ impl Parser {
                 _ => return Err(syntax(format!("`all`, `any` or a number expected, not `{count}`"), start)),
             },
         };
-        if !target.bytes().all(|b| b.is_ascii_graphic()) || matches!(target.as_str(), "(" | ")" | "|") {
+        if !target.bytes().all(|b| b.is_ascii_graphic()) || matches!(target, "(" | ")" | "|") {
             return Err(syntax(format!("a selection pattern expected, not `{target}`"), end));
         }
-        let pattern = Some(target).filter(|t| !t.eq_ignore_ascii_case("them"));
+        let pattern = Some(target.to_owned()).filter(|t| !t.eq_ignore_ascii_case("them"));
         Ok(Cond::Of(quantity, pattern, start.to(end)))
     }
 
@@ -188,22 +197,22 @@ impl Parser {
         }
         self.expect("(")?;
         let field = match self.next("`)`")? {
-            (t, _) if t == ")" => None,
-            (t, at) if is_name(&t) => {
+            (")", _) => None,
+            (t, at) if is_name(t) => {
                 self.expect(")").map_err(|_| syntax("`)` expected after the field".into(), at))?;
-                Some(t)
+                Some(t.to_owned())
             }
             (t, at) => return Err(syntax(format!("a field expected, not `{t}`"), at)),
         };
         let mut by = Vec::new();
         if self.eat("by") {
-            by.push(self.next("a field")?.0);
+            by.push(self.next("a field")?.0.to_owned());
             while self.eat(",") {
-                by.push(self.next("a field")?.0);
+                by.push(self.next("a field")?.0.to_owned());
             }
         }
         let (sign, sign_at) = self.next("a comparison")?;
-        let op = match sign.as_str() {
+        let op = match sign {
             "<" => CmpOp::Lt,
             "<=" => CmpOp::Le,
             ">" => CmpOp::Gt,
@@ -229,9 +238,8 @@ impl Parser {
 
 /// A selection's or field's name: no punctuation, no connective.
 fn is_name(token: &str) -> bool {
-    let word = token.to_ascii_lowercase();
-    !matches!(word.as_str(), "and" | "or" | "not" | "of" | "them")
-        && !token.starts_with(['(', ')', '|', ',', '<', '>', '=', '!'])
+    let word = ["and", "or", "not", "of", "them"].iter().any(|w| w.eq_ignore_ascii_case(token));
+    !word && !token.starts_with(['(', ')', '|', ',', '<', '>', '=', '!'])
 }
 
 #[cfg(test)]

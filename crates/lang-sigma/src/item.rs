@@ -1,5 +1,7 @@
 //! What a rule says before it is lowered: selections as trees of detection items. Pipelines work on these.
 
+use std::borrow::Cow;
+
 use shikra_syntax::Span;
 
 use crate::rule::Sink;
@@ -28,12 +30,12 @@ pub(crate) enum Lit {
 
 impl Lit {
     /// As text, where it is not null.
-    pub fn text(&self) -> Option<String> {
+    pub fn text(&self) -> Option<Cow<'_, str>> {
         match self {
             Lit::Null => None,
-            Lit::Bool(b) => Some(b.to_string()),
-            Lit::Int(_, n) => Some(n.to_string()),
-            Lit::Float(t, _) | Lit::Text(t) => Some(t.clone()),
+            Lit::Bool(b) => Some(b.to_string().into()),
+            Lit::Int(_, n) => Some(n.to_string().into()),
+            Lit::Float(t, _) | Lit::Text(t) => Some(t.into()),
         }
     }
 }
@@ -152,7 +154,9 @@ fn modifiers<'t>(parts: impl Iterator<Item = &'t str>, key: Span, out: &Sink) ->
     parts
         .map(|m| {
             // The place of the modifier within the key as it stands in the file, quotes and all.
-            let at = out.slice(Span::new(seek, key.end)).find(&format!("|{m}")).map(|i| seek + i + 1);
+            let rest = out.slice(Span::new(seek, key.end));
+            let follows = |&(i, _): &(usize, &str)| rest.get(i + 1..).is_some_and(|r| r.starts_with(m));
+            let at = rest.match_indices('|').find(follows).map(|(i, _)| seek + i + 1);
             let span = at.map_or(key, |at| Span::new(at, at + m.len()));
             seek = at.map_or(seek, |at| at + m.len());
             (m.trim().to_owned(), span)
@@ -193,6 +197,10 @@ pub(crate) fn literal(node: &Node) -> Literal {
 /// A field as Sigma names it: without spaces, attributes of the event's header with `_`
 /// (`System/Provider@Name` is `Provider_Name`).
 pub(crate) fn field_name(written: &str) -> String {
+    // Nearly all are words.
+    if written.bytes().all(|b| b.is_ascii_graphic() && b != b'@') {
+        return written.to_owned();
+    }
     let name: String = written.chars().filter(|c| !c.is_whitespace()).collect();
     match name.contains('@').then(|| name.rsplit('/').next()).flatten() {
         Some(last) if !last.starts_with('@') => last.replace('@', "_"),

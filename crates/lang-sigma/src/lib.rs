@@ -121,5 +121,6 @@ pub fn placeholders(source: &Source) -> Result<BTreeMap<String, Vec<String>>, Ve
 
 /// Links the rules of all texts, in order. A filter stays among them as a rule that reports nothing.
 pub fn assemble(parsed: Vec<Parsed>) -> Vec<Rule> {
-    link::link(parsed.into_iter().flat_map(|p| p.entries).collect())
+    let number = parsed.iter().map(|p| p.entries.len()).sum();
+    link::link(parsed.into_iter().flat_map(|p| p.entries), number)
 }

@@ -14,9 +14,9 @@ use crate::near_name::nearest;
 /// Deepest chain of correlations.
 const MAX_CHAIN: usize = 32;
 
-/// Links entries, in their order.
-pub(crate) fn link(entries: Vec<Entry>) -> Vec<Rule> {
-    let mut linker = Linker::default();
+/// Links so many entries, in their order.
+pub(crate) fn link(entries: impl Iterator<Item = Entry>, number: usize) -> Vec<Rule> {
+    let mut linker = Linker { slots: Vec::with_capacity(number), ..Linker::default() };
     for entry in entries {
         linker.add(entry);
     }
@@ -30,7 +30,7 @@ pub(crate) fn link(entries: Vec<Entry>) -> Vec<Rule> {
 
 /// A place in the order of rules.
 struct Slot {
-    rule: Option<Rule>,
+    rule: Option<Box<Rule>>,
     /// A correlation that is not linked yet.
     pending: Option<Box<Correlation>>,
     /// Its links are being followed: meeting it again is a circle.
@@ -50,7 +50,7 @@ struct Linker {
 impl Linker {
     fn add(&mut self, entry: Entry) {
         let (rule, pending) = match entry {
-            Entry::Rule(r) => (Some(*r), None),
+            Entry::Rule(r) => (Some(r), None),
             Entry::Correlation(c) => (None, Some(c)),
             Entry::Filter(f) => {
                 self.filters.push((self.slots.len(), *f));
@@ -61,6 +61,11 @@ impl Linker {
     }
 
     fn index(&mut self) {
+        // Only these ask for rules by name.
+        if self.filters.is_empty() && self.slots.iter().all(|s| s.pending.is_none()) {
+            return;
+        }
+        self.names.reserve(self.slots.len());
         for (at, slot) in self.slots.iter().enumerate() {
             let meta = match (&slot.rule, &slot.pending) {
                 (Some(r), _) => &*r.meta,
@@ -95,7 +100,7 @@ impl Linker {
         }
         // Only now, so that filters are not added to filters.
         for (at, f) in filters {
-            self.slots[at].rule = Some(f.rule);
+            self.slots[at].rule = Some(Box::new(f.rule));
         }
     }
 
@@ -143,7 +148,7 @@ impl Linker {
         }
         let plan = if c.rejected { None } else { correlation::plan(&mut c, watched) };
         self.slots[at].open = false;
-        self.slots[at].rule = Some(finish(*c, plan));
+        self.slots[at].rule = Some(Box::new(finish(*c, plan)));
     }
 
     /// The rules that a reference means, and how their rows are read.
@@ -163,7 +168,7 @@ impl Linker {
         for &i in &found {
             self.correlate(i, depth + 1);
         }
-        let rules: Vec<&Rule> = found.iter().filter_map(|&i| self.slots[i].rule.as_ref()).collect();
+        let rules: Vec<&Rule> = found.iter().filter_map(|&i| self.slots[i].rule.as_deref()).collect();
         if let Some(bad) = rules.iter().find(|r| r.status == LoadStatus::Rejected) {
             return Err((format!("`{reference}` was rejected ({:?})", bad.meta.title), None));
         }
@@ -186,7 +191,7 @@ impl Linker {
             if self.watched.get(&at) == Some(&false) {
                 rule.reports = false;
             }
-            out.push(rule);
+            out.push(*rule);
         }
         out
     }

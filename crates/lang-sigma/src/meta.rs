@@ -19,6 +19,8 @@ pub(crate) struct Place<'s> {
 pub(crate) fn read(root: &Node, place: &Place, diagnostics: &mut Vec<Diagnostic>) -> RuleMeta {
     let text = |key| root.text_of(key).map(|t| t.trim().to_owned());
     let list = |key| root.texts_of(key).iter().map(|t| t.trim().to_owned()).collect::<Vec<_>>();
+    let mut references = list("references");
+    references.extend(list("reference"));
     let name = text("name");
     RuleMeta {
         id: text("id").filter(|t| !t.is_empty()).unwrap_or_else(|| made_id(place)),
@@ -32,7 +34,7 @@ pub(crate) fn read(root: &Node, place: &Place, diagnostics: &mut Vec<Diagnostic>
         date: text("date"),
         modified: text("modified"),
         tags: root.texts_of("tags").iter().map(|t| t.trim().to_lowercase()).collect(),
-        references: [list("references"), list("reference")].concat(),
+        references,
         false_positives: list("falsepositives"),
         fields: list("fields"),
         path: place.source.name.to_string(),

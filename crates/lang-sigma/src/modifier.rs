@@ -1,5 +1,7 @@
 //! Value modifiers: a table, applied from left to right, and the test that results.
 
+use std::borrow::Cow;
+
 use ipnet::IpNet;
 use shikra_event::Value;
 use shikra_ir::{
@@ -8,16 +10,16 @@ use shikra_ir::{
 };
 use shikra_syntax::{Diagnostic, Span};
 
-use crate::item::{Item, Lit};
+use crate::item::{Item, Lit, Literal};
 use crate::near_name::nearest;
 use crate::rule::Sink;
 use crate::text::{self, NoExpansion, Utf16};
 
 /// A value on its way through the modifiers.
 #[derive(Clone, Debug)]
-enum Val {
+enum Val<'i> {
     /// As written.
-    Lit(Lit),
+    Lit(Cow<'i, Lit>),
     /// Text with wildcards.
     Pattern(Pattern),
     /// Encoded text.
@@ -29,15 +31,13 @@ enum Val {
     Exists(bool),
 }
 
-/// A value as written and all it stands for: any of these.
-struct Group {
-    vals: Vec<Val>,
-    span: Span,
-}
-
 /// The state of an item under its modifiers.
-struct Work {
-    groups: Vec<Group>,
+struct Work<'i> {
+    /// All values, each with the place in the item of the one that it comes of: any of those that one stands for.
+    /// Ascending.
+    vals: Vec<(usize, Val<'i>)>,
+    /// The values as written.
+    written: &'i [Literal],
     /// All values must match instead of any.
     all: bool,
     cased: bool,
@@ -82,15 +82,15 @@ pub(crate) const MODIFIERS: &[Modifier] = &[
         w.negated = true;
         Ok(())
     }),
-    modifier("exists", Work::exists),
-    modifier("windash", Work::windash),
+    modifier("exists", |w| w.exists()),
+    modifier("windash", |w| w.windash()),
     modifier("base64", |w| w.encode(|b| vec![text::base64(b)])),
     modifier("base64offset", |w| w.encode(|b| text::base64_offsets(b).to_vec())),
     modifier("utf16le", |w| w.utf16(Utf16::Little)),
     modifier("wide", |w| w.utf16(Utf16::Little)),
     modifier("utf16be", |w| w.utf16(Utf16::Big)),
     modifier("utf16", |w| w.utf16(Utf16::Marked)),
-    modifier("re", Work::regex),
+    modifier("re", |w| w.regex()),
     modifier("i", |w| {
         w.regex_flag(|_| {})?;
         w.cased = false;
@@ -105,7 +105,7 @@ pub(crate) const MODIFIERS: &[Modifier] = &[
     modifier("multiline", |w| w.regex_flag(|r| r.multi_line = true)),
     modifier("s", |w| w.regex_flag(|r| r.dot_all = true)),
     modifier("dotall", |w| w.regex_flag(|r| r.dot_all = true)),
-    modifier("cidr", Work::cidr),
+    modifier("cidr", |w| w.cidr()),
     modifier("lt", |w| w.ordered(CmpOp::Lt)),
     modifier("lte", |w| w.ordered(CmpOp::Le)),
     modifier("gt", |w| w.ordered(CmpOp::Gt)),
@@ -116,8 +116,8 @@ pub(crate) const MODIFIERS: &[Modifier] = &[
     modifier("week", |w| w.part_of_time("week")),
     modifier("month", |w| w.part_of_time("month")),
     modifier("year", |w| w.part_of_time("year")),
-    modifier("fieldref", Work::fieldref),
-    modifier("new", Work::new_value),
+    modifier("fieldref", |w| w.fieldref()),
+    modifier("new", |w| w.new_value()),
     modifier("rare", |w| w.seen_before(Measure::Count, CmpOp::Le)),
     modifier("rarehosts", |w| w.seen_before(Measure::Hosts, CmpOp::Le)),
     modifier("outlier", |w| w.seen_before(Measure::Surprise, CmpOp::Ge)),
@@ -125,59 +125,70 @@ pub(crate) const MODIFIERS: &[Modifier] = &[
     modifier("expand", |_| Ok(())),
 ];
 
-impl Work {
-    fn each(&mut self, f: impl Fn(&Val) -> Result<Vec<Val>, String>) -> Outcome {
-        for group in &mut self.groups {
-            let mut out = Vec::with_capacity(group.vals.len());
-            for val in &group.vals {
-                out.extend(f(val)?);
-            }
-            if out.len() > text::MAX_EXPANSION {
-                return Err(format!("more than {} values", text::MAX_EXPANSION));
-            }
-            group.vals = out;
+impl<'i> Work<'i> {
+    /// Makes another value of each.
+    fn each(&mut self, f: impl Fn(&mut Val<'i>) -> Outcome) -> Outcome {
+        self.vals.iter_mut().try_for_each(|(_, val)| f(val))
+    }
+
+    /// Makes others of each; answers where the first value stands that `f` says something of.
+    fn several(
+        &mut self,
+        f: impl Fn(&Val) -> Result<(Vec<Val<'i>>, bool), String>,
+    ) -> Result<Option<Span>, String> {
+        let mut out: Vec<(usize, Val)> = Vec::with_capacity(self.vals.len());
+        let mut told = None;
+        for (at, val) in &self.vals {
+            let (vals, tells) = f(val)?;
+            out.extend(vals.into_iter().map(|v| (*at, v)));
+            told = told.or_else(|| self.written.get(*at).filter(|_| tells).map(|l| l.span));
         }
-        Ok(())
+        if out.chunk_by(|a, b| a.0 == b.0).any(|of_one| of_one.len() > text::MAX_EXPANSION) {
+            return Err(format!("more than {} values", text::MAX_EXPANSION));
+        }
+        self.vals = out;
+        Ok(told)
     }
 
     fn around(&mut self, before: bool, after: bool, relation: &'static str) -> Outcome {
         self.each(|v| {
-            Ok(vec![match v {
-                Val::Field(f, _) => Val::Field(f.clone(), Some(relation)),
+            match v {
+                Val::Field(_, how) => *how = Some(relation),
                 // A regular expression is searched for anywhere as it is.
-                Val::Regex(r) => Val::Regex(r.clone()),
-                other => {
-                    let p = other.pattern()?;
-                    let p = if before { p.any_before() } else { p };
-                    Val::Pattern(if after { p.any_after() } else { p })
+                Val::Regex(_) => {}
+                Val::Lit(l) => {
+                    let text = l.text().ok_or("takes text")?;
+                    let p = text::pattern_within(&text, before, after);
+                    *v = Val::Pattern(p);
                 }
-            }])
+                other => *other = Val::Pattern(other.pattern()?.around(before, after)),
+            }
+            Ok(())
         })
     }
 
     fn exists(&mut self) -> Outcome {
-        self.each(|v| match v {
-            Val::Lit(Lit::Bool(b)) => Ok(vec![Val::Exists(*b)]),
-            Val::Lit(Lit::Text(t)) => match t.to_ascii_lowercase().as_str() {
-                "true" | "yes" => Ok(vec![Val::Exists(true)]),
-                "false" | "no" => Ok(vec![Val::Exists(false)]),
-                _ => Err("takes true or false".into()),
+        let truth = |l: &Lit| match l {
+            Lit::Bool(b) => Some(*b),
+            Lit::Text(t) => match t.to_ascii_lowercase().as_str() {
+                "true" | "yes" => Some(true),
+                "false" | "no" => Some(false),
+                _ => None,
             },
-            _ => Err("takes true or false".into()),
+            _ => None,
+        };
+        self.each(|v| {
+            let said = if let Val::Lit(l) = v { truth(l) } else { None };
+            *v = Val::Exists(said.ok_or("takes true or false")?);
+            Ok(())
         })
     }
 
     fn windash(&mut self) -> Outcome {
-        let mut cut = None;
-        for group in &mut self.groups {
-            let mut out = Vec::new();
-            for val in &group.vals {
-                let (patterns, whole) = text::windash(&val.pattern()?);
-                out.extend(patterns.into_iter().map(Val::Pattern));
-                cut = cut.or((!whole).then_some(group.span));
-            }
-            group.vals = out;
-        }
+        let cut = self.several(|v| {
+            let (patterns, whole) = text::windash(&v.pattern()?);
+            Ok((patterns.into_iter().map(Val::Pattern).collect(), !whole))
+        })?;
         if let Some(span) = cut {
             let message =
                 "too many dashes to vary all of them: only those that begin a word are, four at most";
@@ -187,26 +198,30 @@ impl Work {
     }
 
     fn encode(&mut self, f: impl Fn(&[u8]) -> Vec<String>) -> Outcome {
-        self.each(|v| {
+        let made = self.several(|v| {
             let texts = match v {
                 Val::Bytes(b) => f(b),
                 other => f(other.literal()?.as_bytes()),
             };
-            Ok(texts.iter().map(|t| Val::Pattern(Pattern::exact(t))).collect())
-        })
+            Ok((texts.iter().map(|t| Val::Pattern(Pattern::exact(t))).collect(), false))
+        });
+        made.map(|_| ())
     }
 
     fn utf16(&mut self, how: Utf16) -> Outcome {
-        self.each(|v| Ok(vec![Val::Bytes(text::utf16(&v.literal()?, how))]))
+        self.each(|v| {
+            *v = Val::Bytes(text::utf16(&v.literal()?, how));
+            Ok(())
+        })
     }
 
     fn regex(&mut self) -> Outcome {
         self.cased = true;
         self.each(|v| match v {
             Val::Lit(l) => {
-                let source = l.text().ok_or("takes text")?;
-                let regex = Regex { source, multi_line: false, dot_all: false, whole: false };
-                Ok(vec![Val::Regex(regex)])
+                let source = l.text().ok_or("takes text")?.into_owned();
+                *v = Val::Regex(Regex { source, multi_line: false, dot_all: false, whole: false });
+                Ok(())
             }
             _ => Err("must come before the modifiers that change the text".into()),
         })
@@ -215,9 +230,8 @@ impl Work {
     fn regex_flag(&mut self, set: impl Fn(&mut Regex)) -> Outcome {
         self.each(|v| match v {
             Val::Regex(r) => {
-                let mut r = r.clone();
-                set(&mut r);
-                Ok(vec![Val::Regex(r)])
+                set(r);
+                Ok(())
             }
             _ => Err("goes with `re` only".into()),
         })
@@ -225,15 +239,15 @@ impl Work {
 
     fn cidr(&mut self) -> Outcome {
         let mut loose = None;
-        for group in &mut self.groups {
-            for val in &mut group.vals {
-                let Val::Lit(Lit::Text(t)) = val else {
-                    return Err("takes a network, e.g. 10.0.0.0/8".into());
-                };
-                let net = network(t).ok_or_else(|| format!("{t:?} is not a network"))?;
-                loose = loose.or((net != net.trunc()).then_some(group.span));
-                *val = Val::Cidr(net.trunc());
-            }
+        for (at, val) in &mut self.vals {
+            let text = if let Val::Lit(l) = val { Some(&**l) } else { None };
+            let Some(Lit::Text(t)) = text else {
+                return Err("takes a network, e.g. 10.0.0.0/8".into());
+            };
+            let net = network(t).ok_or_else(|| format!("{t:?} is not a network"))?;
+            let span = self.written.get(*at).filter(|_| net != net.trunc()).map(|l| l.span);
+            loose = loose.or(span);
+            *val = Val::Cidr(net.trunc());
         }
         if let Some(span) = loose {
             let message = "the address has bits beyond the network's prefix: they are ignored";
@@ -245,38 +259,43 @@ impl Work {
     fn ordered(&mut self, op: CmpOp) -> Outcome {
         self.order = Some(op);
         self.each(|v| match v {
-            Val::Field(..) => Ok(vec![v.clone()]),
-            other => other.number().map(|_| vec![other.clone()]),
+            Val::Field(..) => Ok(()),
+            other => other.number().map(|_| ()),
         })
     }
 
     fn seen_before(&mut self, measure: Measure, op: CmpOp) -> Outcome {
         self.seen = Some((measure, op));
-        self.each(|v| v.number().map(|_| vec![v.clone()]))
+        self.each(|v| v.number().map(|_| ()))
     }
 
     /// True: seen never; false: seen at least once.
     fn new_value(&mut self) -> Outcome {
         self.exists()?;
-        let new = match self.groups.as_slice() {
-            [Group { vals, .. }] if vals.len() == 1 => matches!(vals[0], Val::Exists(true)),
+        let new = match self.vals.as_slice() {
+            [(_, val)] if self.written.len() == 1 => matches!(val, Val::Exists(true)),
             _ => return Err("takes true or false".into()),
         };
         self.seen = Some((Measure::Count, if new { CmpOp::Eq } else { CmpOp::Gt }));
-        self.each(|_| Ok(vec![Val::Lit(Lit::Int("0".into(), 0))]))
+        self.each(|v| {
+            *v = Val::Lit(Cow::Owned(Lit::Int("0".into(), 0)));
+            Ok(())
+        })
     }
 
     fn part_of_time(&mut self, part: &'static str) -> Outcome {
         self.time_part = Some(part);
-        self.each(|v| v.number().map(|_| vec![v.clone()]))
+        self.each(|v| v.number().map(|_| ()))
     }
 
     fn fieldref(&mut self) -> Outcome {
-        self.each(|v| match v {
-            Val::Lit(l @ (Lit::Text(_) | Lit::Int(..))) => {
-                Ok(vec![Val::Field(crate::item::field_name(&l.text().unwrap_or_default()), None)])
-            }
-            _ => Err("takes the name of a field".into()),
+        self.each(|v| {
+            let name = match v {
+                Val::Lit(l) if matches!(**l, Lit::Text(_) | Lit::Int(..)) => l.text(),
+                _ => None,
+            };
+            *v = Val::Field(crate::item::field_name(&name.ok_or("takes the name of a field")?), None);
+            Ok(())
         })
     }
 }
@@ -286,7 +305,7 @@ fn network(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| text.parse().ok().map(|ip: std::net::IpAddr| ip.into()))
 }
 
-impl Val {
+impl Val<'_> {
     fn pattern(&self) -> Result<Pattern, String> {
         match self {
             Val::Pattern(p) => Ok(p.clone()),
@@ -304,15 +323,22 @@ impl Val {
 
     fn number(&self) -> Result<Value, String> {
         match self {
-            Val::Lit(Lit::Int(_, n)) => Ok(Value::I64(*n)),
-            Val::Lit(Lit::Float(_, n)) => Ok(Value::F64(*n)),
-            Val::Lit(Lit::Text(t)) => match (t.trim().parse(), t.trim().parse::<f64>()) {
-                (Ok(n), _) => Ok(Value::I64(n)),
-                (_, Ok(n)) if n.is_finite() => Ok(Value::F64(n)),
-                _ => Err(format!("takes a number, not {t:?}")),
-            },
+            Val::Lit(l) => number(l),
             _ => Err("takes a number".into()),
         }
+    }
+}
+
+fn number(l: &Lit) -> Result<Value, String> {
+    match l {
+        Lit::Int(_, n) => Ok(Value::I64(*n)),
+        Lit::Float(_, n) => Ok(Value::F64(*n)),
+        Lit::Text(t) => match (t.trim().parse(), t.trim().parse::<f64>()) {
+            (Ok(n), _) => Ok(Value::I64(n)),
+            (_, Ok(n)) if n.is_finite() => Ok(Value::F64(n)),
+            _ => Err(format!("takes a number, not {t:?}")),
+        },
+        Lit::Null | Lit::Bool(_) => Err("takes a number".into()),
     }
 }
 
@@ -340,21 +366,21 @@ pub(crate) fn lower(item: &Item, out: &mut Sink) -> Expr {
 }
 
 /// The values as written, placeholders expanded.
-fn start(item: &Item, out: &mut Sink) -> Result<Work, Expr> {
+fn start<'i>(item: &'i Item, out: &mut Sink) -> Result<Work<'i>, Expr> {
     let expands = item.modifiers.iter().any(|(m, _)| m == "expand");
-    let mut groups = Vec::with_capacity(item.values.len());
-    for literal in &item.values {
-        let vals = match &literal.value {
+    let mut vals = Vec::with_capacity(item.values.len());
+    for (at, literal) in item.values.iter().enumerate() {
+        match &literal.value {
             Lit::Text(t) if expands => match text::expand(t, &|name| placeholder(name, out)) {
-                Ok(texts) => texts.into_iter().map(|t| Val::Lit(Lit::Text(t))).collect(),
+                Ok(texts) => vals.extend(texts.into_iter().map(|t| (at, Val::Lit(Cow::Owned(Lit::Text(t)))))),
                 Err(e) => return Err(no_expansion(e, literal.span, out)),
             },
-            other => vec![Val::Lit(other.clone())],
-        };
-        groups.push(Group { vals, span: literal.span });
+            other => vals.push((at, Val::Lit(Cow::Borrowed(other)))),
+        }
     }
     Ok(Work {
-        groups,
+        vals,
+        written: &item.values,
         all: false,
         cased: false,
         negated: false,
@@ -396,7 +422,7 @@ fn no_expansion(e: NoExpansion, span: Span, out: &mut Sink) -> Expr {
 
 /// The predicate of an item whose modifiers have been applied.
 fn emit(item: &Item, work: &Work, out: &mut Sink) -> Expr {
-    if work.groups.is_empty() {
+    if work.written.is_empty() {
         if item.field.is_none() {
             return out.opaque("empty-list", "an empty list of keywords".into(), item.span, None);
         }
@@ -405,18 +431,27 @@ fn emit(item: &Item, work: &Work, out: &mut Sink) -> Expr {
         return test(item, work, out, Op::IsNull);
     }
     let expr = if work.all {
-        Expr::and(work.groups.iter().map(|g| any_of(item, work, g.vals.iter(), out)).collect::<Vec<_>>())
+        Expr::and(each_of(work).map(|of_one| any_of(item, work, of_one, out)).collect::<Vec<_>>())
     } else {
-        any_of(item, work, work.groups.iter().flat_map(|g| g.vals.iter()), out)
+        any_of(item, work, &work.vals, out)
     };
     if work.negated { expr.negate() } else { expr }
 }
 
+/// What each value as written stands for.
+fn each_of<'w, 'i>(work: &'w Work<'i>) -> impl Iterator<Item = &'w [(usize, Val<'i>)]> {
+    (0..work.written.len()).map(|at| {
+        let (from, to) = (work.vals.partition_point(|v| v.0 < at), work.vals.partition_point(|v| v.0 <= at));
+        work.vals.get(from..to).unwrap_or_default()
+    })
+}
+
 /// One test for all patterns, one for all regular expressions, one for all networks, and one for each other
 /// value.
-fn any_of<'v>(item: &Item, work: &Work, vals: impl Iterator<Item = &'v Val>, out: &mut Sink) -> Expr {
-    let (mut patterns, mut regexes, mut nets, mut parts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for val in vals {
+fn any_of(item: &Item, work: &Work, vals: &[(usize, Val)], out: &mut Sink) -> Expr {
+    let (mut regexes, mut nets, mut parts) = (Vec::new(), Vec::new(), Vec::new());
+    let mut patterns = Vec::with_capacity(vals.len());
+    for (_, val) in vals {
         match val {
             Val::Regex(r) => regexes.push(r.clone()),
             Val::Cidr(n) => nets.push(*n),
@@ -425,11 +460,11 @@ fn any_of<'v>(item: &Item, work: &Work, vals: impl Iterator<Item = &'v Val>, out
                 parts.push(if *b { e } else { e.negate() });
             }
             Val::Field(name, relation) => parts.push(field_relation(item, work, name, *relation, out)),
-            Val::Lit(Lit::Null) => parts.push(test(item, work, out, Op::IsNull)),
+            Val::Lit(l) if **l == Lit::Null => parts.push(test(item, work, out, Op::IsNull)),
             v if work.order.is_some() || work.time_part.is_some() || work.seen.is_some() => {
                 parts.push(number_test(item, work, v, out))
             }
-            Val::Lit(l) => patterns.extend(literal_patterns(l, item.field.is_none())),
+            Val::Lit(l) => literal_patterns(l, item.field.is_none(), &mut patterns),
             Val::Pattern(p) => patterns.push(keyword(p.clone(), item)),
             Val::Bytes(b) => patterns.push(keyword(Pattern::exact(&text::latin1(b)), item)),
         }
@@ -456,23 +491,22 @@ fn any_of<'v>(item: &Item, work: &Work, vals: impl Iterator<Item = &'v Val>, out
 
 /// A keyword is looked for anywhere in each value of the event.
 fn keyword(p: Pattern, item: &Item) -> Pattern {
-    if item.field.is_none() { p.any_before().any_after() } else { p }
+    if item.field.is_none() { p.around(true, true) } else { p }
 }
 
 /// A literal compares as text: a number in the form it was written and in its plain form.
-fn literal_patterns(l: &Lit, is_keyword: bool) -> Vec<Pattern> {
-    let mut texts = Vec::new();
+fn literal_patterns(l: &Lit, is_keyword: bool, out: &mut Vec<Pattern>) {
+    let mut add = |p: Pattern| out.push(p.around(is_keyword, is_keyword));
     match l {
         Lit::Float(written, n) => {
-            texts.push(Pattern::exact(written));
+            add(Pattern::exact(written));
             if n.to_string() != *written {
-                texts.push(Pattern::exact(&n.to_string()));
+                add(Pattern::exact(&n.to_string()));
             }
         }
-        Lit::Text(t) => texts.push(text::pattern(t)),
-        other => texts.extend(other.text().map(|t| Pattern::exact(&t))),
+        Lit::Text(t) => out.push(text::pattern_within(t, is_keyword, is_keyword)),
+        other => other.text().into_iter().for_each(|t| add(Pattern::exact(&t))),
     }
-    if is_keyword { texts.into_iter().map(|p| p.any_before().any_after()).collect() } else { texts }
 }
 
 fn words(work: &Work) -> Words {

@@ -164,7 +164,9 @@ pub(crate) fn conditions(section: &Node, place: &Place, sink: &mut Sink) -> Vec<
             sink.reject("condition", "a condition must be text", c.span, None);
             continue;
         };
-        let exact = sink.slice(c.span).find(text).map(|at| c.span.start + at);
+        let written = sink.slice(c.span);
+        let within = if written.starts_with(text) { Some(0) } else { written.find(text) };
+        let exact = within.map(|at| c.span.start + at);
         match condition::parse(text, exact, c.span) {
             Ok(c) => out.push(c),
             Err(d) => {
@@ -217,6 +219,10 @@ fn add_key(sources: &mut Vec<LogSource>, name: &str, value: &Node, sink: &mut Si
     if texts.len() > 1 {
         let message = format!("a list under `{name}` is no standard Sigma: taken as a rule for each item");
         sink.warn("logsource-list", message, value.span);
+    }
+    if let ([source], [text]) = (sources.as_mut_slice(), texts.as_slice()) {
+        source.keys.insert(name.to_owned(), text.clone());
+        return;
     }
     if texts.is_empty() {
         return;

@@ -19,7 +19,8 @@ const MAX_COMBINATIONS: usize = 2_000;
 /// The selections of one rule.
 pub(crate) struct Selections {
     list: Vec<Selection>,
-    lowered: Vec<Option<(Expr, usize)>>,
+    /// The patterns of those that have been lowered.
+    lowered: Vec<Option<usize>>,
     /// Version 1: `all of name` quantifies over the items of a list, and `them` means all.
     v1: bool,
 }
@@ -70,20 +71,24 @@ impl Selections {
     /// One selection, under its name.
     pub fn named(&mut self, at: usize, sink: &mut Sink) -> Expr {
         let Some(selection) = self.list.get(at) else { return Expr::FALSE };
-        if let Some((expr, cost)) = &self.lowered[at] {
-            sink.patterns = sink.patterns.saturating_add(*cost);
-            if sink.patterns > MAX_PATTERNS {
-                if !sink.rejected {
-                    let message = format!("the conditions stand for more than {MAX_PATTERNS} patterns");
-                    sink.reject("too-large", message, selection.name_span, None);
-                }
-                return Expr::FALSE;
+        let known = self.lowered[at];
+        if let Some(cost) = known
+            && sink.patterns.saturating_add(cost) > MAX_PATTERNS
+        {
+            if !sink.rejected {
+                let message = format!("the conditions stand for more than {MAX_PATTERNS} patterns");
+                sink.reject("too-large", message, selection.name_span, None);
             }
-            return expr.clone();
+            return Expr::FALSE;
         }
-        let before = sink.patterns;
+        // Few are named twice: to lower those again takes less than to keep a copy of all. What there is to say of
+        // them has been said.
+        let (before, said) = (sink.patterns, sink.diagnostics.len());
         let expr = Expr::Named(Arc::from(selection.name.as_str()), Box::new(lower(&selection.det, sink)));
-        self.lowered[at] = Some((expr.clone(), sink.patterns - before));
+        if known.is_some() {
+            sink.diagnostics.truncate(said);
+        }
+        self.lowered[at] = Some(sink.patterns - before);
         expr
     }
 

@@ -14,29 +14,35 @@ const DASHES: [char; 5] = ['-', '/', '\u{2013}', '\u{2014}', '\u{2015}'];
 /// Reads a string with wildcards. A backslash is itself unless `*`, `?` or `\` follows: `\*` is a star, `\\*` a
 /// backslash and a wildcard, `\\\*` a backslash and a star.
 pub(crate) fn pattern(raw: &str) -> Pattern {
-    // Most values have nothing to read: one copy and no walk.
-    if !raw.bytes().any(|b| matches!(b, b'*' | b'?' | b'\\')) {
-        return Pattern::exact(raw);
-    }
+    pattern_within(raw, false, false)
+}
+
+/// The same with any text before it, after it, or both.
+pub(crate) fn pattern_within(raw: &str, before: bool, after: bool) -> Pattern {
+    let next = |rest: &str| memchr::memchr3(b'*', b'?', b'\\', rest.as_bytes());
+    let mut rest = raw;
     let mut parts = Vec::new();
     let mut text = String::with_capacity(raw.len());
-    let mut chars = raw.chars().peekable();
-    while let Some(c) = chars.next() {
-        let wildcard = match c {
-            '\\' => {
-                text.push(chars.next_if(|n| matches!(n, '*' | '?' | '\\')).unwrap_or('\\'));
-                continue;
-            }
-            '*' => Part::Any,
-            '?' => Part::One,
-            c => {
-                text.push(c);
-                continue;
-            }
-        };
-        parts.extend([Part::Lit(std::mem::take(&mut text)), wildcard]);
+    while let Some(at) = next(rest) {
+        let (plain, behind) = rest.split_at(at);
+        text.push_str(plain);
+        let mut behind = behind.chars();
+        match behind.next() {
+            Some('*') => parts.extend([Part::Lit(std::mem::take(&mut text)), Part::Any]),
+            Some('?') => parts.extend([Part::Lit(std::mem::take(&mut text)), Part::One]),
+            _ => match behind.as_str().bytes().next() {
+                Some(b @ (b'*' | b'?' | b'\\')) => {
+                    behind.next();
+                    text.push(char::from(b));
+                }
+                _ => text.push('\\'),
+            },
+        }
+        rest = behind.as_str();
     }
-    Pattern::new(parts.into_iter().chain([Part::Lit(text)]))
+    text.push_str(rest);
+    let any = |there: bool| there.then_some(Part::Any);
+    Pattern::new(any(before).into_iter().chain(parts).chain([Part::Lit(text)]).chain(any(after)))
 }
 
 /// Why placeholders could not be expanded.

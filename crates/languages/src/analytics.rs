@@ -24,9 +24,7 @@ const TYPES: &[(&str, &str, Option<&str>)] = &[
 
 /// The rules of an analytic; none where the text is none.
 pub(crate) fn rules(source: &Source, options: &Options) -> Vec<Rule> {
-    let name = source.name.to_ascii_lowercase();
-    let yaml = [".yaml", ".yml"].iter().any(|e| name.ends_with(e));
-    if !yaml || !detect::has_key(&source.text, "implementations") {
+    if !detect::is_yaml(source) || !detect::has_key(&source.text, "implementations") {
         return Vec::new();
     }
     let documents = yaml::documents(&source.text, Span::new(0, source.text.len()));

@@ -50,11 +50,10 @@ pub(crate) struct Definition {
 
 /// What a file is, where it is one of these.
 pub(crate) fn read(source: &Source) -> Option<Part> {
-    let name = source.name.to_ascii_lowercase();
-    if name.ends_with(".csv") {
+    if detect::is_called(source, &[".csv"]) {
         return rows(source).map(|t| Part::Rows(Arc::new(t)));
     }
-    if ![".yml", ".yaml"].iter().any(|e| name.ends_with(e)) {
+    if !detect::is_yaml(source) {
         return None;
     }
     let has = |key| detect::has_key(&source.text, key);

@@ -10,7 +10,7 @@ pub(crate) fn unfit(source: &Source) -> Option<String> {
     if source.text.len() > MAX_BYTES {
         return Some(format!("larger than {} MiB", MAX_BYTES >> 20));
     }
-    source.text.contains('\0').then(|| "not text".to_owned())
+    memchr::memchr(0, source.text.as_bytes()).map(|_| "not text".to_owned())
 }
 
 /// What a text is that holds no rule.
@@ -35,8 +35,7 @@ pub(crate) fn sigma(source: &Source) -> Vec<Span> {
     if is_toml(source) {
         return Vec::new();
     }
-    let is_yaml = [".yml", ".yaml"].iter().any(|e| source.name.to_ascii_lowercase().ends_with(e));
-    if is_yaml {
+    if is_yaml(source) {
         return if is_sigma(text) { vec![all] } else { Vec::new() };
     }
     let blocks: Vec<Span> = fences(text)
@@ -50,7 +49,19 @@ pub(crate) fn sigma(source: &Source) -> Vec<Span> {
 }
 
 fn is_toml(source: &Source) -> bool {
-    source.name.to_ascii_lowercase().ends_with(".toml")
+    is_called(source, &[".toml"])
+}
+
+/// Whether the name says that it is YAML.
+pub(crate) fn is_yaml(source: &Source) -> bool {
+    is_called(source, &[".yml", ".yaml"])
+}
+
+/// Whether the name ends with one of these, in either case.
+pub(crate) fn is_called(source: &Source, endings: &[&str]) -> bool {
+    let name = source.name.as_bytes();
+    let own = |e: &str| name.len().checked_sub(e.len()).and_then(|at| name.get(at..));
+    endings.iter().any(|e| own(e).is_some_and(|own| own.eq_ignore_ascii_case(e.as_bytes())))
 }
 
 /// Whether the top-level keys are those of a rule, a correlation, a filter or a collection document.
@@ -63,9 +74,16 @@ fn is_sigma(text: &str) -> bool {
             && keys(text).any(|(k, v)| k == "action" && ["global", "repeat", "reset"].contains(&v)))
 }
 
+/// Whether the key stands at the start of a line, or one space in.
 pub(crate) fn has_key(text: &str, key: &str) -> bool {
+    let bytes = text.as_bytes();
     // Most texts have most words nowhere, which is told far faster than where lines begin.
-    text.contains(key) && keys(text).any(|(k, _)| k == key)
+    memchr::memmem::find_iter(bytes, key).any(|at| {
+        let before = text.get(..at).unwrap_or_default();
+        let before = before.strip_suffix(' ').unwrap_or(before);
+        bytes.get(at + key.len()) == Some(&b':')
+            && (before.ends_with('\n') || before.trim_start_matches('\u{feff}').is_empty())
+    })
 }
 
 /// The keys at the start of a line, or one space in, with what follows on the line.

@@ -17,7 +17,7 @@ const MOST: usize = 1000;
 
 /// The rules of a notebook; none where the text is none or holds no query.
 pub(crate) fn rules(source: &Source, options: &Options) -> Vec<Rule> {
-    if !source.name.to_ascii_lowercase().ends_with(".ipynb") {
+    if !crate::detect::is_called(source, &[".ipynb"]) {
         return Vec::new();
     }
     let documents = yaml::documents(&source.text, Span::new(0, source.text.len()));

@@ -65,8 +65,8 @@ pub(crate) fn numbered(used: &mut BTreeMap<String, usize>, id: String) -> String
 }
 
 fn find(source: &Source) -> Vec<Query> {
-    let name = source.name.to_ascii_lowercase();
-    let extension = name.rsplit_once('.').map_or("", |(_, e)| e);
+    let extension = source.name.rsplit_once('.').map_or("", |(_, e)| e).to_ascii_lowercase();
+    let extension = extension.as_str();
     if let Some(l) = LANGUAGES.iter().find(|l| l.name == extension && l.name != "sigma") {
         let span = Span::new(0, source.text.len());
         return vec![Query { language: l.name, text: Text::at(source, span), ..Query::default() }];

@@ -100,6 +100,7 @@ pub(crate) struct Source {
 /// Takes filters apart.
 pub(crate) fn compile(filters: &[Filter]) -> Compiled {
     let mut c = Compiler::default();
+    c.out.trees.reserve_exact(filters.len());
     for (id, filter) in filters.iter().enumerate() {
         let tree = c.tree(&filter.expr);
         c.out.trees.push(tree);

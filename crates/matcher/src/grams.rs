@@ -153,12 +153,13 @@ impl Lane {
             *n = n.saturating_add(1);
         }
         let mut filed: Vec<(u32, u32, u32)> = Vec::with_capacity(literals.len() * step);
+        let mut costs: Vec<u32> = Vec::new();
         for (id, text) in literals {
-            let pieces: Vec<u32> = text.windows(width).map(piece).collect();
-            let cost = |run: &[u32]| run.iter().map(|p| u32::from(counts[place(*p)])).sum::<u32>();
-            let best = pieces.windows(step).enumerate().min_by_key(|(_, run)| cost(run));
-            let Some((at, run)) = best else { continue };
-            filed.extend(run.iter().enumerate().map(|(n, p)| (*p, *id, (at + n) as u32)));
+            costs.clear();
+            costs.extend(text.windows(width).map(|w| u32::from(counts[place(piece(w))])));
+            let Some(at) = cheapest(&costs, step) else { continue };
+            let run = text.windows(width).map(piece).enumerate().skip(at).take(step);
+            filed.extend(run.map(|(at, p)| (p, *id, at as u32)));
         }
         filed.sort_unstable();
         // The fewer there are, the more room each can have: small tables stay in the processor's cache.
@@ -229,6 +230,17 @@ impl Lane {
             }
         }
     }
+}
+
+/// Where the run of so many begins whose sum is least, the first of them.
+fn cheapest(costs: &[u32], run: usize) -> Option<usize> {
+    let mut sum: u32 = costs.get(..run)?.iter().sum();
+    let mut best = (sum, 0);
+    for (at, (gone, come)) in costs.iter().zip(costs.get(run..)?).enumerate() {
+        sum = sum + come - gone;
+        best = best.min((sum, at + 1));
+    }
+    Some(best.1)
 }
 
 fn piece(window: &[u8]) -> u32 {

@@ -10,10 +10,10 @@ use shikra_event::{Event, SlotIndex, Value};
 use shikra_ir::FieldRef;
 use shikra_taxonomy::{Binding, Taxonomy};
 
-use crate::compile::{Compiled, PredId, Var, VarId};
-use crate::program::{Entry, Program, truth_on};
+use crate::compile::{Compiled, Var, VarId};
+use crate::program::{Entry, Program};
 use crate::row::fields_like;
-use crate::rules::{RuleSet, State, union};
+use crate::rules::{Asked, RuleSet, State, union};
 
 /// A shape, ready.
 pub(crate) struct ShapePlan {
@@ -133,10 +133,12 @@ impl Planner<'_> {
         let mut groups = Groups::default();
         let mut spread = Vec::new();
         let mut start = known.start;
+        let asked: Asked = self.state.asked(self.compiled, &rules);
         let mut open = open.into_iter().peekable();
         for &v in &rules.vars {
             if !matches!(self.compiled.vars[v as usize], Var::Field(_)) {
-                spread.extend(self.spread(v, &mut groups, &mut start));
+                let asked = asked.get(&v).copied().unwrap_or_default();
+                spread.extend(self.spread(v, &rules, asked, &mut groups, &mut start));
                 continue;
             }
             while open.next_if(|(other, ..)| *other < v).is_some() {}
@@ -147,7 +149,6 @@ impl Planner<'_> {
         start.retain(|e| rules.asks(e.pred()));
         let answers = self.taxonomy.on(self.event.shape);
         let bindings = rules.exact_fields.iter().map(|f| (f.clone(), answers.bind(f))).collect();
-        let asked = self.state.asked(self.compiled, &rules);
         let program = |(slots, inputs): (_, Bound)| Group {
             program: self.state.program(self.compiled, &inputs, &rules, &asked),
             slots,
@@ -183,16 +184,18 @@ impl Planner<'_> {
     }
 
     fn on_constant(&mut self, v: VarId, value: &Value) -> Vec<Entry> {
-        let (compiled, admitted) = (self.compiled, &self.admitted);
-        self.state.on_constant(v, admitted, value, || {
-            let truth = |p: PredId| truth_on(&compiled.preds[p as usize].test, value);
-            let asked = compiled.by_var[v as usize].iter().filter(|p| admitted.asks(**p));
-            asked.filter_map(|&p| Entry::new(p, truth(p))).collect()
-        })
+        self.state.on_constant(self.compiled, v, 0, &self.admitted, value)
     }
 
     /// A variable that stands for many fields: every one of them is asked, and the greatest truth counts.
-    fn spread(&mut self, v: VarId, groups: &mut Groups, start: &mut Vec<Entry>) -> Option<Spread> {
+    fn spread(
+        &mut self,
+        v: VarId,
+        rules: &RuleSet,
+        asked: u32,
+        groups: &mut Groups,
+        start: &mut Vec<Entry>,
+    ) -> Option<Spread> {
         let shape = self.event.shape;
         let bindings = match &self.compiled.vars[v as usize] {
             Var::Glob(names, pattern) => fields_like(self.taxonomy, shape, *names, pattern),
@@ -208,7 +211,7 @@ impl Planner<'_> {
                 }
                 Place::Constant(value) | Place::Fixed(value) if has_values(&value) => {
                     has_value = true;
-                    start.extend(self.on_constant(v, &value));
+                    start.extend(self.state.on_constant(self.compiled, v, asked, rules, &value));
                 }
                 Place::Constant(_) | Place::Fixed(_) | Place::Nowhere => {}
             }

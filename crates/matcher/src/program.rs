@@ -38,8 +38,8 @@ pub(crate) struct Program {
     /// Unique number, never used again.
     pub id: u32,
     inputs: Vec<Arc<Input>>,
-    /// Bit n: no predicate can hold for values whose text is made of alphabet n.
-    hopeless: u8,
+    /// Bit n: no predicate can hold for values whose text is made of alphabet n. Made when first asked for.
+    hopeless: OnceLock<u8>,
     /// For JSON strings; made when the first one comes.
     sieve: OnceLock<Option<Sieve>>,
 }
@@ -51,10 +51,10 @@ pub(crate) struct Input {
     binding: Binding,
     /// The binding is the one slot as it is.
     plain: bool,
-    /// Where the value of the slot is its text, that is all there is to know.
-    takes_text: bool,
-    machine: Machine,
-    /// Predicates of the machine's comparisons.
+    /// Made when first used: plans are made by one thread at a time, this by several.
+    machine: OnceLock<Machine>,
+    /// The machine's comparisons, and their predicates.
+    tests: Vec<Arc<Test>>,
     preds: Vec<PredId>,
     /// Predicates on the value as a whole.
     whole: Vec<(PredId, Arc<Test>)>,
@@ -92,13 +92,17 @@ fn alphabet(slot: Slot<'_>) -> Option<usize> {
 impl Program {
     /// A program of these inputs.
     pub fn new(id: u32, inputs: Vec<Arc<Input>>) -> Program {
+        Program { id, inputs, hopeless: OnceLock::new(), sieve: OnceLock::new() }
+    }
+
+    fn find_hopeless(&self) -> u8 {
         let hopeless = ALPHABETS.iter().enumerate().filter(|(_, a)| {
-            let possible =
-                |i: &Arc<Input>| !i.plain || !i.whole.is_empty() || i.machine.could_hold(&|c| a.contains(c));
-            !inputs.iter().any(possible)
+            let possible = |i: &Arc<Input>| {
+                !i.plain || !i.whole.is_empty() || i.machine().could_hold(&|c| a.contains(c))
+            };
+            !self.inputs.iter().any(possible)
         });
-        let hopeless = hopeless.fold(0, |bits, (n, _)| bits | 1 << n);
-        Program { id, inputs, hopeless, sieve: OnceLock::new() }
+        hopeless.fold(0, |bits, (n, _)| bits | 1 << n)
     }
 
     /// All its predicates.
@@ -112,28 +116,28 @@ impl Program {
             let sieve = self.sieve.get_or_init(|| self.make_sieve());
             return sieve.as_ref().is_some_and(|s| s.holds_back(slot.data));
         }
-        self.hopeless != 0 && alphabet(slot).is_some_and(|a| self.hopeless & 1 << a != 0)
+        alphabet(slot).is_some_and(|a| self.hopeless.get_or_init(|| self.find_hopeless()) & 1 << a != 0)
     }
 
     fn make_sieve(&self) -> Option<Sieve> {
         let mut needs = Needs::default();
-        let all = self.inputs.iter().all(|i| i.takes_text && i.machine.needs(&mut needs));
+        let all = self.inputs.iter().all(|i| i.takes_text() && i.machine().needs(&mut needs));
         all.then(|| Sieve::new(needs)).flatten()
     }
 
     /// Whether to evaluate a short text takes less time than to find it among many remembered ones.
     pub fn is_cheap(&self) -> bool {
-        self.inputs.iter().all(|i| i.takes_text && i.machine.is_cheap())
+        self.inputs.iter().all(|i| i.takes_text() && i.machine().is_cheap())
     }
 
     /// Appends the outcome for a group: an event of its slots.
     pub fn evaluate(&self, group: &Event<'_>, buffers: &mut Buffers, out: &mut Vec<Entry>) {
         let slot = group.slot(0);
         let has_text = is_text(slot.kind);
-        for input in self.inputs.iter().filter(|i| !(has_text && i.takes_text)) {
+        for input in self.inputs.iter().filter(|i| !(has_text && i.takes_text())) {
             input.value(&input.binding.value(group), buffers, out);
         }
-        if has_text && self.inputs.iter().any(|i| i.takes_text) {
+        if has_text && self.inputs.iter().any(|i| i.takes_text()) {
             self.text(slot, buffers, out);
         }
         out.sort_unstable();
@@ -148,8 +152,8 @@ impl Program {
             text
         });
         let text = Text::new(raw, folded);
-        for input in self.inputs.iter().filter(|i| i.takes_text) {
-            input.machine.folded(&text, false, found);
+        for input in self.inputs.iter().filter(|i| i.takes_text()) {
+            input.machine().folded(&text, false, found);
             input.tell(found, out);
         }
     }
@@ -200,24 +204,32 @@ impl Input {
     pub fn new(binding: Binding, preds: &[PredId], all: &[Pred], spread: bool) -> Input {
         let known = preds.iter().filter_map(|&p| Some((p, all.get(p as usize)?)));
         let (each, whole): (Vec<_>, Vec<_>) = known.partition(|(_, p)| p.elementwise);
-        let machine = Machine::new(each.iter().map(|(_, p)| p.test.clone()).collect());
-        let plain = binding == Binding::slot(0);
         Input {
-            plain,
-            takes_text: plain && whole.is_empty() && machine.text_suffices(),
+            plain: binding == Binding::slot(0),
             binding,
-            machine,
+            machine: OnceLock::new(),
+            tests: each.iter().map(|(_, p)| p.test.clone()).collect(),
             preds: each.iter().map(|(id, _)| *id).collect(),
             whole: whole.into_iter().map(|(id, p)| (id, p.test.clone())).collect(),
             spread,
         }
     }
 
+    fn machine(&self) -> &Machine {
+        self.machine.get_or_init(|| Machine::new(self.tests.clone()))
+    }
+
+    /// Where the value of the slot is its text, that is all there is to know.
+    fn takes_text(&self) -> bool {
+        self.plain && self.whole.is_empty() && self.machine().text_suffices()
+    }
+
     fn tell(&self, found: &mut Found, out: &mut Vec<Entry>) {
         found.drain(|local, truth| out.extend(Entry::new(self.preds[local as usize], truth)));
     }
 
-    fn value(&self, value: &Value, buffers: &mut Buffers, out: &mut Vec<Entry>) {
+    /// Appends the outcome for a value.
+    pub fn value(&self, value: &Value, buffers: &mut Buffers, out: &mut Vec<Entry>) {
         for (pred, test) in &self.whole {
             out.extend(Entry::new(*pred, eval::test(test, &OneValue(value))));
         }
@@ -225,11 +237,11 @@ impl Input {
         match (there.next(), there.next()) {
             (None, _) if self.spread => {}
             (None, _) => {
-                let unknown = self.machine.unknown_if_absent.iter();
+                let unknown = self.machine().unknown_if_absent.iter();
                 out.extend(unknown.filter_map(|&l| Entry::new(self.preds[l as usize], Truth::Unknown)));
             }
             (Some(one), None) => {
-                self.machine.value(one, &mut buffers.found);
+                self.machine().value(one, &mut buffers.found);
                 self.tell(&mut buffers.found, out);
             }
             _ => self.several(value, buffers, out),
@@ -240,11 +252,11 @@ impl Input {
     fn several(&self, value: &Value, buffers: &mut Buffers, out: &mut Vec<Entry>) {
         let Buffers { found, counts, .. } = buffers;
         counts.clear();
-        counts.resize(self.machine.len(), (0, 0));
+        counts.resize(self.machine().len(), (0, 0));
         let mut total = 0;
         for v in value.elements().iter().filter(|v| !v.is_null()) {
             total += 1;
-            self.machine.value(v, found);
+            self.machine().value(v, found);
             found.drain(|local, truth| match truth {
                 Truth::True => counts[local as usize].0 += 1,
                 _ => counts[local as usize].1 += 1,
@@ -256,7 +268,7 @@ impl Input {
             _ => Truth::False,
         };
         for (i, &(yes, unknown)) in counts.iter().enumerate() {
-            let truth = match self.machine.multi(i as Local) {
+            let truth = match self.machine().multi(i as Local) {
                 Multi::Null => Truth::Unknown,
                 _ if yes + unknown == 0 => Truth::False,
                 Multi::All => of_all(yes, unknown),
@@ -271,11 +283,6 @@ impl Input {
             out.extend(Entry::new(self.preds[i], truth));
         }
     }
-}
-
-/// The truth of a predicate on a value.
-pub(crate) fn truth_on(test: &Test, value: &Value) -> Truth {
-    eval::test(test, &OneValue(value))
 }
 
 /// A row in which every field has the same value: for tests of one field.

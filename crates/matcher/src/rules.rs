@@ -14,7 +14,7 @@ use shikra_taxonomy::{Binding, Taxonomy};
 
 use crate::compile::{Bounds, Compiled, Leaf, OPEN, PredId, Var, VarId, WhenId};
 use crate::plan::{self, ShapePlan};
-use crate::program::{Entry, Input, Program};
+use crate::program::{Buffers, Entry, Input, Program};
 use crate::{FilterId, witness};
 
 /// Rule sets kept.
@@ -168,6 +168,7 @@ pub(crate) struct State {
     asked: HashMap<Vec<PredId>, u32>,
     /// What is not false of a variable that has a value in all events of a shape, under a rule set.
     constants: HashMap<(VarId, u32, String), Vec<Entry>>,
+    buffers: Buffers,
 }
 
 impl Cache {
@@ -325,19 +326,31 @@ impl State {
         .collect()
     }
 
-    /// What `made` makes of a value under a rule set, remembered.
+    /// What is not false of a value under a rule set, remembered. `asked`: the number of what is asked of the
+    /// variable; 0: all.
     pub fn on_constant(
         &mut self,
+        compiled: &Compiled,
         v: VarId,
+        asked: u32,
         rules: &RuleSet,
         value: &Value,
-        made: impl FnOnce() -> Vec<Entry>,
     ) -> Vec<Entry> {
         if self.constants.len() > MAX_CONSTANTS {
             self.constants.clear();
         }
         // Equal numbers may differ in their text, so values are told apart by it.
-        self.constants.entry((v, rules.id, format!("{value:?}"))).or_insert_with(made).clone()
+        let key = (v, rules.id, format!("{value:?}"));
+        if let Some(known) = self.constants.get(&key) {
+            return known.clone();
+        }
+        let mut entries = Vec::new();
+        let input = self.input(compiled, (0, v, asked), &Binding::slot(0), rules);
+        input.value(value, &mut self.buffers, &mut entries);
+        entries.retain(|e| rules.asks(e.pred()));
+        entries.sort_unstable();
+        self.constants.insert(key, entries.clone());
+        entries
     }
 
     fn forget_programs(&mut self) {

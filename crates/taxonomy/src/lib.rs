@@ -43,8 +43,11 @@ use twins::Twins;
 pub struct Taxonomy {
     logs: Logs,
     sources: Sources,
+    /// Of Sigma alone where `further` is read when first asked for, else of all schemes.
     fields: Fields,
     twins: Twins,
+    /// Of all schemes, for names that are not Sigma's: most rule sets have none.
+    further: OnceLock<Fields>,
     /// Read when first asked for: only lints need it.
     facts: OnceLock<Facts>,
     found: RwLock<HashMap<LogSource, Result<Found, UnknownLogSource>>>,
@@ -76,6 +79,9 @@ macro_rules! table {
     };
 }
 
+/// The table that says what Sigma's names mean.
+const FIELDS_OF_SIGMA: &str = "fields-sigma.txt";
+
 /// The tables that ship with the program. Those that others refer to come first.
 pub static TABLES: &[Table<'static>] = &[
     table!(Logs, "logs.txt"),
@@ -93,7 +99,12 @@ impl Taxonomy {
     /// The tables that ship with the program. A test holds that they have no errors.
     pub fn embedded() -> Taxonomy {
         let (mut taxonomy, mut errors) = (Taxonomy::default(), Vec::new());
-        taxonomy.read(TABLES.iter().filter(|(kind, ..)| *kind != TableKind::Facts), &mut errors);
+        let wanted = |t: &&Table<'_>| match t.0 {
+            TableKind::Facts => false,
+            TableKind::Fields => t.1 == FIELDS_OF_SIGMA,
+            TableKind::Logs | TableKind::Sources | TableKind::Twins => true,
+        };
+        taxonomy.read(TABLES.iter().filter(wanted), &mut errors);
         taxonomy
     }
 
@@ -101,6 +112,7 @@ impl Taxonomy {
     pub fn load(tables: &[Table<'_>]) -> (Taxonomy, Vec<TableError>) {
         let (mut taxonomy, mut errors) = (Taxonomy::default(), Vec::new());
         taxonomy.read(tables.iter().filter(|(kind, ..)| *kind != TableKind::Facts), &mut errors);
+        taxonomy.further = OnceLock::from(taxonomy.read_fields(tables, &mut Vec::new()));
         taxonomy.facts = OnceLock::from(taxonomy.read_facts(tables, &mut errors));
         (taxonomy, errors)
     }
@@ -114,6 +126,22 @@ impl Taxonomy {
                 TableKind::Twins => self.twins.add(row, &self.logs),
                 TableKind::Facts => Ok(()),
             });
+        }
+    }
+
+    fn read_fields(&self, tables: &[Table<'_>], errors: &mut Vec<TableError>) -> Fields {
+        let mut fields = Fields::default();
+        for (_, file, text) in tables.iter().filter(|(kind, ..)| *kind == TableKind::Fields) {
+            each_row(file, text, errors, |row| fields.add(row, &self.logs));
+        }
+        fields
+    }
+
+    /// The fields that answer to the names of a scheme.
+    fn fields_of(&self, names: Names) -> &Fields {
+        match names {
+            Names::Sigma => &self.fields,
+            _ => self.further.get_or_init(|| self.read_fields(TABLES, &mut Vec::new())),
         }
     }
 
@@ -139,8 +167,8 @@ impl Taxonomy {
     /// that several tables give are answered once. Sorted by name.
     pub fn fields(&self, shape: &Shape, names: Names) -> Vec<(String, Binding)> {
         let of = self.on(shape).of;
-        let own = shape.fields().iter().map(|n| (n.to_string(), self.fields.bind(of, names, n)));
-        let mut all: Vec<(String, Binding)> = own.chain(self.fields.answers(of, names)).collect();
+        let own = shape.fields().iter().map(|n| (n.to_string(), self.fields_of(names).bind(of, names, n)));
+        let mut all: Vec<(String, Binding)> = own.chain(self.fields_of(names).answers(of, names)).collect();
         all.sort_by(|a, b| a.0.cmp(&b.0));
         all.dedup_by(|a, b| a.0 == b.0);
         all
@@ -241,6 +269,6 @@ pub struct Answers<'a> {
 impl Answers<'_> {
     /// What a field means in events of the shape.
     pub fn bind(&self, field: &FieldRef) -> Binding {
-        self.taxonomy.fields.bind(self.of, field.names, &field.name)
+        self.taxonomy.fields_of(field.names).bind(self.of, field.names, &field.name)
     }
 }

@@ -78,7 +78,7 @@ impl Progress {
             RuleCondition::LogSource(keys) => keys.iter().all(|(k, v)| draft.source.keys.get(k) == Some(v)),
             RuleCondition::HasField(f) => has(&|i| i.field.as_deref() == Some(f)),
             RuleCondition::HasItem(f, value) => has(&|i| {
-                let wanted = |l: &Literal| value.is_none() || l.value.text() == *value;
+                let wanted = |l: &Literal| value.is_none() || l.value.text().as_deref() == value.as_deref();
                 i.field.as_deref() == Some(f) && i.values.iter().any(wanted)
             }),
             RuleCondition::Applied(id) => self.applied.contains(id),
@@ -98,7 +98,7 @@ impl Progress {
                 values(*all, &|l| l.value.text().is_some_and(|t| regex.is_match(&t))) != *negated
             }
             ItemCondition::MatchValue { all, value } => {
-                values(*all, &|l| l.value.text().as_ref() == Some(value))
+                values(*all, &|l| l.value.text().as_deref() == Some(value))
             }
             ItemCondition::ContainsWildcard { all } => values(
                 *all,

@@ -45,7 +45,7 @@ pub(crate) fn is_page_of_hunt(text: &str) -> bool {
 /// A TOML file with one of the tables that rules stand in.
 fn is_one(source: &Source) -> bool {
     let has = |header: &str| source.text.lines().any(|l| l.trim_end() == header);
-    source.name.to_ascii_lowercase().ends_with(".toml") && (has("[rule]") || has("[hunt]"))
+    crate::detect::is_called(source, &[".toml"]) && (has("[rule]") || has("[hunt]"))
 }
 
 fn unreadable(source: &Source, message: &str, at: Option<std::ops::Range<usize>>) -> Rule {

@@ -7,6 +7,8 @@
 
 use std::borrow::Cow;
 
+use memchr::{memchr, memchr_iter, memchr2};
+
 use super::{Node, Yaml};
 use crate::Span;
 
@@ -19,11 +21,10 @@ const LONGEST_KEY: usize = 1000;
 
 /// The one document in `text`, where it is plain; `base` is added to its spans.
 pub(super) fn read(text: &str, base: usize) -> Option<Node<'_>> {
-    let odd = |b: u8| (b < 0x20 && b != b'\n') || b == 0x7f;
-    if text.len() > LONGEST || text.bytes().any(odd) || text.contains('\u{feff}') {
+    if text.len() > LONGEST || has_odd(text) {
         return None;
     }
-    let mut reader = Reader { text, base, at: 0, line: None };
+    let mut reader = Reader { text, base, at: 0, line: None, items: Vec::new(), entries: Vec::new() };
     reader.advance();
     let first = reader.line?;
     if first.body.starts_with('%') || first.indent != 0 {
@@ -50,13 +51,17 @@ struct Reader<'a> {
     /// Where the line after `line` begins.
     at: usize,
     line: Option<Line<'a>>,
+    /// Items of the sequences and entries of the maps that are being read, the outermost first: each list is made
+    /// when its length is known.
+    items: Vec<Node<'a>>,
+    entries: Vec<(Node<'a>, Node<'a>)>,
 }
 
 impl<'a> Reader<'a> {
     /// The line at `at`, without its end, and where the next one begins.
     fn raw(&self, at: usize) -> Option<(&'a str, usize)> {
         let rest = self.text.get(at..).filter(|r| !r.is_empty())?;
-        Some(match memchr::memchr(b'\n', rest.as_bytes()) {
+        Some(match memchr(b'\n', rest.as_bytes()) {
             Some(n) => (rest.get(..n)?, at + n + 1),
             None => (rest, self.text.len()),
         })
@@ -66,12 +71,12 @@ impl<'a> Reader<'a> {
     fn advance(&mut self) {
         self.line = None;
         while let Some((raw, next)) = self.raw(self.at) {
-            let body = raw.trim_start_matches(' ');
+            let body = trim_start(raw);
             let indent = raw.len() - body.len();
             let start = self.at + indent;
             self.at = next;
-            if !body.is_empty() && !body.starts_with('#') {
-                self.line = Some(Line { indent, start, body: body.trim_end_matches(' ') });
+            if !is_nothing(body) {
+                self.line = Some(Line { indent, start, body: trim_end(body) });
                 return;
             }
         }
@@ -79,27 +84,32 @@ impl<'a> Reader<'a> {
 
     /// A span without white space at its end.
     fn span(&self, start: usize, end: usize) -> Span {
+        // Nearly always there is none.
+        if end > start && self.text.as_bytes().get(end - 1).is_some_and(u8::is_ascii_graphic) {
+            return Span::new(self.base + start, self.base + end);
+        }
         let text = self.text.get(start..end).unwrap_or("");
         Span::new(self.base + start, self.base + start + text.trim_end().len())
     }
 
     /// A map whose keys stand in this column; the first one is next.
     fn map(&mut self, indent: usize, start: usize, depth: usize) -> Option<Node<'a>> {
-        let mut entries: Vec<(Node<'a>, Node<'a>)> = Vec::new();
+        let from = self.entries.len();
         while let Some(line) = self.line.filter(|l| l.indent == indent) {
             if is_item(line.body) {
                 break;
             }
             let (key, rest) = key(line.body)?;
             let known = |(k, _): &(Node<'a>, Node<'a>)| matches!(&k.value, Yaml::Scalar(t, _) if t == key);
-            if key == "<<" || entries.iter().any(known) {
+            if key == "<<" || self.entries.get(from..)?.iter().any(known) {
                 return None;
             }
             let span = self.span(line.start, line.start + key.len());
             let key = Node { value: Yaml::Scalar(Cow::Borrowed(key), true), span };
             let value = self.value(line.start + rest, indent, depth)?;
-            entries.push((key, value));
+            self.entries.push((key, value));
         }
+        let entries: Vec<_> = self.entries.drain(from..).collect();
         let last = entries.last()?.1.span.end;
         Some(Node { value: Yaml::Map(entries), span: Span::new(self.base + start, last) })
     }
@@ -108,8 +118,8 @@ impl<'a> Reader<'a> {
     fn value(&mut self, at: usize, indent: usize, depth: usize) -> Option<Node<'a>> {
         let line = self.line?;
         let rest = line.body.get(at - line.start..)?;
-        let body = rest.trim_start_matches(' ');
-        if !body.is_empty() && !body.starts_with('#') {
+        let body = trim_start(rest);
+        if !is_nothing(body) {
             return self.scalar(at + rest.len() - body.len(), body, indent);
         }
         if depth >= DEEPEST {
@@ -132,21 +142,23 @@ impl<'a> Reader<'a> {
     /// A sequence whose dashes stand in this column; the first one is next. Its span begins at `from`, or at its
     /// first item where it stands no further in than its key.
     fn sequence(&mut self, indent: usize, from: Option<usize>, depth: usize) -> Option<Node<'a>> {
-        let mut items = Vec::new();
+        let began = self.items.len();
         while let Some(line) = self.line.filter(|l| l.indent == indent && is_item(l.body)) {
-            let body = line.body.get(1..)?.trim_start_matches(' ');
+            let body = trim_start(line.body.get(1..)?);
             let skipped = line.body.len() - body.len();
-            if body.is_empty() || body.starts_with('#') || is_item(body) || depth >= DEEPEST {
+            if is_nothing(body) || is_item(body) || depth >= DEEPEST {
                 return None;
             }
             let (start, column) = (line.start + skipped, indent + skipped);
-            items.push(if key(body).is_some() {
+            let item = if key(body).is_some() {
                 self.line = Some(Line { indent: column, start, body });
                 self.map(column, start, depth + 1)?
             } else {
                 self.scalar(start, body, indent)?
-            });
+            };
+            self.items.push(item);
         }
+        let items: Vec<_> = self.items.drain(began..).collect();
         let first = items.first().map(|n: &Node<'_>| n.span.start)?;
         let last = items.last().map(|n| n.span.end)?;
         let start = from.map_or(first, |at| self.base + at);
@@ -156,32 +168,23 @@ impl<'a> Reader<'a> {
     /// A scalar that begins at `start`, where `body` is what is left of the line, in a block of this indent; and
     /// on to the line behind it.
     fn scalar(&mut self, start: usize, body: &'a str, indent: usize) -> Option<Node<'a>> {
-        match body.as_bytes().first()? {
-            b'\'' => self.quoted(start, body, '\''),
-            b'"' if !body.contains('\\') => self.quoted(start, body, '"'),
+        match *body.as_bytes().first()? {
+            quote @ b'\'' => self.quoted(start, body, quote),
+            quote @ b'"' => self.quoted(start, body, quote),
             b'|' => self.block(body, indent, false),
             b'>' => self.block(body, indent, true),
             _ => self.bare(start, body, indent),
         }
     }
 
-    fn quoted(&mut self, start: usize, body: &'a str, quote: char) -> Option<Node<'a>> {
-        let mut end = 1;
-        let mut doubled = false;
-        loop {
-            end += body.get(end..)?.find(quote)?;
-            if quote == '"' || !body.get(end + 1..)?.starts_with('\'') {
-                break;
-            }
-            doubled = true;
-            end += 2;
-        }
-        let rest = body.get(end + 1..)?;
-        if !(rest.is_empty() || rest.starts_with(' ') && rest.trim_start_matches(' ').starts_with('#')) {
+    fn quoted(&mut self, start: usize, body: &'a str, quote: u8) -> Option<Node<'a>> {
+        let inside = body.get(1..)?;
+        let escapes = quote == b'"' && memchr(b'\\', inside.as_bytes()).is_some();
+        let (text, end) = if escapes { escaped(inside)? } else { unescaped(inside, quote)? };
+        let rest = inside.get(end + 1..)?;
+        if !(rest.is_empty() || rest.starts_with(' ') && trim_start(rest).starts_with('#')) {
             return None;
         }
-        let inner = body.get(1..end)?;
-        let text = if doubled { Cow::Owned(inner.replace("''", "'")) } else { Cow::Borrowed(inner) };
         // The general reader takes a comment for a part of the place.
         let span = self.span(start, start + body.len());
         self.advance();
@@ -199,9 +202,10 @@ impl<'a> Reader<'a> {
         let mut end = start + first.len();
         let mut text = Cow::Borrowed(first);
         loop {
-            let follows_directly = self.raw(self.at).is_some_and(|(raw, _)| !is_skipped(raw));
+            let next = self.at;
             self.advance();
             let Some(line) = self.line.filter(|l| l.indent > indent) else { break };
+            let follows_directly = line.start - line.indent == next;
             // Blank lines are line ends in the text, and comments end it.
             if commented || !follows_directly || without_comment(line.body).len() < line.body.len() {
                 return None;
@@ -227,7 +231,7 @@ impl<'a> Reader<'a> {
         let (mut start, mut end) = (self.at, self.at);
         let (mut within, mut blank) = (None, 0);
         while let Some((raw, next)) = self.raw(self.at) {
-            let body = raw.trim_start_matches(' ');
+            let body = trim_start(raw);
             let column = raw.len() - body.len();
             if body.is_empty() {
                 // Spaces beyond the indent are text; so are blank lines at the beginning.
@@ -268,14 +272,78 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Whether a dash begins the line.
-fn is_item(body: &str) -> bool {
-    body.strip_prefix('-').is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+/// Quoted text without escapes, up to its quote, and where that stands. In single quotes, two of them are one.
+fn unescaped(inside: &str, quote: u8) -> Option<(Cow<'_, str>, usize)> {
+    let bytes = inside.as_bytes();
+    let (mut end, mut doubled) = (0, false);
+    loop {
+        end += memchr(quote, bytes.get(end..)?)?;
+        if quote == b'"' || bytes.get(end + 1) != Some(&quote) {
+            break;
+        }
+        doubled = true;
+        end += 2;
+    }
+    let inner = inside.get(..end)?;
+    Some((if doubled { Cow::Owned(inner.replace("''", "'")) } else { Cow::Borrowed(inner) }, end))
 }
 
-/// Blank, or a comment.
-fn is_skipped(raw: &str) -> bool {
-    matches!(raw.trim_start_matches(' ').bytes().next(), None | Some(b'#'))
+/// Text in double quotes with the escapes that are common, up to its quote, and where that stands.
+fn escaped(inside: &str) -> Option<(Cow<'_, str>, usize)> {
+    let mut text = String::with_capacity(inside.len());
+    let mut rest = inside;
+    loop {
+        let at = memchr2(b'"', b'\\', rest.as_bytes())?;
+        text.push_str(rest.get(..at)?);
+        let behind = rest.get(at..)?;
+        let skipped = match behind.as_bytes() {
+            [b'"', ..] => return Some((Cow::Owned(text), inside.len() - behind.len())),
+            [_, c @ (b'"' | b'\\'), ..] => {
+                text.push(char::from(*c));
+                2
+            }
+            [_, b'u', digits @ ..] => {
+                let digits = std::str::from_utf8(digits.get(..4)?).ok()?;
+                let known = digits.bytes().all(|b| b.is_ascii_hexdigit());
+                text.push(char::from_u32(u32::from_str_radix(digits, 16).ok().filter(|_| known)?)?);
+                6
+            }
+            _ => return None,
+        };
+        rest = behind.get(skipped..)?;
+    }
+}
+
+/// Whether there are control characters but line ends, or byte order marks.
+fn has_odd(text: &str) -> bool {
+    let odd = |b: u8| (b < 0x20) & (b != b'\n') | (b == 0x7f);
+    // Without a way out in the middle the loop becomes one over many bytes at a time.
+    let any = text.as_bytes().iter().fold(false, |any, &b| any | odd(b));
+    let mark = '\u{feff}';
+    let lead = mark.encode_utf8(&mut [0; 4]).as_bytes().first().copied().unwrap_or_default();
+    any || (memchr(lead, text.as_bytes()).is_some() && text.contains(mark))
+}
+
+/// Without spaces at the beginning.
+fn trim_start(text: &str) -> &str {
+    let spaces = text.bytes().take_while(|b| *b == b' ').count();
+    text.get(spaces..).unwrap_or_default()
+}
+
+/// Without spaces at the end.
+fn trim_end(text: &str) -> &str {
+    let spaces = text.bytes().rev().take_while(|b| *b == b' ').count();
+    text.get(..text.len() - spaces).unwrap_or_default()
+}
+
+/// Whether what is left of a line is nothing, or a comment.
+fn is_nothing(body: &str) -> bool {
+    matches!(body.as_bytes().first(), None | Some(b'#'))
+}
+
+/// Whether a dash begins the line.
+fn is_item(body: &str) -> bool {
+    matches!(body.as_bytes(), [b'-'] | [b'-', b' ', ..])
 }
 
 /// Whether unquoted text may begin so; what is rare is left out.
@@ -286,15 +354,24 @@ fn begins_bare(body: &str) -> bool {
 
 /// The text up to a comment.
 fn without_comment(body: &str) -> &str {
-    match body.find(" #") {
-        Some(at) => body[..at].trim_end_matches(' '),
-        None => body,
-    }
+    comment(body).and_then(|at| body.get(..at)).map_or(body, trim_end)
+}
+
+/// Where the space stands before the `#` of a comment.
+fn comment(body: &str) -> Option<usize> {
+    let before = |at: usize| at.checked_sub(1).filter(|&at| body.as_bytes().get(at) == Some(&b' '));
+    memchr_iter(b'#', body.as_bytes()).find_map(before)
+}
+
+/// Where the first colon stands that could be that of a map.
+fn colon(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    memchr_iter(b':', bytes).find(|&at| matches!(bytes.get(at + 1), None | Some(b' ')))
 }
 
 /// Nothing in it can be taken for the colon of a map.
 fn is_simple(text: &str) -> Option<()> {
-    (!text.contains(": ") && !text.ends_with(':')).then_some(())
+    colon(text).is_none().then_some(())
 }
 
 /// The unquoted key that a line begins with, and where what belongs to it begins.
@@ -302,9 +379,7 @@ fn key(body: &str) -> Option<(&str, usize)> {
     if !begins_bare(body) {
         return None;
     }
-    let bytes = body.as_bytes();
-    let colon =
-        memchr::memchr_iter(b':', bytes).find(|&at| matches!(bytes.get(at + 1), None | Some(b' ')))?;
-    let key = body.get(..colon).filter(|k| !k.ends_with(' ') && !k.contains(" #"))?;
+    let colon = colon(body)?;
+    let key = body.get(..colon).filter(|k| !k.ends_with(' ') && comment(k).is_none())?;
     (key.len() <= LONGEST_KEY).then_some((key, colon + 1))
 }

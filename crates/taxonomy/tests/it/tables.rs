@@ -1,11 +1,24 @@
 //! All tables load and refer to existing things.
 
+use shikra_ir::Names;
 use shikra_taxonomy::{TABLES, TableErrorKind, TableKind, Taxonomy};
 
 #[test]
 fn shipped_tables_have_no_errors() {
     let errors: Vec<String> = Taxonomy::load(TABLES).1.iter().map(ToString::to_string).collect();
     assert_eq!(errors, Vec::<String>::new());
+}
+
+#[test]
+fn what_is_read_when_first_asked_for_is_the_same() {
+    let (whole, _) = Taxonomy::load(TABLES);
+    let lazy = Taxonomy::embedded();
+    for shape in whole.known_events() {
+        for &names in Names::ALL {
+            assert_eq!(lazy.fields(&shape, names), whole.fields(&shape, names), "{}", names.as_str());
+        }
+    }
+    assert_eq!(lazy.document_fields(), whole.document_fields());
 }
 
 #[test]
