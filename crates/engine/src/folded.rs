@@ -1,13 +1,13 @@
-//! Rules that begin with groups of single events: all at once, in one reading of the kept events, each value read of
-//! an event once for all of them. What the groups hold together stays within a budget: where they outgrow it the
-//! largest are given up, and left to those who can work in temporary files.
+//! Rules all of whose rows come of single events: fed all at once, in one reading of the kept events, each value read
+//! of an event once for all of them. What they hold together stays within a budget: where they outgrow it the largest
+//! are given up, and left to those who can work in temporary files.
 
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
 use shikra_event::{Event, Shape, ShapeId, SlotIndex, Timestamp, Value};
-use shikra_ir::{FieldRef, Names, Pattern, eval};
+use shikra_ir::{FieldRef, Names, Pattern, Scalar, eval};
 use shikra_matcher::{EventRow, FilterId};
 use shikra_rows::{Cell, Cells, Folder, Folding, Match, Seed, field_of_event};
 use shikra_taxonomy::{Binding, Taxonomy};
@@ -23,18 +23,26 @@ const MAX_SHAPES: usize = 4096;
 struct Running {
     /// Its number.
     program: usize,
-    reads: Vec<ScalarId>,
     /// None once it has been given up.
     folder: Option<Folder>,
+    /// Events taken, and which was the last.
     taken: u64,
+    last: Option<u64>,
 }
 
-/// Programs whose groups have been made.
-#[derive(Default)]
+/// What one leaf of a program reads.
+struct Part {
+    /// Which of those at work, and which of its parts.
+    running: usize,
+    part: usize,
+    reads: Vec<ScalarId>,
+}
+
+/// Programs that have been fed all they take.
 pub(crate) struct Folded(Vec<Running>);
 
-/// Makes the groups of the programs that are `awake` and can be folded, in `memory` bytes; putting events in order of
-/// time takes `order` bytes more.
+/// Feeds the programs that are `awake` and can be folded, in `memory` bytes; putting events in order of time takes
+/// `order` bytes more.
 pub(crate) fn fold(
     detector: &Detector,
     kept: &Kept,
@@ -43,22 +51,16 @@ pub(crate) fn fold(
     order: usize,
 ) -> io::Result<Folded> {
     let mut reader = Reader::new(&detector.taxonomy);
-    let mut running: Vec<Running> = Vec::new();
-    let mut of_filter: Vec<Option<u32>> = vec![None; detector.targets.len()];
-    let mut foldings: HashMap<usize, (u32, Arc<Folding>)> = HashMap::new();
-    for (program, keyed) in detector.keyed.iter().enumerate().filter(|(i, _)| awake.get(*i) == Some(&true)) {
-        let Some(folding) = keyed.program.folding().map(Arc::new) else { continue };
-        let reads = folding.reads.iter().map(|s| reader.scalars.intern(s)).collect();
-        foldings.insert(program, (running.len() as u32, folding.clone()));
-        let folder = Some(Folder::new(&keyed.program, &folding, &reader.seed));
-        running.push(Running { program, reads, folder, taken: 0 });
+    let (mut running, parts) = begin(detector, awake, &mut reader);
+    let mut of_leaf: HashMap<(usize, usize), u32> = HashMap::new();
+    for (number, (leaf, part)) in (0..).zip(&parts) {
+        of_leaf.extend(running.get(part.running).map(|r| ((r.program, *leaf), number)));
     }
-    for (target, of) in detector.targets.iter().zip(&mut of_filter) {
-        if let Target::Leaf { program, leaf } = target {
-            let known = foldings.get(&(*program as usize)).filter(|(_, f)| f.leaf == *leaf as usize);
-            *of = known.map(|(number, _)| *number);
-        }
-    }
+    let of_target = |target: &Target| match target {
+        Target::Leaf { program, leaf } => of_leaf.get(&(*program as usize, *leaf as usize)).copied(),
+        Target::Finding(_) | Target::Shared(_) => None,
+    };
+    let of_filter: Vec<Option<u32>> = detector.targets.iter().map(of_target).collect();
     if running.is_empty() {
         return Ok(Folded(running));
     }
@@ -67,12 +69,13 @@ pub(crate) fn fold(
     kept.in_time(&|filter| of(filter).is_some(), order, &mut |event, place, filters| {
         let mut reading = reader.event(event, place.time);
         for number in filters.iter().filter_map(|f| of(*f)) {
-            let Some(program) = running.get_mut(number as usize) else { continue };
+            let Some((_, part)) = parts.get(number as usize) else { continue };
+            let Some(program) = running.get_mut(part.running) else { continue };
             let Some(folder) = &mut program.folder else { continue };
             let before = folder.size();
-            folder.push(place.time, place.handle, reading.cells(number, &program.reads));
-            program.taken += 1;
+            folder.push(part.part, place.time, place.handle, reading.cells(number, &part.reads));
             used += folder.size() - before;
+            program.taken += u64::from(program.last.replace(place.order) != Some(place.order));
         }
         while used > memory
             && let Some(freed) = give_up(&mut running)
@@ -84,7 +87,24 @@ pub(crate) fn fold(
     Ok(Folded(running))
 }
 
-/// Gives up the program whose groups take most; answers how much that was.
+/// The programs that are `awake` and can be folded, and their parts, each with its leaf.
+fn begin(detector: &Detector, awake: &[bool], reader: &mut Reader<'_>) -> (Vec<Running>, Vec<(usize, Part)>) {
+    let mut running: Vec<Running> = Vec::new();
+    let mut parts = Vec::new();
+    for (program, keyed) in detector.keyed.iter().enumerate().filter(|(i, _)| awake.get(*i) == Some(&true)) {
+        let Some(foldings) = keyed.program.foldings() else { continue };
+        let foldings: Vec<Arc<Folding>> = foldings.into_iter().map(Arc::new).collect();
+        for (part, folding) in foldings.iter().enumerate() {
+            let reads = folding.reads.iter().map(|s| reader.scalars.intern(s)).collect();
+            parts.push((folding.leaf, Part { running: running.len(), part, reads }));
+        }
+        let folder = Some(Folder::new(&keyed.program, &foldings, &reader.seed));
+        running.push(Running { program, folder, taken: 0, last: None });
+    }
+    (running, parts)
+}
+
+/// Gives up the program that takes most; answers how much that was.
 fn give_up(running: &mut [Running]) -> Option<usize> {
     let largest = running.iter_mut().filter(|r| r.folder.is_some());
     let largest = largest.max_by_key(|r| r.folder.as_ref().map_or(0, Folder::size))?;
@@ -92,9 +112,12 @@ fn give_up(running: &mut [Running]) -> Option<usize> {
 }
 
 impl Folded {
-    /// The programs that were not given up: number, events taken, and what they tell.
-    pub(crate) fn finish(self) -> impl Iterator<Item = (usize, u64, Vec<Match>)> {
-        self.0.into_iter().filter_map(|r| Some((r.program, r.taken, r.folder?.finish())))
+    /// The programs that were not given up, one by one: number, events taken, what they tell, and rows lost.
+    pub(crate) fn finish(self) -> impl Iterator<Item = (usize, u64, Vec<Match>, u64)> {
+        self.0.into_iter().filter_map(|r| {
+            let (matches, lost) = r.folder?.finish();
+            Some((r.program, r.taken, matches, lost))
+        })
     }
 
     /// The numbers of the programs that are done with.
@@ -116,7 +139,7 @@ struct Reader<'a> {
 
 #[derive(Default)]
 struct OfShape {
-    /// By program: where its cells stand.
+    /// By part: where its cells stand.
     places: Vec<Option<Arc<[u32]>>>,
     by_scalar: HashMap<ScalarId, u32>,
     sources: Vec<Source>,
@@ -127,7 +150,7 @@ struct OfShape {
 struct Source {
     scalar: ScalarId,
     fields: Vec<(FieldRef, Binding)>,
-    /// The slots that it depends on; none: on the time as well.
+    /// The slots that it depends on; none: on all of them, or on the time.
     slots: Option<Vec<SlotIndex>>,
     /// What stood in those slots: kind, length and bytes of each.
     bytes: Vec<u8>,
@@ -176,7 +199,7 @@ struct Reading<'r> {
 }
 
 impl Reading<'_> {
-    /// What a program reads.
+    /// What a part reads.
     fn cells(&mut self, number: u32, reads: &[ScalarId]) -> Cells<'_> {
         let shape = &mut *self.shape;
         let number = number as usize;
@@ -225,8 +248,10 @@ impl OfShape {
                     }
                 });
             }
+            let named =
+                scalars.get(scalar).is_some_and(|s| !matches!(s, Scalar::AnyField | Scalar::FieldGlob(..)));
             let timeless = fields.iter().all(|(f, _)| &*f.name != "_time");
-            let slots = timeless.then(|| {
+            let slots = (named && timeless).then(|| {
                 let mut slots = Vec::new();
                 fields.iter().for_each(|(_, b)| b.slots(&mut slots));
                 slots

@@ -1,8 +1,9 @@
 //! Events that passed a filter of a keyed or relational rule, kept once with the filters they passed until all input
 //! has been read. Nothing more is known of them by then: only rules that can find something read what they ask for.
 //!
-//! The events of a part are a block of bytes, made on the worker's thread. Up to a budget blocks stay in memory,
-//! beyond it they go to a temporary file, so memory stays bounded whatever the input.
+//! The events of a part are a block of bytes, made on the worker's thread. A slot that holds what it held in the
+//! event of its shape before is told by where that stands: most of a log says the same again. Up to a budget blocks
+//! stay in memory, beyond it they go to a temporary file, so memory stays bounded whatever the input.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -21,9 +22,14 @@ pub(crate) struct Block {
     /// Where they come from.
     pub source: Arc<str>,
     shapes: Vec<Arc<Shape>>,
+    /// By shape: where the bytes of each slot stand that were last written.
+    last: Vec<Vec<u32>>,
     bytes: Vec<u8>,
     times: Times,
 }
+
+/// In the length of a slot: the rest of it is where the slot stands, in the block.
+const ELSEWHERE: u32 = 1 << 31;
 
 /// The times of the events of a block.
 #[derive(Clone, Copy)]
@@ -64,6 +70,7 @@ impl Block {
         let known = self.shapes.iter().rposition(|s| s.id() == event.shape.id());
         let shape = known.unwrap_or_else(|| {
             self.shapes.push(event.shape.clone());
+            self.last.push(vec![ELSEWHERE; event.slots.len()]);
             self.shapes.len() - 1
         });
         let Times { least, most, in_order } = self.times;
@@ -79,10 +86,19 @@ impl Block {
         }
         out.extend((shape as u32).to_le_bytes());
         out.extend((event.slots.len() as u32).to_le_bytes());
+        let mut last = self.last.get_mut(shape).into_iter().flatten();
         for slot in event.slots {
+            let before = last.next();
             out.push(slot.kind.0);
-            out.extend((slot.data.len() as u32).to_le_bytes());
-            out.extend_from_slice(slot.data);
+            match before {
+                Some(at) if stands(out, *at, slot) => out.extend((*at | ELSEWHERE).to_le_bytes()),
+                before => {
+                    let here = u32::try_from(out.len() - 1).ok().filter(|at| at & ELSEWHERE == 0);
+                    before.into_iter().for_each(|at| *at = here.unwrap_or(ELSEWHERE));
+                    out.extend((slot.data.len() as u32).to_le_bytes());
+                    out.extend_from_slice(slot.data);
+                }
+            }
         }
         let length = (out.len() - start - 4) as u32;
         if let Some(place) = out.get_mut(start..start + 4) {
@@ -91,12 +107,22 @@ impl Block {
     }
 }
 
+/// Whether a slot stands somewhere in a block.
+fn stands(block: &[u8], at: u32, slot: &Slot<'_>) -> bool {
+    let there = block.get(at as usize..).and_then(<[u8]>::split_first_chunk::<5>);
+    there.is_some_and(|([kind, length @ ..], rest)| {
+        *kind == slot.kind.0
+            && *length == (slot.data.len() as u32).to_le_bytes()
+            && rest.get(..slot.data.len()) == Some(slot.data)
+    })
+}
+
 /// Whether a filter is asked for.
 type Wanted<'w> = &'w dyn Fn(FilterId) -> bool;
 /// Takes a kept event and the filters that it passed.
 type Visit<'v> = dyn FnMut(&Event<'_>, Place, &[FilterId]) -> io::Result<()> + 'v;
-/// The same, the event still being bytes of a block.
-type VisitBytes<'v> = dyn FnMut(&Stored, Place, &[FilterId], Cursor<'_>) -> io::Result<()> + 'v;
+/// The same, the event still being bytes of a block, which are given as well.
+type VisitBytes<'v> = dyn FnMut(&Stored, &[u8], Place, &[FilterId], Cursor<'_>) -> io::Result<()> + 'v;
 
 /// A block that has been put away.
 struct Stored {
@@ -111,9 +137,6 @@ enum At {
     /// Offset and length in the file.
     File(u64, usize),
 }
-
-/// Bytes read at once for one event.
-const ONCE: usize = 2048;
 
 /// All kept events of a scan.
 pub(crate) struct Kept {
@@ -136,7 +159,7 @@ impl Kept {
     /// # Errors
     /// Where the temporary file cannot be written.
     pub fn add(&mut self, block: Block) -> io::Result<()> {
-        let Block { source, shapes, bytes, times } = block;
+        let Block { source, shapes, bytes, times, .. } = block;
         if bytes.is_empty() {
             self.spare.give_back(bytes);
             return Ok(());
@@ -194,7 +217,7 @@ impl Kept {
             }
             let mut places = Survivors::new(budget);
             for block in blocks {
-                self.records_of(block, &mut buffer, wanted, &mut |_, place, _, _| {
+                self.records_of(block, &mut buffer, wanted, &mut |_, _, place, _, _| {
                     places.add(Survivor::of(place))
                 })?;
             }
@@ -230,8 +253,8 @@ impl Kept {
         wanted: Wanted<'_>,
         f: &mut Visit<'_>,
     ) -> io::Result<()> {
-        self.records_of(block, buffer, wanted, &mut |stored, place, hits, mut record| {
-            record.event(&stored.shapes, |event| f(event, place, hits))?
+        self.records_of(block, buffer, wanted, &mut |stored, bytes, place, hits, record| {
+            record.event(&stored.shapes, bytes, |event| f(event, place, hits))?
         })
     }
 
@@ -261,7 +284,7 @@ impl Kept {
             record.hits(wanted, &mut hits)?;
             if !hits.is_empty() {
                 let (time, order) = (Timestamp(record.u64()? as i64), record.u64()?);
-                f(block, Place { time, order, handle }, &hits, record)?;
+                f(block, bytes, Place { time, order, handle }, &hits, record)?;
             }
         }
         Ok(())
@@ -273,55 +296,28 @@ impl Kept {
         file.read_exact(into)
     }
 
-    /// The bytes that begin with the event at an offset of the file: most events are read at once.
-    fn record(&self, at: u64) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; usize::try_from(self.end.saturating_sub(at)).unwrap_or(ONCE).min(ONCE)];
-        self.read(at, &mut bytes)?;
-        let length = 4 + Cursor(&bytes).u32()? as usize;
-        if length > bytes.len() {
-            bytes.resize(length, 0);
-            self.read(at, &mut bytes)?;
-        }
-        Ok(bytes)
-    }
-
     /// The block that a handle means, and where the event begins there.
     fn find(&self, handle: u64) -> io::Result<(&Stored, usize)> {
         let block = usize::try_from(handle >> 32).ok().and_then(|i| self.blocks.get(i));
         Ok((block.ok_or(io::ErrorKind::NotFound)?, (handle & u64::from(u32::MAX)) as usize))
     }
 
-    /// The event of a handle, with its source.
-    ///
-    /// # Errors
-    /// Where the handle is none of ours or the temporary file cannot be read.
-    pub fn event(&self, handle: u64) -> io::Result<(Arc<str>, OwnedEvent)> {
-        let (block, from) = self.find(handle)?;
-        let read;
-        let record = match &block.at {
-            At::Memory(bytes) => bytes.get(from..).ok_or_else(bad)?,
-            At::File(at, _) => {
-                read = self.record(at + from as u64)?;
-                &read
-            }
-        };
-        let mut record = Cursor(record);
-        record.u32()?;
-        let hits = record.u32()? as usize;
-        record.take(hits * 4 + 16)?;
-        let event = record.event(&block.shapes, |e| e.to_owned_event())?;
-        Ok((block.source.clone(), event))
+    /// For reading events by their handles.
+    pub fn pages(&self) -> Pages<'_> {
+        Pages::new(self)
     }
 }
 
 /// Kept events read one by one, of which many stand close to the one before: what went to the file is read page by
 /// page, and the pages that were used last stay.
-struct Pages<'k> {
+pub(crate) struct Pages<'k> {
     kept: &'k Kept,
     /// By number: the clock at its last use, and its bytes.
     pages: HashMap<u64, (u64, Vec<u8>)>,
     clock: u64,
+    /// The event that is read, every slot written out.
     record: Vec<u8>,
+    read: Vec<u8>,
     hits: Vec<FilterId>,
 }
 
@@ -332,40 +328,99 @@ const PAGES: usize = 128;
 
 impl<'k> Pages<'k> {
     fn new(kept: &'k Kept) -> Pages<'k> {
-        Pages { kept, pages: HashMap::new(), clock: 0, record: Vec::new(), hits: Vec::new() }
+        Pages {
+            kept,
+            pages: HashMap::new(),
+            clock: 0,
+            record: Vec::new(),
+            read: Vec::new(),
+            hits: Vec::new(),
+        }
     }
 
     fn event(&mut self, place: Place, wanted: Wanted<'_>, f: &mut Visit<'_>) -> io::Result<()> {
-        let (block, from) = self.kept.find(place.handle)?;
-        let record = match &block.at {
-            At::Memory(bytes) => bytes.get(from..).ok_or_else(bad)?,
-            At::File(at, _) => {
-                self.read(at + from as u64)?;
-                &self.record
+        let mut hits = std::mem::take(&mut self.hits);
+        let done = self.at(place.handle, |block, mut record, bytes| {
+            record.hits(wanted, &mut hits)?;
+            record.take(16)?;
+            record.event(&block.shapes, bytes, |event| f(event, place, &hits))?
+        });
+        self.hits = hits;
+        done
+    }
+
+    /// The event of a handle, with its source.
+    ///
+    /// # Errors
+    /// Where the handle is none of ours or the temporary file cannot be read.
+    pub fn owned(&mut self, handle: u64) -> io::Result<(Arc<str>, OwnedEvent)> {
+        self.at(handle, |block, mut record, bytes| {
+            let hits = record.u32()? as usize;
+            record.take(hits.saturating_mul(4).saturating_add(16))?;
+            let event = record.event(&block.shapes, bytes, |e| e.to_owned_event())?;
+            Ok((block.source.clone(), event))
+        })
+    }
+
+    /// What stands behind the length of the event of a handle, and the bytes that its slots refer to.
+    fn at<R>(
+        &mut self,
+        handle: u64,
+        f: impl FnOnce(&Stored, Cursor<'_>, &[u8]) -> io::Result<R>,
+    ) -> io::Result<R> {
+        let (block, from) = self.kept.find(handle)?;
+        match &block.at {
+            At::Memory(bytes) => {
+                let mut record = Cursor(bytes.get(from..).ok_or_else(bad)?);
+                record.u32()?;
+                f(block, record, bytes)
             }
-        };
-        let mut record = Cursor(record);
-        record.u32()?;
-        record.hits(wanted, &mut self.hits)?;
-        record.take(16)?;
-        record.event(&block.shapes, |event| f(event, place, &self.hits))?
+            At::File(at, _) => {
+                self.write_out(*at, from as u64)?;
+                f(block, Cursor(&self.record), &[])
+            }
+        }
     }
 
-    /// Reads the record at an offset of the file.
-    fn read(&mut self, at: u64) -> io::Result<()> {
-        self.record.clear();
-        self.append(at, 4)?;
-        let length = Cursor(&self.record).u32()?;
-        self.append(at + 4, u64::from(length))
+    /// Reads the event at an offset of a block in the file, with the slots that stand elsewhere in the block.
+    fn write_out(&mut self, block: u64, from: u64) -> io::Result<()> {
+        let (mut record, mut read) = (std::mem::take(&mut self.record), std::mem::take(&mut self.read));
+        read.clear();
+        record.clear();
+        self.append(block + from, 4, &mut read)?;
+        let length = Cursor(&read).u32()?;
+        self.append(block + from + 4, u64::from(length), &mut read)?;
+        let mut rest = Cursor(read.get(4..).ok_or_else(bad)?);
+        let head = Cursor(rest.0).u32()? as usize;
+        record.extend_from_slice(rest.take(head.saturating_mul(4).saturating_add(4 + 32 + 4))?);
+        let slots = rest.u32()?;
+        record.extend(slots.to_le_bytes());
+        for _ in 0..slots {
+            let (kind, length) = (rest.take(1)?, rest.u32()?);
+            if length & ELSEWHERE == 0 {
+                record.extend_from_slice(kind);
+                record.extend(length.to_le_bytes());
+                record.extend_from_slice(rest.take(length as usize)?);
+            } else {
+                let at = block + u64::from(length & !ELSEWHERE);
+                let start = record.len();
+                self.append(at, 5, &mut record)?;
+                let length = Cursor(record.get(start + 1..).ok_or_else(bad)?).u32()?;
+                self.append(at + 5, u64::from(length), &mut record)?;
+            }
+        }
+        (self.record, self.read) = (record, read);
+        Ok(())
     }
 
-    fn append(&mut self, mut at: u64, mut length: u64) -> io::Result<()> {
+    /// Appends bytes of the file.
+    fn append(&mut self, mut at: u64, mut length: u64, out: &mut Vec<u8>) -> io::Result<()> {
         while length > 0 {
             let (page, from) = (at / PAGE, at % PAGE);
             let some = length.min(PAGE - from);
             self.hold(page)?;
             let bytes = self.pages.get(&page).and_then(|(_, b)| b.get(from as usize..(from + some) as usize));
-            self.record.extend_from_slice(bytes.ok_or_else(bad)?);
+            out.extend_from_slice(bytes.ok_or_else(bad)?);
             at += some;
             length -= some;
         }
@@ -423,16 +478,29 @@ impl<'a> Cursor<'a> {
         self.0 = rest;
         Ok(u64::from_le_bytes(*n))
     }
-    /// The event itself.
-    fn event<R>(&mut self, shapes: &[Arc<Shape>], f: impl FnOnce(&Event<'_>) -> R) -> io::Result<R> {
+    /// A slot, given the block that it may refer to.
+    fn slot(&mut self, block: &'a [u8]) -> io::Result<Slot<'a>> {
+        let (kind, length) = (self.take(1)?.first().copied().ok_or_else(bad)?, self.u32()?);
+        if length & ELSEWHERE == 0 {
+            return Ok(Slot { kind: Kind(kind), data: self.take(length as usize)? });
+        }
+        let mut there = Cursor(block.get((length & !ELSEWHERE) as usize + 1..).ok_or_else(bad)?);
+        let length = there.u32()?;
+        Ok(Slot { kind: Kind(kind), data: there.take(length as usize)? })
+    }
+    /// The event itself, given the block that its slots may refer to.
+    fn event<R>(
+        mut self,
+        shapes: &[Arc<Shape>],
+        block: &'a [u8],
+        f: impl FnOnce(&Event<'_>) -> R,
+    ) -> io::Result<R> {
         let (time, record) = (self.u64()? as i64, self.u64()?);
         let shape = shapes.get(self.u32()? as usize).ok_or_else(bad)?;
         let count = self.u32()? as usize;
         let mut slots = Vec::with_capacity(count.min(self.0.len()));
         for _ in 0..count {
-            let kind = self.take(1)?.first().copied().ok_or_else(bad)?;
-            let length = self.u32()? as usize;
-            slots.push(Slot { kind: Kind(kind), data: self.take(length)? });
+            slots.push(self.slot(block)?);
         }
         let time = (time != i64::MIN).then_some(Timestamp(time));
         Ok(f(&Event { shape, slots: &slots, record, time }))
@@ -444,9 +512,11 @@ mod tests {
     use super::*;
     use shikra_event::ShapeBuilder;
 
+    /// Twenty parts, the first ten in order of time and one after the other.
     fn kept(budget: usize) -> Kept {
         let shape = |name: &str| {
-            ShapeBuilder { fields: vec![name.into(), "B".into()], ..ShapeBuilder::default() }.build()
+            ShapeBuilder { fields: vec![name.into(), "B".into(), "D".into()], ..ShapeBuilder::default() }
+                .build()
         };
         let shapes = [shape("A"), shape("C")];
         let mut all = Kept::new(budget, Spare::default());
@@ -454,11 +524,13 @@ mod tests {
             let mut block = Block::new(&Arc::from(format!("source {part}")), Vec::new());
             for n in 0..25u64 {
                 let text = format!("event {n} of {part}");
-                let slots = [Slot::utf8(&text), Slot { kind: Kind(0), data: &[] }];
+                let again = format!("{} again", n / 7);
+                let slots = [Slot::utf8(&text), Slot { kind: Kind(0), data: &[] }, Slot::utf8(&again)];
                 let shape = &shapes[(n % 2) as usize];
                 let time = (n % 3 > 0).then_some(Timestamp(n as i64));
                 let event = Event { shape, slots: &slots, record: n, time };
-                block.add(&event, Timestamp(7), part << 32 | n, &[n as u32 % 4, 9]);
+                let at = if part < 10 { part * 12 + n / 2 } else { 120 + (part * 7919 + n * 31) % 97 };
+                block.add(&event, Timestamp(at as i64), part << 32 | n, &[n as u32 % 4, 9]);
             }
             all.add(block).unwrap();
         }
@@ -466,19 +538,25 @@ mod tests {
         all
     }
 
-    fn told(all: &Kept) -> Vec<String> {
-        let mut out = Vec::new();
-        let mut handles = Vec::new();
-        all.for_each(&|f| f == 2 || f == 3, &mut |event, place, hits| {
+    /// Of each event its place, and a line with all that is told of it.
+    fn told(all: &Kept, in_time: Option<usize>) -> Vec<(Timestamp, u64, String)> {
+        let (mut out, mut handles) = (Vec::new(), Vec::new());
+        let mut visit = |event: &Event<'_>, place: Place, hits: &[FilterId]| {
             let text = event.text_of(if event.record % 2 == 0 { "A" } else { "C" });
-            out.push(format!("{text:?} {} {hits:?} {:?}", place.order, event.time));
-            handles.push((place.handle, event.record));
+            let again = event.text_of("D");
+            out.push((place.time, place.order, format!("{text:?} {again:?} {hits:?} {:?}", event.time)));
+            handles.push((place.handle, event.record, again));
             Ok(())
-        })
-        .unwrap();
-        for ((handle, record), line) in handles.into_iter().zip(&mut out) {
-            let (source, event) = all.event(handle).unwrap();
-            assert_eq!((event.record, event.with(|e| e.slots.len())), (record, 2));
+        };
+        let wanted = |f| f == 2 || f == 3;
+        match in_time {
+            Some(budget) => all.in_time(&wanted, budget, &mut visit).unwrap(),
+            None => all.for_each(&wanted, &mut visit).unwrap(),
+        }
+        let mut pages = all.pages();
+        for ((handle, record, again), (_, _, line)) in handles.into_iter().zip(&mut out) {
+            let (source, event) = pages.owned(handle).unwrap();
+            assert_eq!((event.record, event.with(|e| e.text_of("D"))), (record, again));
             line.push_str(&format!(" {source} {:?}", event.time));
         }
         out
@@ -486,11 +564,20 @@ mod tests {
 
     #[test]
     fn in_memory_and_in_the_file_they_are_the_same() {
-        let held = told(&kept(usize::MAX));
+        let held = told(&kept(usize::MAX), None);
         assert_eq!(held.len(), 20 * 12);
-        assert!(held[0].contains("event 2 of 0") && held[0].contains("[2]"));
-        assert_eq!(told(&kept(10_000)), held);
-        assert_eq!(told(&kept(0)), held);
-        assert!(kept(usize::MAX).event(u64::MAX).is_err());
+        assert!(
+            held[0].2.contains("event 2 of 0") && held[0].2.contains("0 again") && held[0].2.contains("[2]")
+        );
+        let mut in_time = held.clone();
+        in_time.sort();
+        for budget in [usize::MAX, 10_000, 0] {
+            let all = kept(budget);
+            assert_eq!(told(&all, None), held);
+            for order in [usize::MAX, 1000] {
+                assert_eq!(told(&all, Some(order)), in_time);
+            }
+        }
+        assert!(kept(usize::MAX).pages().owned(u64::MAX).is_err());
     }
 }

@@ -15,7 +15,7 @@ use crate::baseline::{rarest, rarity};
 use crate::cells::Cells;
 use crate::finding::Finding;
 use crate::folded;
-use crate::kept::{Kept, Place};
+use crate::kept::{Kept, Pages, Place};
 use crate::plan::{Detector, Keyed, Target};
 use crate::scan::ScanOptions;
 use crate::survivors::{Survivor, Survivors};
@@ -55,17 +55,17 @@ pub(crate) fn run(
     let mut survivors = gather(detector, kept, &others, options.survivor_budget)?;
     let room = Room::new(memory, Arc::new(DataFusion::new(memory)?));
     let mut lanes = Lanes::new(detector, &room, others);
-    for (number, taken, matches) in folded.finish() {
+    for (number, taken, matches, lost) in folded.finish() {
         lanes.taken[number] = taken;
-        lanes.ended(number, &Stats::default(), matches);
+        lanes.ended(number, &Stats { events_dropped: lost, ..Stats::default() }, matches);
     }
     survivors.for_each(|s| lanes.take(s))?;
     let (mut all, told) = lanes.finish()?;
     all.sort_by_key(|(time, number, _)| (*time, *number));
     let mut judge = options.baseline.as_deref().map(|b| (b, Observer::new(detector.taxonomy.clone())));
-    let mut views = Views::default();
+    let (mut views, mut pages) = (Views::default(), kept.pages());
     for (_, number, m) in all {
-        sink(finding(detector, number, m, kept, &mut views, judge.as_mut())?)?;
+        sink(finding(detector, number, m, &mut pages, &mut views, judge.as_mut())?)?;
     }
     Ok(told)
 }
@@ -276,14 +276,14 @@ fn finding(
     detector: &Detector,
     number: usize,
     matched: Match,
-    kept: &Kept,
+    pages: &mut Pages<'_>,
     views: &mut Views,
     mut judge: Option<&mut (&Baseline, Observer)>,
 ) -> io::Result<Finding> {
     let keyed = &detector.keyed[number];
     let (mut events, mut rarities) = (Vec::new(), Vec::new());
     for handle in matched.events.iter().filter_map(|e| e.event) {
-        let (source, event) = kept.event(handle)?;
+        let (source, event) = pages.owned(handle)?;
         events.push(Arc::new(event.with(|e| views.view(e, &source))));
         if let Some((baseline, observer)) = judge.as_deref_mut() {
             rarities.extend(event.with(|e| rarity(baseline, observer, e)));

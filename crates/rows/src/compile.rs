@@ -10,7 +10,7 @@ use shikra_ir::{
 use shikra_sequence::{Leaf, Unsupported};
 
 use crate::extract::Extractor;
-use crate::folding::Folding;
+use crate::folding::{self, Folding};
 use crate::gate::{Gate, Port, TreeSpec, identity, process_events};
 use crate::merge::{self, Kind, Merge, Spec};
 use crate::more::{self, More};
@@ -91,9 +91,12 @@ impl Program {
         &self.leaves
     }
 
-    /// How its events can be folded into groups as they come; none where rows are needed.
-    pub fn folding(&self) -> Option<Folding> {
-        Folding::of(self)
+    /// What is kept of its events, leaf by leaf, where all its rows come of single events: for a
+    /// [`Folder`](crate::Folder). None where there is more to it.
+    pub fn foldings(&self) -> Option<Vec<Folding>> {
+        let mut all = Vec::new();
+        folding::foldings(self, 0, &mut all)?;
+        Some(all)
     }
 
     /// Leaves that only tell who is whose child: what passes them is never part of a match, and unless something

@@ -1,30 +1,45 @@
-//! Groups made as events come, where a program begins with grouping single events: of an event only what its groups
-//! keep of it stays, and never a row. Events come in order of time, as they do to a [`Machine`](crate::Machine),
-//! which gives the same answers with all rows held, and to which tests hold this.
+//! Programs fed event by event, all of whose rows come of single events: of an event only what the program keeps of it
+//! stays. Where it begins with grouping them, that is its part in the groups, and never a row. Events come in order
+//! of time, as they do to a [`Machine`](crate::Machine), which gives the same answers with all rows held, and to
+//! which tests hold this.
 
 use std::sync::Arc;
 
 use hashbrown::HashTable;
 use shikra_event::{Timestamp, Value};
 use shikra_ir::{Agg, AggFn, Expr, FieldRef, Names, Op, Scalar, Window};
-use shikra_sequence::{Match, MatchedEvent, Rewrite};
+use shikra_sequence::{Limits, Match, MatchedEvent, Rewrite};
 
 use crate::accumulate::{Accumulator, MOST_EVENTS, argument};
 use crate::compile::{Core, Operator, Program};
-use crate::machine::told;
+use crate::machine::{for_another, told};
+use crate::merge::brought_together;
 use crate::more;
 use crate::operate;
 use crate::row::Row;
 use crate::same::{Cell, Seed, same, together};
 
-/// What a program that can be folded reads of an event that passed its leaf, and how that becomes groups.
+/// What is read of the events that pass a leaf, and what of them is kept.
 #[derive(Clone, Debug)]
 pub struct Folding {
     /// The leaf that events come by.
     pub leaf: usize,
-    /// Conditions, then keys, then arguments, each thing once. All are scalars over the fields of the event alone,
-    /// to which `_time` is the time of the event where it has no such field, and columns are missing.
+    /// Scalars over the fields of the event alone, to which `_time` is the time of the event where it has no such
+    /// field, and columns are missing.
     pub reads: Vec<Scalar>,
+    keeps: Keeps,
+}
+
+#[derive(Clone, Debug)]
+enum Keeps {
+    /// All that is read.
+    Rows,
+    Groups(Groups),
+}
+
+/// How an event becomes part of a group. What is read are conditions, keys, arguments, each thing once.
+#[derive(Clone, Debug, Default)]
+struct Groups {
     /// Places of conditions among the reads: truths.
     conditions: Vec<usize>,
     keys: Vec<KeyOf>,
@@ -42,65 +57,77 @@ struct KeyOf {
     each: bool,
 }
 
-impl Folding {
-    /// How a program's events are folded; none where rows are needed.
-    pub(crate) fn of(program: &Program) -> Option<Folding> {
-        let Core::Events(port) = &program.core else { return None };
-        let port = program.ports.get(*port)?;
-        if !port.gates.is_empty() || program.ports.len() > 1 || program.feeds_another {
-            return None;
+/// Adds how a program's events are kept, and those of the programs that feed it, in their order; none where that is
+/// not all there is to it.
+pub(crate) fn foldings(program: &Program, first_leaf: usize, out: &mut Vec<Folding>) -> Option<()> {
+    match &program.core {
+        Core::Values(_) => Some(()),
+        Core::Keyed(_) => None,
+        Core::Merged(merge) => {
+            let mut inputs = merge.inputs.iter();
+            inputs.try_for_each(|i| foldings(&i.program, first_leaf + i.first_leaf, out))
         }
+        Core::Events(port) => {
+            let port = program.ports.get(*port)?;
+            let alone =
+                port.gates.is_empty() && program.ports.len() == 1 && program.process_leaves.is_empty();
+            let mut reads = Vec::new();
+            let keeps = Groups::of(program, &mut reads).map_or(Keeps::Rows, Keeps::Groups);
+            if let Keeps::Rows = keeps {
+                reads = program.reads.clone();
+            }
+            alone.then(|| out.push(Folding { leaf: first_leaf + port.leaf, reads, keeps }))
+        }
+    }
+}
+
+impl Groups {
+    /// None where rows are needed.
+    fn of(program: &Program, reads: &mut Vec<Scalar>) -> Option<Groups> {
         let first = program.operators.iter().position(|o| matches!(o, Operator::Agg(_)))?;
         let (before, rest) = program.operators.split_at_checked(first)?;
-        let Some(Operator::Agg(a)) = rest.first() else { return None };
-        if a.window != Window::None {
+        let Some(Operator::Agg(a)) =
+            rest.first().filter(|o| matches!(o, Operator::Agg(a) if a.window == Window::None))
+        else {
             return None;
-        }
-        let mut columns: Vec<(Arc<str>, Scalar)> = Vec::new();
-        let mut out = Folding {
-            leaf: port.leaf,
-            reads: Vec::new(),
-            conditions: Vec::new(),
-            keys: Vec::new(),
-            columns: Vec::new(),
-            done: first + 1,
         };
+        let mut columns: Vec<(Arc<str>, Scalar)> = Vec::new();
+        let mut out = Groups { done: first + 1, ..Groups::default() };
         for operator in before {
             match operator {
                 Operator::Eval(made) => columns.extend(made.iter().cloned()),
                 Operator::Filter(e) => {
-                    let place = out.read(&Scalar::Truth(Box::new(e.clone())), &columns)?;
-                    out.conditions.push(place);
+                    out.conditions.push(read(reads, &Scalar::Truth(Box::new(e.clone())), &columns)?);
                 }
                 _ => return None,
             }
         }
         for k in &a.keys {
-            let place = out.read(&k.value, &columns)?;
+            let place = read(reads, &k.value, &columns)?;
             out.keys.push(KeyOf { place, optional: k.optional, each: operate::is_each(&k.value) });
         }
         for (_, f) in &a.columns {
             let place = match argument(f) {
-                Some(s) => Some(out.read(s, &columns)?),
+                Some(s) => Some(read(reads, s, &columns)?),
                 None => None,
             };
             out.columns.push((f.clone(), place));
         }
         Some(out)
     }
+}
 
-    /// The place of a scalar over these columns, which are made of the event.
-    fn read(&mut self, s: &Scalar, columns: &[(Arc<str>, Scalar)]) -> Option<usize> {
-        let rewrite = Rewrite::new(columns);
-        let s = rewrite.scalar(s);
-        if rewrite.exhausted() || !of_event(&s, 0) {
-            return None;
-        }
-        Some(self.reads.iter().position(|r| *r == s).unwrap_or_else(|| {
-            self.reads.push(s);
-            self.reads.len() - 1
-        }))
+/// The place among the reads of a scalar over these columns, which are made of the event.
+fn read(reads: &mut Vec<Scalar>, s: &Scalar, columns: &[(Arc<str>, Scalar)]) -> Option<usize> {
+    let rewrite = Rewrite::new(columns);
+    let s = rewrite.scalar(s);
+    if rewrite.exhausted() || !of_event(&s, 0) {
+        return None;
     }
+    Some(reads.iter().position(|r| *r == s).unwrap_or_else(|| {
+        reads.push(s);
+        reads.len() - 1
+    }))
 }
 
 /// Scalars within scalars that are looked into.
@@ -171,82 +198,131 @@ struct Group {
     columns: Box<[Accumulator]>,
 }
 
-/// The groups of one program so far.
-pub struct Folder {
-    program: Arc<Program>,
+/// What is kept of the events of one leaf.
+struct Kept {
     folding: Arc<Folding>,
-    seed: Seed,
+    rows: Vec<(Timestamp, u64, Arc<[Value]>)>,
     groups: Vec<Group>,
     index: HashTable<u32>,
-    rows: u64,
+    /// Rows that all groups are made of.
+    total: u64,
+}
+
+/// A program that is fed so.
+pub struct Folder {
+    program: Arc<Program>,
+    seed: Seed,
+    parts: Vec<Kept>,
     last: Timestamp,
     size: usize,
 }
 
 impl Folder {
-    /// Of a program that can be folded; `seed` is what the cells are made with.
-    pub fn new(program: &Arc<Program>, folding: &Arc<Folding>, seed: &Seed) -> Folder {
-        Folder {
-            program: program.clone(),
-            folding: folding.clone(),
-            seed: seed.clone(),
+    /// With [`Program::foldings`] of the program; `seed` is what the cells are made with.
+    pub fn new(program: &Arc<Program>, foldings: &[Arc<Folding>], seed: &Seed) -> Folder {
+        let part = |f: &Arc<Folding>| Kept {
+            folding: f.clone(),
+            rows: Vec::new(),
             groups: Vec::new(),
             index: HashTable::new(),
-            rows: 0,
-            last: Timestamp(0),
-            size: 0,
-        }
+            total: 0,
+        };
+        let parts = foldings.iter().map(part).collect();
+        Folder { program: program.clone(), seed: seed.clone(), parts, last: Timestamp(0), size: 0 }
     }
 
-    /// Bytes that the groups take, about.
+    /// Bytes that it takes, about.
     pub fn size(&self) -> usize {
         self.size
     }
 
-    /// Takes an event that passed the leaf: its cells are [`Folding::reads`] read of it. No event is earlier than
-    /// the one before it.
-    pub fn push(&mut self, time: Timestamp, handle: u64, cells: Cells<'_>) {
+    /// Takes an event that passed the leaf of the `part`-th folding: its cells are [`Folding::reads`] read of it. No
+    /// event is earlier than the one before it.
+    pub fn push(&mut self, part: usize, time: Timestamp, handle: u64, cells: Cells<'_>) {
         self.last = time;
-        let folding = self.folding.clone();
+        let Some(part) = self.parts.get_mut(part) else { return };
+        let folding = part.folding.clone();
+        self.size += match &folding.keeps {
+            Keeps::Groups(groups) => part.fold(groups, &self.seed, time, handle, cells),
+            Keeps::Rows => {
+                let values: Arc<[Value]> = cells
+                    .at
+                    .iter()
+                    .filter_map(|i| cells.all.get(*i as usize))
+                    .map(|c| c.value.clone())
+                    .collect();
+                let size = size_of::<(Timestamp, u64, Arc<[Value]>)>()
+                    + values.iter().map(Value::size).sum::<usize>();
+                part.rows.push((time, handle, values));
+                size
+            }
+        };
+    }
+
+    /// Says that no more events will come; answers what the program tells, and how many rows were too many to be
+    /// looked at.
+    pub fn finish(self) -> (Vec<Match>, u64) {
+        let Folder { program, parts, last, .. } = self;
+        let mut end = End { now: Value::Time(last), most: Limits::default().max_events, lost: 0 };
+        let rows = end.rows(&program, &mut parts.into_iter());
+        (rows.into_iter().map(told).collect(), end.lost)
+    }
+}
+
+impl Kept {
+    /// Answers the bytes that it takes more than before.
+    fn fold(&mut self, how: &Groups, seed: &Seed, time: Timestamp, handle: u64, cells: Cells<'_>) -> usize {
         let holds = |place: &usize| cells.get(*place).is_some_and(|c| c.value == Value::Bool(true));
-        if !folding.conditions.iter().all(holds) {
-            return;
+        if !how.conditions.iter().all(holds) {
+            return 0;
         }
-        self.rows += 1;
+        self.total += 1;
         let mut hash = 0;
-        for key in &folding.keys {
-            let Some(cell) = cells.get(key.place) else { return };
+        for key in &how.keys {
+            let Some(cell) = cells.get(key.place) else { return 0 };
             if cell.value.is_null() && !key.optional {
-                return;
+                return 0;
             }
             if key.each && matches!(cell.value, Value::List(_)) {
-                return self.push_to_each(time, handle, cells);
+                return self.fold_each(how, seed, time, handle, cells);
             }
             hash = together(hash, cell.hash);
         }
-        let key = |i: usize| folding.keys.get(i).and_then(|k| cells.get(k.place)).map(|c| &c.value);
-        let at = self.group(hash, folding.keys.len(), key);
-        self.add(at, time, handle, cells);
+        let key = |i: usize| how.keys.get(i).and_then(|k| cells.get(k.place)).map(|c| &c.value);
+        let (at, size) = self.group(how, hash, key);
+        size + self.groups.get_mut(at).map_or(0, |g| g.add(how, seed, time, handle, cells))
     }
 
-    /// As [`Folder::push`], where the event belongs to several groups or none.
-    fn push_to_each(&mut self, time: Timestamp, handle: u64, cells: Cells<'_>) {
-        let folding = self.folding.clone();
+    /// As [`Kept::fold`], where the event belongs to several groups or none.
+    fn fold_each(
+        &mut self,
+        how: &Groups,
+        seed: &Seed,
+        time: Timestamp,
+        handle: u64,
+        cells: Cells<'_>,
+    ) -> usize {
         let value = |k: &KeyOf| cells.get(k.place).map(|c| c.value.clone()).unwrap_or_default();
-        let values: Vec<Value> = folding.keys.iter().map(value).collect();
-        if folding.keys.iter().zip(&values).any(|(k, v)| v.is_null() && !k.optional) {
-            return;
+        let values: Vec<Value> = how.keys.iter().map(value).collect();
+        if how.keys.iter().zip(&values).any(|(k, v)| v.is_null() && !k.optional) {
+            return 0;
         }
-        let keys = operate::choices(folding.keys.iter().map(|k| k.each), values);
-        for key in keys {
-            let hash = key.iter().fold(0, |hash, v| together(hash, self.seed.hash(v)));
-            let at = self.group(hash, key.len(), |i| key.get(i));
-            self.add(at, time, handle, cells);
+        let mut size = 0;
+        for key in operate::choices(how.keys.iter().map(|k| k.each), values) {
+            let hash = key.iter().fold(0, |hash, v| together(hash, seed.hash(v)));
+            let (at, more) = self.group(how, hash, |i| key.get(i));
+            size += more + self.groups.get_mut(at).map_or(0, |g| g.add(how, seed, time, handle, cells));
         }
+        size
     }
 
-    /// The number of the group of a key of so many parts.
-    fn group<'v>(&mut self, hash: u64, parts: usize, key: impl Fn(usize) -> Option<&'v Value>) -> usize {
+    /// The number of the group of a key, and the bytes that it takes if it is new.
+    fn group<'v>(
+        &mut self,
+        how: &Groups,
+        hash: u64,
+        key: impl Fn(usize) -> Option<&'v Value>,
+    ) -> (usize, usize) {
         let groups = &self.groups;
         let is = |at: &u32| {
             groups.get(*at as usize).is_some_and(|g| {
@@ -254,80 +330,132 @@ impl Folder {
             })
         };
         if let Some(at) = self.index.find(hash, is) {
-            return *at as usize;
+            return (*at as usize, 0);
         }
-        let key: Box<[Value]> = (0..parts).map(|i| key(i).cloned().unwrap_or_default()).collect();
-        let columns: Box<[Accumulator]> =
-            self.folding.columns.iter().map(|(f, _)| Accumulator::new(f)).collect();
-        self.size +=
-            size_of::<Group>() + 16 + key.iter().map(Value::size).sum::<usize>() + size_of_val(&*columns);
-        let at = self.groups.len();
-        self.groups.push(Group { hash, key, rows: 0, times: None, events: Handles::default(), columns });
-        let of = |at: &u32| self.groups.get(*at as usize).map_or(0, |g| g.hash);
-        self.index.insert_unique(hash, at as u32, of);
-        at
+        let key = (0..how.keys.len()).map(|i| key(i).cloned().unwrap_or_default()).collect();
+        let group = Group::new(hash, key, how);
+        let (at, size) = (self.groups.len(), group.size());
+        self.groups.push(group);
+        self.index.insert_unique(hash, at as u32, |at| self.groups.get(*at as usize).map_or(0, |g| g.hash));
+        (at, size)
     }
 
-    fn add(&mut self, group: usize, time: Timestamp, handle: u64, cells: Cells<'_>) {
-        let Some(group) = self.groups.get_mut(group) else { return };
-        group.rows += 1;
-        let (first, last) = group.times.unwrap_or((time, time));
-        group.times = Some((first.min(time), last.max(time)));
-        self.size += group.events.push(handle);
-        for ((f, place), so_far) in self.folding.columns.iter().zip(&mut group.columns) {
+    /// The rows, through the operators that look at one row alone, of which all are done that come first; and how
+    /// many operators are done then.
+    fn rows(self, program: &Program, now: &Value) -> (Vec<Row>, usize) {
+        let Kept { folding, rows, mut groups, total, .. } = self;
+        let done = if let Keeps::Groups(how) = &folding.keeps { how.done } else { 0 };
+        let rest = program.operators.get(done..).unwrap_or_default();
+        let each = rest.iter().take_while(|o| operate::is_of_each_row(o)).count();
+        let operators = more::bind(rest.get(..each).unwrap_or_default(), now);
+        let mut out = Vec::new();
+        if let (Keeps::Groups(how), Some(Operator::Agg(a))) =
+            (&folding.keeps, done.checked_sub(1).and_then(|i| program.operators.get(i)))
+        {
+            if groups.is_empty() && a.keys.is_empty() {
+                groups.push(Group::new(0, Box::default(), how));
+            }
+            for group in groups {
+                // Their events come last: most groups do not get that far.
+                let rows = operate::all(&program.reads, &operators, vec![group.row(a, how, total)]);
+                out.extend(rows.into_iter().map(|row| group.with_events(row)));
+            }
+        } else {
+            for (time, handle, cells) in rows {
+                let row = Row::of_event(time, handle, cells);
+                out.extend(operate::all(&program.reads, &operators, vec![row]));
+            }
+        }
+        (out, done + each)
+    }
+}
+
+/// The end of the input.
+struct End {
+    now: Value,
+    most: usize,
+    lost: u64,
+}
+
+impl End {
+    /// The rows of a program through its operators; `parts`: what is kept for it and those that feed it.
+    fn rows(&mut self, program: &Program, parts: &mut dyn Iterator<Item = Kept>) -> Vec<Row> {
+        let (rows, done) = match &program.core {
+            Core::Events(_) => parts.next().map_or_else(Default::default, |p| p.rows(program, &self.now)),
+            Core::Merged(merge) => {
+                let mut of_input = |p| self.rows(p, parts).into_iter().map(for_another).collect();
+                let inputs = merge.inputs.iter().map(|i| of_input(&i.program)).collect();
+                (self.brought_together(program, inputs), 0)
+            }
+            Core::Values(_) | Core::Keyed(_) => (self.brought_together(program, Vec::new()), 0),
+        };
+        let operators = more::bind(program.operators.get(done..).unwrap_or_default(), &self.now);
+        operate::all(&program.reads, &operators, rows)
+    }
+
+    fn brought_together(&mut self, program: &Program, inputs: Vec<Vec<Row>>) -> Vec<Row> {
+        let found = brought_together(program, inputs, self.most);
+        self.lost += found.as_ref().map_or(0, |f| f.lost);
+        found.map(|f| f.rows).unwrap_or_default()
+    }
+}
+
+impl Group {
+    fn new(hash: u64, key: Box<[Value]>, how: &Groups) -> Group {
+        let columns = how.columns.iter().map(|(f, _)| Accumulator::new(f)).collect();
+        Group { hash, key, rows: 0, times: None, events: Handles::default(), columns }
+    }
+
+    /// Bytes that a new one takes, about, its place in the index included.
+    fn size(&self) -> usize {
+        let key = self.key.iter().map(Value::size).sum::<usize>();
+        size_of::<Group>() + size_of::<u64>() + key + size_of_val(&*self.columns)
+    }
+
+    /// Answers the bytes that it takes more than before.
+    fn add(&mut self, how: &Groups, seed: &Seed, time: Timestamp, handle: u64, cells: Cells<'_>) -> usize {
+        self.rows += 1;
+        let (first, last) = self.times.unwrap_or((time, time));
+        self.times = Some((first.min(time), last.max(time)));
+        let mut size = self.events.push(handle);
+        for ((f, place), so_far) in how.columns.iter().zip(&mut self.columns) {
             let Some(cell) = place.and_then(|p| cells.get(p)) else { continue };
             match &cell.value {
                 Value::Missing | Value::Null => {}
                 Value::List(values) => {
                     for v in values.iter().filter(|v| !v.is_null()) {
-                        self.size += so_far.take(f, Some(time), v, || self.seed.hash(v));
+                        size += so_far.take(f, Some(time), v, || seed.hash(v));
                     }
                 }
-                v => self.size += so_far.take(f, Some(time), v, || cell.hash),
+                v => size += so_far.take(f, Some(time), v, || cell.hash),
             }
         }
+        size
     }
 
-    /// Says that no more events will come; answers what the program tells.
-    pub fn finish(self) -> Vec<Match> {
-        let Folder { program, folding, groups, rows, last, .. } = self;
-        let Some(Operator::Agg(a)) = folding.done.checked_sub(1).and_then(|i| program.operators.get(i))
-        else {
-            return Vec::new();
-        };
-        let mut made: Vec<Row> = groups.into_iter().map(|g| g.row(a, &folding, rows)).collect();
-        if made.is_empty() && a.keys.is_empty() {
-            made.push(Group::empty(&folding).row(a, &folding, rows));
-        }
-        let rest = program.operators.get(folding.done..).unwrap_or_default();
-        let operators = more::bind(rest, &Value::Time(last));
-        operate::all(&program.reads, &operators, made).into_iter().map(told).collect()
-    }
-}
-
-impl Group {
-    fn empty(folding: &Folding) -> Group {
-        let columns = folding.columns.iter().map(|(f, _)| Accumulator::new(f)).collect();
-        Group { hash: 0, key: Box::default(), rows: 0, times: None, events: Handles::default(), columns }
-    }
-
-    fn row(self, a: &Agg, folding: &Folding, total: u64) -> Row {
+    /// The row of the group, without its events.
+    fn row(&self, a: &Agg, how: &Groups, total: u64) -> Row {
         let names = a.keys.iter().map(|k| &k.name).chain(a.columns.iter().map(|(n, _)| n));
         let value =
             |((f, _), so_far): (&(AggFn, Option<usize>), &Accumulator)| so_far.value(f, self.rows, total);
-        let values = folding.columns.iter().zip(&self.columns).map(value);
+        let values = how.columns.iter().zip(&self.columns).map(value);
         let columns = names.cloned().zip(self.key.iter().cloned().chain(values)).collect();
         let found = Match {
             time: self.times.map_or(Timestamp(0), |(_, last)| last),
             first: self.times.map(|(first, _)| first),
             last: self.times.map(|(_, last)| last),
-            events: self.events.iter().map(|h| MatchedEvent { stage: 0, event: Some(h) }).collect(),
+            events: vec![],
             keys: vec![],
             columns: vec![],
             lost: self.events.lost,
             early: false,
         };
         Row { found, cells: Arc::from([]), columns }
+    }
+
+    fn with_events(&self, mut row: Row) -> Row {
+        row.found.events = self.events.iter().map(|h| MatchedEvent { stage: 0, event: Some(h) }).collect();
+        row
     }
 }
 
@@ -378,7 +506,9 @@ mod tests {
     use crate::Machine;
     use crate::same::tests::value;
     use proptest::prelude::*;
-    use shikra_ir::{Call, CmpOp, Func, Key, LogSource, Pattern, Plan, Sort, SortKey, Test, Words, eval};
+    use shikra_ir::{
+        Call, CmpOp, Func, Join, JoinKind, Key, LogSource, Pattern, Plan, Sort, SortKey, Test, Words, eval,
+    };
     use shikra_sequence::{Input, Limits};
     use shikra_syntax::Span;
 
@@ -496,15 +626,36 @@ mod tests {
         })
     }
 
-    fn plan() -> impl Strategy<Value = Plan> {
-        (steps(), group(), steps(), any::<bool>()).prop_map(|(before, (keys, columns), after, sorted)| {
-            let input = Box::new(stepped(Plan::Scan(LogSource::any(Names::Splunk)), before));
-            let plan = Plan::Agg(Agg { input, keys, columns, window: Window::None });
+    /// Events, mostly in groups.
+    fn grouped() -> impl Strategy<Value = Plan> {
+        let of_groups = proptest::option::weighted(0.8, group());
+        (steps(), of_groups, steps(), any::<bool>()).prop_map(|(before, group, after, sorted)| {
+            let mut plan = stepped(Plan::Scan(LogSource::any(Names::Splunk)), before);
+            if let Some((keys, columns)) = group {
+                plan = Plan::Agg(Agg { input: Box::new(plan), keys, columns, window: Window::None });
+            }
             let plan = stepped(plan, after);
             let value = Scalar::field(Names::Column, "c");
             let keys = vec![SortKey { value, descending: true, nulls_first: false }];
             if sorted { Plan::Sort(Sort { input: Box::new(plan), keys }) } else { plan }
         })
+    }
+
+    fn plan() -> impl Strategy<Value = Plan> {
+        let two = (grouped(), grouped(), scalar(), 0..4, steps());
+        let two = two.prop_map(|(left, right, key, kind, after)| {
+            let kind = match kind {
+                0 => JoinKind::Inner,
+                1 => JoinKind::Left,
+                2 => JoinKind::Anti,
+                _ => return stepped(Plan::Union(vec![left, right]), after),
+            };
+            let side = |p| (Arc::from(""), Box::new(p));
+            let (left, right, keys) = (side(left), side(right), vec![(key.clone(), key)]);
+            let join = Join { kind, left, right, keys, time: None, on: None, most: Some(2) };
+            stepped(Plan::Join(join), after)
+        });
+        prop_oneof![2 => grouped(), 1 => two]
     }
 
     fn lines(all: &[Match]) -> Vec<String> {
@@ -520,31 +671,36 @@ mod tests {
             events in proptest::collection::vec((0i64..3, proptest::collection::vec(value(), 5)), 0..14),
         ) {
             let program = Arc::new(Program::new(&plan).unwrap());
-            let folding = Arc::new(program.folding().expect("nothing here needs rows"));
+            let foldings: Vec<_> = program.foldings().unwrap().into_iter().map(Arc::new).collect();
             let seed = Seed::default();
             let mut machine = Machine::new(&program, Limits::default());
-            let mut folder = Folder::new(&program, &folding, &seed);
+            let mut folder = Folder::new(&program, &foldings, &seed);
             let (mut found, mut time) = (Vec::new(), 0);
             for (n, (later, values)) in (0u64..).zip(&events) {
                 time += later;
                 let at = Timestamp(time);
-                for (i, leaf) in program.leaves().iter().enumerate() {
-                    if !eval::truth(&leaf.expr, &Event(values)).holds() {
+                let leaves = program.leaves().iter().enumerate();
+                let passed = leaves.filter(|(_, l)| eval::truth(&l.expr, &Event(values)).holds());
+                let read = |l: &shikra_sequence::Leaf| {
+                    l.values.iter().map(|s| eval::scalar(s, &Event(values))).collect()
+                };
+                let hits: Vec<(usize, Vec<Value>)> = passed.map(|(i, l)| (i, read(l))).collect();
+                for (part, folding) in foldings.iter().enumerate() {
+                    if !hits.iter().any(|(leaf, _)| *leaf == folding.leaf) {
                         continue;
                     }
-                    let read = leaf.values.iter().map(|s| eval::scalar(s, &Event(values))).collect();
-                    let hits = vec![(i, read)];
-                    machine.push(Input { time: Some(at), order: (0, n), handle: n * 1000, hits }, &mut found);
-                    prop_assert_eq!(i, folding.leaf);
                     let row = Timed(Event(values), at);
                     let cells: Vec<Cell> =
                         folding.reads.iter().map(|s| seed.cell(eval::scalar(s, &row))).collect();
                     let places: Vec<u32> = (0..cells.len() as u32).collect();
-                    folder.push(at, n * 1000, Cells { all: &cells, at: &places });
+                    folder.push(part, at, n * 1000, Cells { all: &cells, at: &places });
+                }
+                if !hits.is_empty() {
+                    machine.push(Input { time: Some(at), order: (0, n), handle: n * 1000, hits }, &mut found);
                 }
             }
             machine.finish(&mut found).unwrap();
-            prop_assert_eq!(lines(&folder.finish()), lines(&found));
+            prop_assert_eq!(lines(&folder.finish().0), lines(&found));
         }
 
         #[test]

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 use shikra_event::{Timestamp, Value};
-use shikra_sequence::{Input, Limits, Machine as Inner, Match, MatchedEvent, Stats};
+use shikra_sequence::{Input, Limits, Machine as Inner, Match, Stats};
 
 use crate::compile::{Core, Keyed, Program};
 use crate::gate::{Port, Trees};
-use crate::merge::Merge;
+use crate::merge::{Merge, brought_together};
 use crate::more;
 use crate::operate;
 use crate::outside::{self, Around, Ended, Room, Waiting};
@@ -79,7 +79,6 @@ impl Machine {
                 self.stats.events += 1;
                 let cells = passed.into_iter().find(|(p, _)| p == port).map(|(_, c)| c);
                 if let Some(cells) = cells {
-                    let found = self.event_match(input.handle);
                     let places = program.ports.get(*port).map(|p| p.reads.as_slice()).unwrap_or_default();
                     let cells = program
                         .reads
@@ -88,8 +87,8 @@ impl Machine {
                     let time = self.last;
                     let cells =
                         program.reads.iter().zip(cells).map(|(r, c)| more::told_otherwise(r, c, time));
-                    let cells = cells.collect();
-                    self.found(&program, found, cells, out);
+                    let row = Row::of_event(time, input.handle, cells.collect());
+                    self.found(&program, row.found, row.cells, out);
                 }
             }
             Core::Keyed(keyed) => self.feed(&program, keyed, input, passed, out),
@@ -169,20 +168,15 @@ impl Machine {
     /// The rows that waited, through the operators.
     fn rows_at_end(&mut self) -> Vec<Row> {
         let program = self.program.clone();
-        if let Core::Merged(merge) = &program.core {
-            let now = self.last;
-            let part = |p: &mut Machine| {
-                p.last = now;
-                p.part_rows()
-            };
-            let parts = self.parts.iter_mut().map(part).collect();
-            let found = merge.rows(&program.reads, parts, self.most);
+        let now = self.last;
+        let part = |p: &mut Machine| {
+            p.last = now;
+            p.part_rows()
+        };
+        let parts = self.parts.iter_mut().map(part).collect();
+        if let Some(found) = brought_together(&program, parts, self.most) {
             self.stats.events_dropped += found.lost;
             self.rows = found.rows;
-        }
-        if let Core::Values(table) = &program.core {
-            self.stats.events_dropped += table.rows.len().saturating_sub(self.most) as u64;
-            self.rows = table.rows.iter().take(self.most).map(|r| Row::of_table(&table.columns, r)).collect();
         }
         let operators = more::bind(&program.operators, &Value::Time(self.last));
         operate::all(&program.reads, &operators, std::mem::take(&mut self.rows))
@@ -243,19 +237,6 @@ impl Machine {
             }
         }
         out
-    }
-
-    fn event_match(&self, handle: u64) -> Match {
-        Match {
-            time: self.last,
-            first: Some(self.last),
-            last: Some(self.last),
-            events: vec![MatchedEvent { stage: 0, event: Some(handle) }],
-            keys: vec![],
-            columns: vec![],
-            lost: 0,
-            early: false,
-        }
     }
 
     /// Hands an event to the keyed program.

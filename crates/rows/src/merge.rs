@@ -13,7 +13,7 @@ use shikra_event::Value;
 use shikra_ir::{Expr, FieldRef, Join, JoinKind, Scalar, TimeBound, eval};
 use shikra_sequence::Match;
 
-use crate::compile::Program;
+use crate::compile::{Core, Program};
 use crate::more::Search;
 use crate::reads;
 use crate::row::{Row, View};
@@ -138,6 +138,18 @@ impl Merge {
             }
         }
         out
+    }
+}
+
+/// The rows of a program that come of its inputs' rows or of a table, at most `most`; none where they come of events.
+pub(crate) fn brought_together(program: &Program, inputs: Vec<Vec<Row>>, most: usize) -> Option<Merged> {
+    match &program.core {
+        Core::Merged(merge) => Some(merge.rows(&program.reads, inputs, most)),
+        Core::Values(table) => {
+            let rows = table.rows.iter().take(most).map(|r| Row::of_table(&table.columns, r)).collect();
+            Some(Merged { rows, most, lost: table.rows.len().saturating_sub(most) as u64 })
+        }
+        Core::Events(_) | Core::Keyed(_) => None,
     }
 }
 

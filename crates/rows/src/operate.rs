@@ -10,6 +10,7 @@ use shikra_sequence::Match;
 
 use crate::aggregate;
 use crate::compile::Operator;
+use crate::more::More;
 use crate::row::{Row, View, key_text};
 use crate::windows;
 use shikra_ir::eval::order;
@@ -54,6 +55,20 @@ pub(crate) fn one(reads: &[Scalar], operator: &Operator, mut rows: Vec<Row>) -> 
     rows
 }
 
+/// Whether an operator looks at one row alone.
+pub(crate) fn is_of_each_row(operator: &Operator) -> bool {
+    match operator {
+        Operator::More(m) => matches!(**m, More::Capture(_) | More::Lookup(_)),
+        Operator::Filter(_)
+        | Operator::Eval(_)
+        | Operator::Project(_)
+        | Operator::Drop(_)
+        | Operator::Unnest(_)
+        | Operator::Extract(_) => true,
+        _ => false,
+    }
+}
+
 fn view<'r>(reads: &'r [Scalar], row: &'r Row) -> View<'r> {
     View { reads, cells: &row.cells, columns: &row.columns }
 }
@@ -70,7 +85,8 @@ fn compute(reads: &[Scalar], columns: &[(Arc<str>, Scalar)], row: &mut Row) {
 }
 
 fn without(patterns: &[Pattern], row: &mut Row) {
-    let stays = |name: &str| !patterns.iter().any(|p| p.matches(name));
+    let is = |p: &Pattern, name: &str| p.literal().map_or_else(|| p.matches(name), |whole| whole == name);
+    let stays = |name: &str| !patterns.iter().any(|p| is(p, name));
     row.columns.retain(|(n, _)| stays(n));
     row.found.columns.retain(|(n, _)| stays(n));
 }

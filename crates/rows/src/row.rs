@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use shikra_event::Value;
+use shikra_event::{Timestamp, Value};
 use shikra_ir::{FieldRef, Names, Pattern, Scalar, eval};
-use shikra_sequence::Match;
+use shikra_sequence::{Match, MatchedEvent};
 
 /// A match on its way through the operators.
 #[derive(Clone, Debug)]
@@ -17,12 +17,27 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// A row of one event.
+    pub fn of_event(time: Timestamp, handle: u64, cells: Arc<[Value]>) -> Row {
+        let found = Match {
+            time,
+            first: Some(time),
+            last: Some(time),
+            events: vec![MatchedEvent { stage: 0, event: Some(handle) }],
+            keys: vec![],
+            columns: vec![],
+            lost: 0,
+            early: false,
+        };
+        Row { found, cells, columns: Vec::new() }
+    }
+
     /// A row of a table: columns, no events. What is absent is no column.
     pub fn of_table(names: &[Arc<str>], values: &[Value]) -> Row {
         let present = names.iter().zip(values).filter(|(_, v)| **v != Value::Missing);
         let columns = present.map(|(n, v)| (n.clone(), v.clone())).collect();
         let found = Match {
-            time: shikra_event::Timestamp(0),
+            time: Timestamp(0),
             first: None,
             last: None,
             events: vec![],
