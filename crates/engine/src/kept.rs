@@ -542,7 +542,7 @@ mod tests {
     fn told(all: &Kept, in_time: Option<usize>) -> Vec<(Timestamp, u64, String)> {
         let (mut out, mut handles) = (Vec::new(), Vec::new());
         let mut visit = |event: &Event<'_>, place: Place, hits: &[FilterId]| {
-            let text = event.text_of(if event.record % 2 == 0 { "A" } else { "C" });
+            let text = event.text_of(if event.record.is_multiple_of(2) { "A" } else { "C" });
             let again = event.text_of("D");
             out.push((place.time, place.order, format!("{text:?} {again:?} {hits:?} {:?}", event.time)));
             handles.push((place.handle, event.record, again));
