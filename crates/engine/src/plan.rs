@@ -73,6 +73,16 @@ pub struct Detector {
 impl Detector {
     /// Plans all rules. Those that cannot run are named in [`Detector::not_run`].
     pub fn new(rules: Vec<Rule>, taxonomy: Arc<Taxonomy>) -> Detector {
+        Detector::made(rules, taxonomy, true)
+    }
+
+    /// The same for who does nothing but scan: of thousands of rules, what they said takes more room than what is made
+    /// of it, so their plans and filters are not kept.
+    pub fn sparing(rules: Vec<Rule>, taxonomy: Arc<Taxonomy>) -> Detector {
+        Detector::made(rules, taxonomy, false)
+    }
+
+    fn made(mut rules: Vec<Rule>, taxonomy: Arc<Taxonomy>, keep: bool) -> Detector {
         let index = RuleIndex::of(&rules);
         let mut build = Build {
             taxonomy: &taxonomy,
@@ -81,15 +91,19 @@ impl Detector {
             keyed: Vec::new(),
             shared: Vec::new(),
             scalars: Scalars::default(),
+            names_acts: vec![false; rules.len()],
             not_run: Vec::new(),
         };
         for (number, rule) in rules.iter().enumerate() {
             build.rule(number as u32, rule, &index);
         }
-        let Build { filters, targets, keyed, shared, scalars, not_run, .. } = build;
+        let Build { filters, targets, keyed, shared, scalars, names_acts, not_run, .. } = build;
         let shared = shared.into_iter().map(|(_, programs)| programs).collect();
-        let matcher = Matcher::new(filters, taxonomy.clone());
-        let names_acts = rules.iter().map(|r| names_act(r, &taxonomy)).collect();
+        if !keep {
+            rules.iter_mut().for_each(|r| r.plan = Plan::Union(Vec::new()));
+        }
+        let made = if keep { Matcher::new } else { Matcher::sparing };
+        let matcher = made(filters, taxonomy.clone());
         Detector { names_acts, matcher, targets, keyed, shared, scalars, not_run, rules, taxonomy }
     }
 
@@ -111,7 +125,7 @@ impl Detector {
     /// The filters of a rule: its own, or the leaves of its program, in order.
     pub fn filters_of(&self, rule: u32) -> Vec<&Filter> {
         let numbers = self.targets.iter().enumerate().filter(|(_, t)| self.rule_of(**t) == Some(rule));
-        numbers.map(|(i, _)| &self.matcher.filters()[i]).collect()
+        numbers.filter_map(|(i, _)| self.matcher.filters().get(i)).collect()
     }
 
     /// Rules that nothing of what was seen could have made fire: every filter of theirs lacked its log source or
@@ -197,11 +211,6 @@ impl Detector {
     }
 }
 
-/// Whether every log source of a rule names an act.
-fn names_act(rule: &Rule, taxonomy: &Taxonomy) -> bool {
-    rule.plan.single_events().is_some_and(|all| all.iter().all(|(source, _)| taxonomy.names_act(source)))
-}
-
 /// Why none of a rule's filters could hold.
 fn in_words(why: &[Unable]) -> String {
     let mut lacking: Vec<&str> = Vec::new();
@@ -258,6 +267,7 @@ struct Build<'a> {
     keyed: Vec<Keyed>,
     shared: Vec<(Leaf, Vec<(u32, u32)>)>,
     scalars: Scalars,
+    names_acts: Vec<bool>,
     not_run: Vec<NotRun>,
 }
 
@@ -270,6 +280,7 @@ impl Build<'_> {
             if let Some(reason) = all.iter().find_map(|(_, e)| unanswered(e)) {
                 return self.not_run.push(NotRun { rule: number, reason });
             }
+            self.names_acts[number as usize] = all.iter().all(|(source, _)| self.taxonomy.names_act(source));
             for (source, expr) in all {
                 self.filter(number, source, expr, Target::Finding(number));
             }

@@ -3,6 +3,7 @@
 //!
 //! Nothing here depends on a shape; `rules` adds what does.
 
+use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -98,10 +99,12 @@ pub(crate) struct Source {
 }
 
 /// Takes filters apart.
-pub(crate) fn compile(filters: &[Filter]) -> Compiled {
+pub(crate) fn compile(filters: impl IntoIterator<Item = impl Borrow<Filter>>) -> Compiled {
     let mut c = Compiler::default();
-    c.out.trees.reserve_exact(filters.len());
-    for (id, filter) in filters.iter().enumerate() {
+    let filters = filters.into_iter();
+    c.out.trees.reserve_exact(filters.size_hint().0);
+    for (id, filter) in filters.enumerate() {
+        let filter = filter.borrow();
         let tree = c.tree(&filter.expr);
         c.out.trees.push(tree);
         let source = c.source(&filter.selector);

@@ -98,7 +98,14 @@ impl Matcher {
         Matcher { filters, taxonomy, compiled, cache: rules::Cache::default() }
     }
 
-    /// The filters, by [`FilterId`].
+    /// The same, but the filters go as they are taken apart, which spares their room: [`Matcher::run`] is all that it
+    /// has an answer to.
+    pub fn sparing(filters: Vec<Filter>, taxonomy: Arc<Taxonomy>) -> Matcher {
+        let compiled = compile::compile(filters);
+        Matcher { filters: Vec::new(), taxonomy, compiled, cache: rules::Cache::default() }
+    }
+
+    /// The filters, by [`FilterId`]; none where it was made to spare their room.
     pub fn filters(&self) -> &[Filter] {
         &self.filters
     }

@@ -269,14 +269,14 @@ impl Scratch {
             decider: Decider {
                 truth: vec![Truth::False; matcher.compiled.preds.len()],
                 touched: Vec::new(),
-                called: vec![0; matcher.filters.len()],
+                called: vec![0; matcher.compiled.trees.len()],
                 epoch: 0,
                 candidates: Vec::new(),
                 holds: Vec::new(),
                 open: Vec::new(),
             },
             key: Vec::new(),
-            seen: Seen::new(matcher.filters.len()),
+            seen: Seen::new(matcher.compiled.trees.len()),
         }
     }
 

@@ -98,7 +98,7 @@ fn detector(settings: &Settings) -> Result<Detector, Failure> {
     let rules = set.rules;
     // The texts of the files are not needed any more, and thousands take room.
     drop(set.files);
-    Ok(Detector::new(rules, shared::taxonomy()))
+    Ok(Detector::sparing(rules, shared::taxonomy()))
 }
 
 /// The writer of the format that was asked for.
