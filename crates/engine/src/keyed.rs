@@ -255,7 +255,7 @@ fn lost_in_words(stats: &Stats, unlisted: u64, early: u64) -> Option<String> {
         (stats.keys_cut, "keys of events with many left out"),
         (stats.samples_cut, "keys whose samples were not all looked for"),
         (unlisted, "events of matches not listed"),
-        (early, "findings of something absent or counted, before whose time was up the logs end"),
+        (early, "findings of something that did not come, though the logs end before its time was over"),
     ];
     let lost: Vec<String> =
         lost.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();

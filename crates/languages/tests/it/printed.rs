@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use shikra_ir::said::{Said, refuse};
-use shikra_ir::{LoadStatus, Plan, text};
+use shikra_ir::{Expr, LoadStatus, Op, Plan, text};
 use shikra_languages::convert::{Converter, Target};
 use shikra_languages::{Options, load, query};
 use shikra_syntax::{Source, Span};
@@ -63,6 +63,23 @@ const CASES: &[Case] = &[
         least: (96, 95),
     },
     Case {
+        language: "sigma",
+        dialect: None,
+        folders: &[
+            "rules/sigma/rules",
+            "rules/sigma/rules-emerging-threats",
+            "rules/sigma/rules-threat-hunting",
+        ],
+        alone: false,
+        print: |p| match p.single_event() {
+            Some((source, e)) => {
+                shikra_lang_sigma::print(source, &e).map(|d| format!("title: t\nid: i\n{d}"))
+            }
+            None => refuse("more than a condition on single events"),
+        },
+        least: (100, 100),
+    },
+    Case {
         language: "car",
         dialect: None,
         folders: &["rules/car"],
@@ -80,10 +97,47 @@ const CASES: &[Case] = &[
     },
 ];
 
-/// A plan as text, without places.
+/// A plan as text, without places, needless brackets and the order of alternatives.
 fn bare(mut plan: Plan) -> String {
     plan.each_span(&mut |s| *s = Span::default());
+    flatten(&mut plan);
     text::plan(&plan)
+}
+
+fn flatten(plan: &mut Plan) {
+    if let Plan::Filter(_, e) = plan {
+        *e = flat(e);
+    }
+    plan.children_mut().into_iter().for_each(flatten);
+}
+
+fn flat(e: &Expr) -> Expr {
+    let parts = |v: &[Expr], all: bool| {
+        let mut out: Vec<Expr> = Vec::new();
+        for e in v.iter().map(flat) {
+            match e {
+                Expr::And(v) if all => out.extend(v),
+                Expr::Or(v) if !all => out.extend(v),
+                one => out.push(one),
+            }
+        }
+        out.sort_by_cached_key(text::expr);
+        out
+    };
+    match e {
+        Expr::And(v) => Expr::and(parts(v, true)),
+        Expr::Or(v) => Expr::or(parts(v, false)),
+        Expr::Not(e) => Expr::Not(Box::new(flat(e))),
+        Expr::Named(_, e) => flat(e),
+        Expr::Test(t) => {
+            let mut t = t.clone();
+            if let Op::Like(all) = &mut t.op {
+                all.sort_by_cached_key(ToString::to_string);
+            }
+            Expr::Test(t)
+        }
+        other => other.clone(),
+    }
 }
 
 #[test]
@@ -105,7 +159,11 @@ fn printed_and_read_again() {
 /// What there is to say where a language falls short.
 fn measure(case: &Case, sources: &[Source]) -> Option<String> {
     let options = Options::default();
-    let read = |text: &str| query(case.language, case.dialect, &Source::new("query", text), &options);
+    let read = |text: &str| match case.language {
+        // Its rules are files.
+        "sigma" => load(&[Source::new("r.yml", text)], &options).rules.into_iter().next(),
+        language => query(language, case.dialect, &Source::new("query", text), &options),
+    };
     let set = load(sources, &options);
     let (mut all, mut said, mut same) = (0, 0, 0);
     let mut refused: BTreeMap<String, usize> = BTreeMap::new();
