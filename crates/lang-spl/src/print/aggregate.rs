@@ -58,6 +58,11 @@ fn counted(v: &Scalar) -> Option<&Expr> {
     }
 }
 
+/// What an aggregate is over.
+pub(super) fn over(f: &AggFn) -> Option<&Scalar> {
+    function(f).ok()?.1
+}
+
 /// The name of an aggregate, and what it is over.
 fn function(f: &AggFn) -> Said<(String, Option<&Scalar>)> {
     let inner = |v, func| within(v, func).and_then(<[Scalar]>::first);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use shikra_event::Value;
 use shikra_ir::said::{Said, refuse};
 use shikra_ir::{
-    Agg, AggFn, Dedup, Expr, Extract, Join, JoinKind, LogSource, Lookup, Names, Part, Pattern, Plan, Scalar,
-    Table, Window,
+    Agg, AggFn, Call, Dedup, Expr, Extract, Join, JoinKind, LogSource, Lookup, Names, Part, Pattern, Plan,
+    Scalar, Table, Window,
 };
 
 use super::aggregate::{aggregates, by, name_of, seconds, sorted, word};
@@ -35,6 +35,34 @@ pub(super) fn candidates(p: &Pipe<'_>) -> Vec<String> {
         }
     }
     out
+}
+
+/// Commands that let the next operators read fields out of texts: each alone, then all of them.
+pub(super) fn openings(p: &Pipe<'_>) -> Vec<String> {
+    let mut out = Vec::new();
+    for op in p.spine.iter().skip(p.at.0).take(2) {
+        out.extend(
+            plain::inside(op).iter().filter_map(opening).filter(|o| !out.contains(o)).collect::<Vec<_>>(),
+        );
+    }
+    if out.len() > 1 {
+        out.push(out.join(" | "));
+    }
+    out
+}
+
+fn opening(c: &Call) -> Option<String> {
+    let from = word(&name_of(c.args.first()?)?);
+    let text = |n: usize| match c.args.get(n) {
+        Some(Scalar::Lit(Value::Str(t))) => Some(quoted(t)),
+        _ => None,
+    };
+    match c.func.0.name {
+        "json-path" => Some(format!("spath input={from}")),
+        "xml-value" => Some(format!("xmlkv {from}")),
+        "pair-value" => Some(format!("extract pairdelim={} kvdelim={}", text(2)?, text(3)?)),
+        _ => None,
+    }
 }
 
 /// What makes rows.

@@ -611,6 +611,8 @@ mod tests {
                 r#"a=1 | spath input=b | where c.d=1"#,
                 r#"a=1 | where coalesce('c.d', json_extract(b, "c.d"))==1"#,
             ),
+            (r#"a=1 | spath input=b | search c.d=x e=y"#, r#"a=1 | spath input=b | search c.d="x" e="y""#),
+            (r#"a=1 | xmlkv b | stats count by c, d"#, r#"a=1 | xmlkv b | stats count BY c, d"#),
             (
                 r#"a=1 | stats count(eval(b=1)) as n perc95(c) by d"#,
                 r#"a=1 | stats count(eval(b==1)) AS n, perc95(c) BY d"#,

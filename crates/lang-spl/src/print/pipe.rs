@@ -92,26 +92,40 @@ pub(super) struct Pipe<'p> {
     pub unions: bool,
 }
 
+/// How far a command reaches, its text, and what it makes.
+type Made = ((usize, usize), String, Stream);
+
 impl Pipe<'_> {
     /// Command by command.
     fn run(mut self) -> Said {
         let mut stream: Option<Stream> = None;
         let mut said: Vec<String> = Vec::new();
         while self.at.0 < self.spine.len() {
-            let mut best: Option<((usize, usize), String, Stream)> = None;
-            for text in command::candidates(&self) {
-                let Some(next) = self.applied(stream.as_ref(), &text) else { continue };
-                let Some(at) = self.reached(&next.plan).filter(|at| *at > self.at) else { continue };
-                if best.as_ref().is_none_or(|(b, ..)| at > *b) {
-                    best = Some((at, text, next));
-                }
-            }
+            let candidates = command::candidates(&self);
+            let best = self.best(stream.as_ref(), candidates.iter().cloned()).or_else(|| {
+                let opened = command::openings(&self);
+                let both = opened.iter().flat_map(|o| candidates.iter().map(move |c| format!("{o} | {c}")));
+                self.best(stream.as_ref(), both)
+            });
             let Some((at, text, next)) = best else { return refuse(self.stuck()) };
             self.at = at;
             stream = Some(next);
             said.push(text);
         }
         Ok(together(said))
+    }
+
+    /// The command that makes most of what is next.
+    fn best(&self, stream: Option<&Stream>, all: impl Iterator<Item = String>) -> Option<Made> {
+        let mut best: Option<Made> = None;
+        for text in all {
+            let Some(next) = self.applied(stream, &text) else { continue };
+            let Some(at) = self.reached(&next.plan).filter(|at| *at > self.at) else { continue };
+            if best.as_ref().is_none_or(|(b, ..)| at > *b) {
+                best = Some((at, text, next));
+            }
+        }
+        best
     }
 
     /// What a command makes of what flows so far; none where it is not to be had.

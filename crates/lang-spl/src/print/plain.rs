@@ -2,7 +2,7 @@
 //! data model, the time as seconds, a value inside a text) is that name again.
 
 use shikra_event::Value;
-use shikra_ir::{Call, Expr, Names, Op, Scalar, Test};
+use shikra_ir::{AggFn, Call, Expr, Names, Op, Plan, Scalar, Test};
 
 pub(super) fn expr(e: &Expr) -> Expr {
     let all = |v: &[Expr]| v.iter().map(expr).collect();
@@ -52,5 +52,56 @@ fn named(c: &Call) -> Option<Scalar> {
             _ => None,
         },
         _ => None,
+    }
+}
+
+/// The calls by which an operator reads fields that stand in a text, each text once.
+pub(super) fn inside(plan: &Plan) -> Vec<Call> {
+    let mut out = Vec::new();
+    match plan {
+        Plan::Filter(_, e) => inside_expr(e, &mut out),
+        Plan::Eval(_, columns) | Plan::Project(_, columns) => {
+            columns.iter().for_each(|(_, v)| inside_scalar(v, &mut out));
+        }
+        Plan::Agg(a) | Plan::WindowAgg(a) => {
+            a.keys.iter().for_each(|k| inside_scalar(&k.value, &mut out));
+            let values = a.columns.iter().filter_map(|(_, f): &(_, AggFn)| super::aggregate::over(f));
+            values.for_each(|v| inside_scalar(v, &mut out));
+        }
+        Plan::Lookup(l) => l.on.iter().for_each(|(_, v)| inside_scalar(v, &mut out)),
+        _ => {}
+    }
+    out
+}
+
+fn inside_expr(e: &Expr, out: &mut Vec<Call>) {
+    e.tests(&mut |t| {
+        inside_scalar(&t.subject, out);
+        if let Op::Compare(_, right) = &t.op {
+            inside_scalar(right, out);
+        }
+    });
+}
+
+fn inside_scalar(s: &Scalar, out: &mut Vec<Call>) {
+    match s {
+        Scalar::Call(c) => {
+            c.args.iter().for_each(|a| inside_scalar(a, out));
+            if let ("coalesce", Some(Scalar::Call(read))) = (c.func.0.name, c.args.get(1))
+                && named(c).is_some()
+                && !out.iter().any(|o| o.func == read.func && o.args.first() == read.args.first())
+            {
+                out.push(read.clone());
+            }
+        }
+        Scalar::Case(arms, other) => {
+            for (c, v) in arms {
+                inside_expr(c, out);
+                inside_scalar(v, out);
+            }
+            other.iter().for_each(|o| inside_scalar(o, out));
+        }
+        Scalar::Truth(e) => inside_expr(e, out),
+        _ => {}
     }
 }

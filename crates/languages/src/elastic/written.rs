@@ -68,7 +68,7 @@ pub(crate) fn ago(nanoseconds: Duration) -> Option<String> {
 
 fn threshold(plan: &Plan) -> Option<Written<'_>> {
     let Plan::Filter(agg, conditions) = plan else { return None };
-    let Plan::Agg(Agg { input, keys, columns, window: Window::Sliding(from) }) = &**agg else { return None };
+    let Plan::Agg(Agg { input, keys, columns, window: Window::Held(from) }) = &**agg else { return None };
     let fields: Option<Vec<String>> =
         keys.iter().map(|k| field(&k.value).filter(|f| **f == *k.name && !k.optional).map(quoted)).collect();
     let conditions = match conditions {
