@@ -308,18 +308,32 @@ fn write_expr(e: &Expr, out: &mut String) {
     }
 }
 
+/// A conjunction or disjunction, those of the same kind inside it taken apart: they mean the same.
 fn list(word: &str, parts: &[Expr], out: &mut String) {
-    let _ = write!(out, "({}", if parts.is_empty() { word } else { "" });
-    for (i, p) in parts.iter().enumerate() {
+    let mut flat = Vec::new();
+    flatten(word, parts, &mut flat);
+    let _ = write!(out, "({}", if flat.is_empty() { word } else { "" });
+    for (i, p) in flat.iter().enumerate() {
         if i > 0 {
             let _ = write!(out, " {word} ");
         }
         write_expr(p, out);
     }
-    if parts.len() == 1 {
+    if flat.len() == 1 {
         let _ = write!(out, " {word}");
     }
     out.push(')');
+}
+
+fn flatten<'e>(word: &str, parts: &'e [Expr], out: &mut Vec<&'e Expr>) {
+    for p in parts {
+        match p {
+            Expr::And(inner) if word == "and" => flatten(word, inner, out),
+            Expr::Or(inner) if word == "or" => flatten(word, inner, out),
+            Expr::Named(_, inner) => flatten(word, std::slice::from_ref(inner), out),
+            other => out.push(other),
+        }
+    }
 }
 
 fn write_test(t: &Test, out: &mut String) {

@@ -106,7 +106,7 @@ fn test(t: &Test) -> Said {
             }
             match op {
                 CmpOp::Eq | CmpOp::Ne => refuse("equality by number"),
-                _ => Ok(format!("{field} {} {}", op.as_str(), v.to_text().unwrap_or_default())),
+                _ => Ok(format!("{field} {} {}", op.as_str(), shikra_ir::text::value(v))),
             }
         }
         Op::Exists => Ok(format!("{field}=*")),

@@ -47,7 +47,7 @@ transformations:
     field_name_conditions: [{ type: exclude_fields, fields: ['ex.'], mode: re }]
 ",
         r#"
-filter (((sigma:exe like ["*\\\\cmd.exe"] or sigma:win.path like ["*\\\\cmd.exe"]) and sigma:win.cmd like ["*foo*"]) and not sigma:win.User like ["root"])
+filter ((sigma:exe like ["*\\\\cmd.exe"] or sigma:win.path like ["*\\\\cmd.exe"]) and sigma:win.cmd like ["*foo*"] and not sigma:win.User like ["root"])
   scan sigma{category=process_creation, product=windows}
 "#,
     );
@@ -101,7 +101,7 @@ transformations:
     detection_item_conditions: [{ type: match_string, cond: any, pattern: fo }]
 ",
         r#"
-filter (sigma:Channel like ["Security", "x*"] and ((sigma:Image like ["*\\\\cmd.exe"] and sigma:CommandLine like ["*bar*", "*baz*"]) and not sigma:User like ["reduced"]))
+filter (sigma:Channel like ["Security", "x*"] and sigma:Image like ["*\\\\cmd.exe"] and sigma:CommandLine like ["*bar*", "*baz*"] and not sigma:User like ["reduced"])
   scan sigma{category=process_creation, product=windows}
 "#,
     );

@@ -30,7 +30,7 @@ detection:
   condition: sel
 ",
         r#"
-filter (sigma:EventID like ["1", "4688"] and (sigma:CommandLine like ["*a*"] and sigma:CommandLine like ["*b*"]) and (sigma:User like [""] or sigma:User is-null) and sigma:Image regex ["x", "y"])
+filter (sigma:EventID like ["1", "4688"] and sigma:CommandLine like ["*a*"] and sigma:CommandLine like ["*b*"] and (sigma:User like [""] or sigma:User is-null) and sigma:Image regex ["x", "y"])
   scan sigma{category=process_creation, product=windows}
 "#,
     );

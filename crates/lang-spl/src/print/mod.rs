@@ -212,8 +212,11 @@ fn search_test(t: &Test) -> Said {
     let name = field(&t.subject)?;
     if let Op::Compare(op, right) = &t.op {
         let Scalar::Lit(v) = right else { return refuse(format!("{} compared with another field", what())) };
-        let text =
-            v.to_text().ok_or_else(|| Unsayable { reason: format!("{} compared with nothing", what()) })?;
+        let text = match v {
+            Value::I64(_) | Value::F64(_) => Some(shikra_ir::text::value(v)),
+            other => other.to_text(),
+        };
+        let text = text.ok_or_else(|| Unsayable { reason: format!("{} compared with nothing", what()) })?;
         return match op {
             CmpOp::Ne => refuse(format!("{} compared by a `!=` that is not search's", what())),
             CmpOp::Eq if v.as_f64().is_none() => refuse("an equality that knows no wildcards"),
@@ -250,7 +253,7 @@ fn literals(t: &Test) -> Said<Vec<String>> {
         Op::In(values) => values
             .iter()
             .map(|v| match v {
-                Value::I64(_) | Value::F64(_) => Ok(v.to_text().unwrap_or_default()),
+                Value::I64(_) | Value::F64(_) => Ok(shikra_ir::text::value(v)),
                 Value::Str(s) if t.words.coerce != Coerce::None => Ok(quoted(&glob(&Pattern::exact(s))?)),
                 _ => refuse("a value that search cannot write"),
             })
@@ -421,7 +424,7 @@ fn scalar(s: &Scalar) -> Said {
         }
         Scalar::Lit(Value::Str(s)) => Ok(quoted(s)),
         Scalar::Lit(Value::Null | Value::Missing) => Ok("null()".into()),
-        Scalar::Lit(v @ (Value::I64(_) | Value::F64(_))) => Ok(v.to_text().unwrap_or_default()),
+        Scalar::Lit(v @ (Value::I64(_) | Value::F64(_))) => Ok(shikra_ir::text::value(v)),
         Scalar::Call(c) => call(c),
         Scalar::Truth(e) => eval(e, false),
         Scalar::Case(arms, Some(other)) if arms.len() == 1 => {
