@@ -1,5 +1,5 @@
-//! Rules all of whose rows come of single events: fed all at once, in one reading of the kept events, each value read
-//! of an event once for all of them. What they hold together stays within a budget: where they outgrow it the largest
+//! Rules all of whose rows come of single events: fed all at once, in one reading of the kept events as they lie, each
+//! value read of an event once for all of them. Only those whose answers depend on it are fed in order of time. What they hold together stays within a budget: where they outgrow it the largest
 //! are given up, and left to those who can work in temporary files.
 
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ use shikra_rows::{Cell, Cells, Folder, Folding, Match, Seed, field_of_event};
 use shikra_taxonomy::{Binding, Taxonomy};
 
 use crate::cells::{ScalarId, Scalars};
-use crate::kept::Kept;
+use crate::kept::{Kept, Pages, Visit, Wanted};
 use crate::plan::{Detector, Target};
 
 /// Shapes whose readings are remembered.
@@ -23,8 +23,11 @@ const MAX_SHAPES: usize = 4096;
 struct Running {
     /// Its number.
     program: usize,
+    foldings: Vec<Arc<Folding>>,
     /// None once it has been given up.
     folder: Option<Folder>,
+    /// Whether that was because events have to come in order of time.
+    needs_order: bool,
     /// Events taken, and which was the last.
     taken: u64,
     last: Option<u64>,
@@ -41,8 +44,8 @@ struct Part {
 /// Programs that have been fed all they take.
 pub(crate) struct Folded(Vec<Running>);
 
-/// Feeds the programs that are `awake` and can be folded, in `memory` bytes; putting events in order of time takes
-/// `order` bytes more.
+/// Feeds the programs that are `awake` and can be folded, in `memory` bytes; putting events in order of time, for those
+/// to which it matters, takes `order` bytes more.
 pub(crate) fn fold(
     detector: &Detector,
     kept: &Kept,
@@ -50,58 +53,93 @@ pub(crate) fn fold(
     memory: usize,
     order: usize,
 ) -> io::Result<Folded> {
-    let mut reader = Reader::new(&detector.taxonomy);
-    let (mut running, parts) = begin(detector, awake, &mut reader);
-    let mut of_leaf: HashMap<(usize, usize), u32> = HashMap::new();
-    for (number, (leaf, part)) in (0..).zip(&parts) {
-        of_leaf.extend(running.get(part.running).map(|r| ((r.program, *leaf), number)));
-    }
-    let of_target = |target: &Target| match target {
-        Target::Leaf { program, leaf } => of_leaf.get(&(*program as usize, *leaf as usize)).copied(),
-        Target::Finding(_) | Target::Shared(_) => None,
-    };
-    let of_filter: Vec<Option<u32>> = detector.targets.iter().map(of_target).collect();
-    if running.is_empty() {
-        return Ok(Folded(running));
-    }
-    let of = |filter: FilterId| of_filter.get(filter as usize).copied().flatten();
-    let mut used = 0;
-    kept.in_time(&|filter| of(filter).is_some(), order, &mut |event, place, filters| {
-        let mut reading = reader.event(event, place.time);
-        for number in filters.iter().filter_map(|f| of(*f)) {
-            let Some((_, part)) = parts.get(number as usize) else { continue };
-            let Some(program) = running.get_mut(part.running) else { continue };
-            let Some(folder) = &mut program.folder else { continue };
-            let before = folder.size();
-            folder.push(part.part, place.time, place.handle, reading.cells(number, &part.reads));
-            used += folder.size() - before;
-            program.taken += u64::from(program.last.replace(place.order) != Some(place.order));
-        }
-        while used > memory
-            && let Some(freed) = give_up(&mut running)
-        {
-            used -= freed;
-        }
-        Ok(())
-    })?;
-    Ok(Folded(running))
-}
-
-/// The programs that are `awake` and can be folded, and their parts, each with its leaf.
-fn begin(detector: &Detector, awake: &[bool], reader: &mut Reader<'_>) -> (Vec<Running>, Vec<(usize, Part)>) {
-    let mut running: Vec<Running> = Vec::new();
-    let mut parts = Vec::new();
+    let mut at_once = Vec::new();
+    let mut in_time = Vec::new();
     for (program, keyed) in detector.keyed.iter().enumerate().filter(|(i, _)| awake.get(*i) == Some(&true)) {
         let Some(foldings) = keyed.program.foldings() else { continue };
-        let foldings: Vec<Arc<Folding>> = foldings.into_iter().map(Arc::new).collect();
-        for (part, folding) in foldings.iter().enumerate() {
-            let reads = folding.reads.iter().map(|s| reader.scalars.intern(s)).collect();
-            parts.push((folding.leaf, Part { running: running.len(), part, reads }));
-        }
-        let folder = Some(Folder::new(&keyed.program, &foldings, &reader.seed));
-        running.push(Running { program, folder, taken: 0, last: None });
+        let needs_order = foldings.iter().any(Folding::needs_order);
+        let foldings = foldings.into_iter().map(Arc::new).collect();
+        if needs_order { &mut in_time } else { &mut at_once }.push((program, foldings));
     }
-    (running, parts)
+    let mut pass = Pass::new(detector, at_once, 0);
+    pass.run(memory, false, |wanted, f| kept.for_each(wanted, f))?;
+    let (unsure, mut done): (Vec<Running>, Vec<Running>) =
+        pass.running.into_iter().partition(|r| r.needs_order);
+    in_time.extend(unsure.into_iter().map(|r| (r.program, r.foldings)));
+    let mut pass = Pass::new(detector, in_time, pass.used);
+    pass.run(memory, true, |wanted, f| kept.in_time(wanted, order, f))?;
+    done.extend(pass.running);
+    Ok(Folded(done))
+}
+
+/// A reading of the kept events for some programs.
+struct Pass<'a> {
+    reader: Reader<'a>,
+    running: Vec<Running>,
+    parts: Vec<Part>,
+    /// By filter, the number of the part that it is for.
+    of_filter: Vec<Option<u32>>,
+    used: usize,
+}
+
+impl<'a> Pass<'a> {
+    fn new(detector: &'a Detector, programs: Vec<(usize, Vec<Arc<Folding>>)>, used: usize) -> Pass<'a> {
+        let mut reader = Reader::new(&detector.taxonomy);
+        let (mut running, mut parts) = (Vec::new(), Vec::new());
+        let mut of_leaf: HashMap<(usize, usize), u32> = HashMap::new();
+        for (program, foldings) in programs {
+            let Some(keyed) = detector.keyed.get(program) else { continue };
+            for (part, folding) in foldings.iter().enumerate() {
+                of_leaf.insert((program, folding.leaf), parts.len() as u32);
+                let reads = folding.reads.iter().map(|s| reader.scalars.intern(s)).collect();
+                parts.push(Part { running: running.len(), part, reads });
+            }
+            let folder = Some(Folder::new(&keyed.program, &foldings, &reader.seed));
+            running.push(Running { program, foldings, folder, needs_order: false, taken: 0, last: None });
+        }
+        let of_target = |target: &Target| match target {
+            Target::Leaf { program, leaf } => of_leaf.get(&(*program as usize, *leaf as usize)).copied(),
+            Target::Finding(_) | Target::Shared(_) => None,
+        };
+        let of_filter = detector.targets.iter().map(of_target).collect();
+        Pass { reader, running, parts, of_filter, used }
+    }
+
+    /// `in_time`: events come in order of time.
+    fn run(
+        &mut self,
+        memory: usize,
+        in_time: bool,
+        read: impl FnOnce(Wanted<'_>, &mut Visit<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        if self.running.is_empty() {
+            return Ok(());
+        }
+        let Pass { reader, running, parts, of_filter, used } = self;
+        let of = |filter: FilterId| of_filter.get(filter as usize).copied().flatten();
+        read(&|filter| of(filter).is_some(), &mut |event, place, filters| {
+            let mut reading = reader.event(event, place.time);
+            for number in filters.iter().filter_map(|f| of(*f)) {
+                let Some(part) = parts.get(number as usize) else { continue };
+                let Some(program) = running.get_mut(part.running) else { continue };
+                let Some(folder) = &mut program.folder else { continue };
+                let before = folder.size();
+                folder.push(part.part, place.time, place.handle, reading.cells(number, &part.reads));
+                *used += folder.size() - before;
+                program.taken += u64::from(program.last.replace(place.order) != Some(place.order));
+                if !in_time && folder.needs_order() {
+                    *used -= folder.size();
+                    (program.folder, program.needs_order) = (None, true);
+                }
+            }
+            while *used > memory
+                && let Some(freed) = give_up(running)
+            {
+                *used -= freed;
+            }
+            Ok(())
+        })
+    }
 }
 
 /// Gives up the program that takes most; answers how much that was.
@@ -112,12 +150,21 @@ fn give_up(running: &mut [Running]) -> Option<usize> {
 }
 
 impl Folded {
-    /// The programs that were not given up, one by one: number, events taken, what they tell, and rows lost.
-    pub(crate) fn finish(self) -> impl Iterator<Item = (usize, u64, Vec<Match>, u64)> {
-        self.0.into_iter().filter_map(|r| {
-            let (matches, lost) = r.folder?.finish();
-            Some((r.program, r.taken, matches, lost))
-        })
+    /// Tells `f` of the programs that were not given up: number, events taken, what they tell, and rows lost.
+    ///
+    /// # Errors
+    /// Where kept events cannot be read.
+    pub(crate) fn finish(
+        self,
+        pages: &mut Pages<'_>,
+        mut f: impl FnMut(usize, u64, Vec<Match>, u64),
+    ) -> io::Result<()> {
+        for r in self.0 {
+            let Some(folder) = r.folder else { continue };
+            let (matches, lost) = folder.finish(&mut |handle| pages.time(handle))?;
+            f(r.program, r.taken, matches, lost);
+        }
+        Ok(())
     }
 
     /// The numbers of the programs that are done with.

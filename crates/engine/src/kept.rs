@@ -118,9 +118,9 @@ fn stands(block: &[u8], at: u32, slot: &Slot<'_>) -> bool {
 }
 
 /// Whether a filter is asked for.
-type Wanted<'w> = &'w dyn Fn(FilterId) -> bool;
+pub(crate) type Wanted<'w> = &'w dyn Fn(FilterId) -> bool;
 /// Takes a kept event and the filters that it passed.
-type Visit<'v> = dyn FnMut(&Event<'_>, Place, &[FilterId]) -> io::Result<()> + 'v;
+pub(crate) type Visit<'v> = dyn FnMut(&Event<'_>, Place, &[FilterId]) -> io::Result<()> + 'v;
 /// The same, the event still being bytes of a block, which are given as well.
 type VisitBytes<'v> = dyn FnMut(&Stored, &[u8], Place, &[FilterId], Cursor<'_>) -> io::Result<()> + 'v;
 
@@ -362,6 +362,32 @@ impl<'k> Pages<'k> {
         })
     }
 
+    /// The time of the event of a handle.
+    ///
+    /// # Errors
+    /// Where the handle is none of ours or the temporary file cannot be read.
+    pub fn time(&mut self, handle: u64) -> io::Result<Timestamp> {
+        let (block, from) = self.kept.find(handle)?;
+        let at = match &block.at {
+            At::Memory(bytes) => {
+                let mut record = Cursor(bytes.get(from..).ok_or_else(bad)?);
+                record.u32()?;
+                let hits = record.u32()? as usize;
+                record.take(hits.saturating_mul(4))?;
+                return Ok(Timestamp(record.u64()? as i64));
+            }
+            At::File(at, _) => at + from as u64,
+        };
+        let mut read = std::mem::take(&mut self.read);
+        read.clear();
+        self.append(at + 4, 4, &mut read)?;
+        let hits = Cursor(&read).u32()?;
+        self.append(at + 8 + u64::from(hits) * 4, 8, &mut read)?;
+        let time = Cursor(read.get(4..).ok_or_else(bad)?).u64()?;
+        self.read = read;
+        Ok(Timestamp(time as i64))
+    }
+
     /// What stands behind the length of the event of a handle, and the bytes that its slots refer to.
     fn at<R>(
         &mut self,
@@ -554,8 +580,9 @@ mod tests {
             None => all.for_each(&wanted, &mut visit).unwrap(),
         }
         let mut pages = all.pages();
-        for ((handle, record, again), (_, _, line)) in handles.into_iter().zip(&mut out) {
+        for ((handle, record, again), (time, _, line)) in handles.into_iter().zip(&mut out) {
             let (source, event) = pages.owned(handle).unwrap();
+            assert_eq!(pages.time(handle).unwrap(), *time);
             assert_eq!((event.record, event.with(|e| e.text_of("D"))), (record, again));
             line.push_str(&format!(" {source} {:?}", event.time));
         }

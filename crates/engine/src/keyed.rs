@@ -55,15 +55,15 @@ pub(crate) fn run(
     let mut survivors = gather(detector, kept, &others, options.survivor_budget)?;
     let room = Room::new(memory, Arc::new(DataFusion::new(memory)?));
     let mut lanes = Lanes::new(detector, &room, others);
-    for (number, taken, matches, lost) in folded.finish() {
+    let (mut views, mut pages) = (Views::default(), kept.pages());
+    folded.finish(&mut pages, |number, taken, matches, lost| {
         lanes.taken[number] = taken;
         lanes.ended(number, &Stats { events_dropped: lost, ..Stats::default() }, matches);
-    }
+    })?;
     survivors.for_each(|s| lanes.take(s))?;
     let (mut all, told) = lanes.finish()?;
     all.sort_by_key(|(time, number, _)| (*time, *number));
     let mut judge = options.baseline.as_deref().map(|b| (b, Observer::new(detector.taxonomy.clone())));
-    let (mut views, mut pages) = (Views::default(), kept.pages());
     for (_, number, m) in all {
         sink(finding(detector, number, m, &mut pages, &mut views, judge.as_mut())?)?;
     }
@@ -85,6 +85,9 @@ fn gather(detector: &Detector, kept: &Kept, awake: &[bool], budget: usize) -> io
         })
         .collect();
     let mut survivors = Survivors::new(budget);
+    if !wanted.contains(&true) {
+        return Ok(survivors);
+    }
     let mut cells = Cells::default();
     let wants = |filter: FilterId| wanted.get(filter as usize).copied().unwrap_or(false);
     kept.for_each(&wants, &mut |event, place, filters| {

@@ -22,6 +22,29 @@ pub(crate) fn argument(f: &AggFn) -> Option<&Scalar> {
     }
 }
 
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct At {
+    /// The time of its row.
+    pub time: Option<Timestamp>,
+    /// Orders rows.
+    pub row: (i64, u64),
+}
+
+/// What came of taking a value in.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Took {
+    /// Bytes that are held more than before, about.
+    pub size: usize,
+    /// Whether the answer may be another where values come in another order.
+    pub unsure: bool,
+}
+
+/// Whether two values that count as one may be written in different ways.
+pub(crate) fn differ(a: &Value, b: &Value) -> bool {
+    std::mem::discriminant(a) != std::mem::discriminant(b) || matches!(a, Value::F64(_) | Value::List(_))
+}
+
 /// What is kept of the values seen.
 #[derive(Debug)]
 pub(crate) enum Accumulator {
@@ -32,8 +55,8 @@ pub(crate) enum Accumulator {
     /// The sum while all are whole numbers; the sum of all as numbers; whether there was any.
     Sum(Option<i64>, f64, bool),
     Mean(f64, u64),
-    /// The value that stands for all, with the time of its row where that decides.
-    One(Option<(Option<Timestamp>, Value)>),
+    /// The value that stands for all, and where it comes from.
+    One(Option<(At, Value)>),
     Distinct(Box<Distinct>),
     All(Vec<Value>),
 }
@@ -57,44 +80,47 @@ impl Accumulator {
         }
     }
 
-    /// Takes a value that is neither missing nor null of a row of a time; `hash` is the value's. Answers the bytes
-    /// that it takes more than before, about.
-    pub fn take(
-        &mut self,
-        f: &AggFn,
-        time: Option<Timestamp>,
-        v: &Value,
-        hash: impl FnOnce() -> u64,
-    ) -> usize {
+    /// Whether its answer is that of the order in which values come.
+    pub fn needs_order(&self) -> bool {
+        matches!(self, Accumulator::All(_))
+    }
+
+    /// Takes a value that is neither missing nor null; `hash` is the value's.
+    pub fn take(&mut self, f: &AggFn, at: At, v: &Value, hash: impl FnOnce() -> u64) -> Took {
         match self {
-            Accumulator::Rows => {}
-            Accumulator::Count(n) => *n += 1,
+            Accumulator::Rows => Took::default(),
+            Accumulator::Count(n) => {
+                *n += 1;
+                Took::default()
+            }
             Accumulator::Sum(whole, sum, any) => {
                 *any = true;
+                let was_whole = whole.is_some();
                 *whole = match (*whole, v) {
                     (Some(all), Value::I64(n)) => all.checked_add(*n),
                     _ => None,
                 };
-                *sum += number(v).unwrap_or(NOTHING);
+                let overflows = was_whole && whole.is_none() && matches!(v, Value::I64(_));
+                let exact = add(sum, number(v).unwrap_or(NOTHING));
+                Took { size: 0, unsure: overflows || !exact }
             }
-            Accumulator::Mean(sum, count) => {
-                if let Some(n) = number(v) {
-                    *sum += n;
+            Accumulator::Mean(sum, count) => match number(v) {
+                Some(n) => {
                     *count += 1;
+                    Took { size: 0, unsure: !add(sum, n) }
                 }
-            }
-            Accumulator::One(one) => return stands(one, f, time, v),
+                None => Took::default(),
+            },
+            Accumulator::One(one) => stands(one, f, at, v),
             Accumulator::Distinct(distinct) => {
-                if distinct.insert(v, hash()) {
-                    return v.size() + 2 * size_of::<u64>();
-                }
+                let (is_new, unsure) = distinct.insert(v, hash());
+                Took { size: if is_new { v.size() + 2 * size_of::<u64>() } else { 0 }, unsure }
             }
             Accumulator::All(values) => {
                 values.push(v.clone());
-                return v.size();
+                Took { size: v.size(), unsure: true }
             }
         }
-        0
     }
 
     /// The aggregate. `rows`: those of the group; `total`: those of all groups.
@@ -120,25 +146,35 @@ impl Accumulator {
     }
 }
 
+/// Adds to a sum; whether the sum is exact, and so would be that of another order: of whole numbers that are not
+/// negative and not too many.
+fn add(sum: &mut f64, n: f64) -> bool {
+    *sum += n;
+    n.fract() == 0.0 && n >= 0.0 && *sum < 9e15
+}
+
 /// Puts a value in the place of the one that stands for all, where it must.
-fn stands(
-    one: &mut Option<(Option<Timestamp>, Value)>,
-    f: &AggFn,
-    time: Option<Timestamp>,
-    v: &Value,
-) -> usize {
-    let replaces = one.as_ref().is_none_or(|(at, old)| match f {
+fn stands(one: &mut Option<(At, Value)>, f: &AggFn, at: At, v: &Value) -> Took {
+    let Some((was, old)) = one else {
+        *one = Some((at, v.clone()));
+        return Took { size: v.size(), unsure: false };
+    };
+    let when = |at: &At| (at.time, at.row);
+    let replaces = match f {
         AggFn::Min(_) => order(v, old).is_lt(),
         AggFn::Max(_) => order(v, old).is_ge(),
-        AggFn::Earliest(_) => time < *at,
-        AggFn::Latest(_) => time >= *at,
-        AggFn::Last(_) => true,
+        AggFn::Earliest(_) => when(&at) < when(was),
+        AggFn::Latest(_) => when(&at) >= when(was),
+        AggFn::First(_) => at.row < was.row,
+        AggFn::Last(_) => at.row >= was.row,
         _ => false,
-    });
-    if !replaces {
-        return 0;
+    };
+    let by_value = matches!(f, AggFn::Min(_) | AggFn::Max(_));
+    let unsure = by_value && differ(v, old) && order(v, old).is_eq() && v != &*old;
+    let mut size = 0;
+    if replaces {
+        size = v.size().saturating_sub(old.size());
+        (*was, *old) = (at, v.clone());
     }
-    let before = one.as_ref().map_or(0, |(_, v)| v.size());
-    *one = Some((time, v.clone()));
-    v.size().saturating_sub(before)
+    Took { size, unsure }
 }

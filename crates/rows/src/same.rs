@@ -6,6 +6,8 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use shikra_event::Value;
 
+use crate::accumulate::differ;
+
 /// What hashes are made with: no two runs agree, so nobody can make values that collide.
 #[derive(Clone, Debug, Default)]
 pub struct Seed(DefaultHashBuilder);
@@ -104,16 +106,18 @@ impl Distinct {
     /// As many are found sooner by looking at all of them.
     const FEW: usize = 8;
 
-    /// Whether the value is a new one.
-    pub fn insert(&mut self, v: &Value, hash: u64) -> bool {
+    /// Whether the value is a new one, and whether another might stand for it had it come first.
+    pub fn insert(&mut self, v: &Value, hash: u64) -> (bool, bool) {
         let known = if self.values.len() <= Distinct::FEW {
-            self.hashes.iter().zip(&self.values).any(|(h, old)| *h == hash && same(old, v))
+            let mut all = self.hashes.iter().zip(&self.values);
+            all.find(|(h, old)| **h == hash && same(old, v)).map(|(_, old)| old)
         } else {
             let is = |at: &u32| self.values.get(*at as usize).is_some_and(|old| same(old, v));
-            self.index.find(hash, is).is_some()
+            self.index.find(hash, is).and_then(|at| self.values.get(*at as usize))
         };
-        if known {
-            return false;
+        let unsure = differ(v, known.unwrap_or(v));
+        if known.is_some() {
+            return (false, unsure);
         }
         self.values.push(v.clone());
         self.hashes.push(hash);
@@ -125,7 +129,7 @@ impl Distinct {
         } else if self.values.len() > Distinct::FEW {
             self.index.insert_unique(hash, (self.values.len() - 1) as u32, of);
         }
-        true
+        (true, unsure)
     }
 
     pub fn values(&self) -> &[Value] {
@@ -185,7 +189,7 @@ pub(crate) mod tests {
             let mut texts = std::collections::HashSet::new();
             for v in &all {
                 let is_new = texts.insert(key_text(std::slice::from_ref(v)));
-                prop_assert_eq!(distinct.insert(v, seed.hash(v)), is_new);
+                prop_assert_eq!(distinct.insert(v, seed.hash(v)).0, is_new);
             }
             prop_assert_eq!(distinct.values().len(), texts.len());
         }

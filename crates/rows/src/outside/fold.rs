@@ -4,7 +4,7 @@ use shikra_event::Value;
 use shikra_ir::{Agg, AggFn, Scalar};
 use shikra_sequence::Match;
 
-use crate::accumulate::{Accumulator, MOST_EVENTS, argument};
+use crate::accumulate::{Accumulator, At, MOST_EVENTS, argument};
 use crate::operate;
 use crate::row::Row;
 use crate::same::Seed;
@@ -34,11 +34,12 @@ impl<'a> Group<'a> {
 
     pub fn add(&mut self, row: &Row) {
         self.rows += 1;
+        let at = At { time: row.found.first, row: (0, self.rows) };
         for c in &mut self.columns {
             let Some(argument) = c.argument else { continue };
             let value = operate::value(self.reads, argument, row);
             for v in value.elements().iter().filter(|v| !v.is_null()) {
-                c.so_far.take(c.function, row.found.first, v, || self.seed.hash(v));
+                c.so_far.take(c.function, at, v, || self.seed.hash(v));
             }
         }
         match &mut self.found {
