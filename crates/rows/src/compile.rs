@@ -80,7 +80,7 @@ pub(crate) enum Operator {
     Tail(u64),
     Sort(Vec<shikra_ir::SortKey>),
     Dedup(Vec<Scalar>, u64),
-    More(Box<More>),
+    More(Arc<More>),
     Agg(Agg),
     WindowAgg(Agg),
 }
@@ -231,7 +231,7 @@ fn peel(plan: &Plan, relational: bool) -> Result<(Vec<Operator>, &Plan), Unsuppo
                 (Operator::Agg(a.clone()), &*a.input)
             }
             other => match More::of(other)? {
-                Some((more, input)) => (Operator::More(Box::new(more)), input),
+                Some((more, input)) => (Operator::More(Arc::new(more)), input),
                 None => break,
             },
         };

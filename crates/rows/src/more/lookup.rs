@@ -1,7 +1,7 @@
 //! Look-up tables: rows found by equal text, by patterns in the table, by networks in the table.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use hashbrown::HashMap;
 use ipnet::IpNet;
@@ -24,9 +24,19 @@ pub(crate) struct Lookup {
     fold: Fold,
     most: usize,
     default: Option<Value>,
-    /// Table rows by what must be equal.
-    index: HashMap<String, Vec<usize>>,
+    /// Which of the values must be equal, and how the others are compared.
     equal: Vec<usize>,
+    others: Vec<(usize, MatchKind)>,
+    /// Made when a row asks for the first time: most rules with look-ups have no rows.
+    index: Arc<OnceLock<Index>>,
+}
+
+/// The rows of the table, to be found.
+#[derive(Debug)]
+struct Index {
+    /// By what must be equal.
+    equal: HashMap<String, Vec<usize>>,
+    /// Of the other values, what each row asks of them.
     others: Vec<(usize, Vec<Test>)>,
 }
 
@@ -46,27 +56,37 @@ impl Lookup {
             plan.matching.kinds.iter().find(|(n, _)| n == name).map_or(MatchKind::Equal, |(_, k)| *k)
         };
         let (mut equal, mut others) = (Vec::new(), Vec::new());
-        let mut index: HashMap<String, Vec<usize>> = HashMap::new();
         for (at, (name, _)) in plan.on.iter().enumerate() {
             match kind(name) {
                 MatchKind::Equal => equal.push(at),
-                how => others.push((at, tests(table, name, how, fold))),
-            }
-        }
-        let places: Vec<Option<usize>> =
-            equal.iter().filter_map(|at| plan.on.get(*at)).map(|(name, _)| table.column(name)).collect();
-        for (i, row) in table.rows.iter().enumerate() {
-            let part = |p: &Option<usize>| p.and_then(|p| row.get(p)).and_then(func::plain_text);
-            let parts: Option<Vec<String>> = places.iter().map(part).collect();
-            if let Some(parts) = parts {
-                index.entry(key(&parts, fold)).or_default().push(i);
+                how => others.push((at, how)),
             }
         }
         let output = plan.output.iter().map(|(c, n)| (table.column(c), n.clone())).collect();
         let most = if plan.matching.most == 0 { MOST } else { plan.matching.most };
         let default = plan.matching.default.clone();
         let (on, only_new, table) = (plan.on.clone(), plan.only_new, table.clone());
-        Lookup { on, table, output, only_new, fold, most, default, index, equal, others }
+        Lookup { on, table, output, only_new, fold, most, default, equal, others, index: Arc::default() }
+    }
+
+    fn index(&self) -> &Index {
+        self.index.get_or_init(|| {
+            let name = |at: usize| self.on.get(at).map(|(name, _)| name.as_str());
+            let others = self.others.iter();
+            let others =
+                others.filter_map(|(at, how)| Some((*at, tests(&self.table, name(*at)?, *how, self.fold))));
+            let places: Vec<Option<usize>> =
+                self.equal.iter().filter_map(|at| name(*at)).map(|n| self.table.column(n)).collect();
+            let mut equal: HashMap<String, Vec<usize>> = HashMap::new();
+            for (i, row) in self.table.rows.iter().enumerate() {
+                let part = |p: &Option<usize>| p.and_then(|p| row.get(p)).and_then(func::plain_text);
+                let parts: Option<Vec<String>> = places.iter().map(part).collect();
+                if let Some(parts) = parts {
+                    equal.entry(key(&parts, self.fold)).or_default().push(i);
+                }
+            }
+            Index { equal, others: others.collect() }
+        })
     }
 
     pub fn apply(&self, reads: &[Scalar], row: &mut Row) {
@@ -95,7 +115,8 @@ impl Lookup {
         if texts.iter().any(Vec::is_empty) {
             return Vec::new();
         }
-        let others: Vec<(&Vec<Test>, Vec<Asked>)> = self
+        let index = self.index();
+        let others: Vec<(&Vec<Test>, Vec<Asked>)> = index
             .others
             .iter()
             .filter_map(|(at, tests)| Some((tests, texts.get(*at)?.iter().map(|t| self.asked(t)).collect())))
@@ -108,7 +129,7 @@ impl Lookup {
         let mut found: Vec<usize> = self
             .keys(&texts)
             .iter()
-            .filter_map(|k| self.index.get(k))
+            .filter_map(|k| index.equal.get(k))
             .flatten()
             .copied()
             .filter(fits)
