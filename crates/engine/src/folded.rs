@@ -203,6 +203,47 @@ struct Source {
     bytes: Vec<u8>,
     /// Number of the event that it has been read of.
     at: u64,
+    memo: Memo,
+}
+
+/// Values by the bytes that they were read from, of what says the same again and again.
+#[derive(Default)]
+struct Memo {
+    known: HashMap<Box<[u8]>, Cell>,
+    asked: u32,
+    found: u32,
+    /// Too little was found.
+    is_of_no_use: bool,
+}
+
+impl Memo {
+    /// Values that are remembered.
+    const MOST: usize = 512;
+    /// After as many questions it is seen of what use it was.
+    const TRIAL: u32 = 2048;
+
+    fn cell(&mut self, bytes: &[u8], read: impl FnOnce() -> Cell) -> Cell {
+        if self.is_of_no_use {
+            return read();
+        }
+        self.asked += 1;
+        if let Some(known) = self.known.get(bytes) {
+            self.found += 1;
+            return known.clone();
+        }
+        let cell = read();
+        if self.asked >= Memo::TRIAL {
+            self.is_of_no_use = self.found < self.asked / 2;
+            (self.asked, self.found) = (0, 0);
+        }
+        if self.known.len() >= Memo::MOST || self.is_of_no_use {
+            self.known.clear();
+        }
+        if !self.is_of_no_use {
+            self.known.insert(bytes.into(), cell.clone());
+        }
+        cell
+    }
 }
 
 impl<'a> Reader<'a> {
@@ -273,9 +314,12 @@ impl Reading<'_> {
                         taxonomy: self.taxonomy,
                         time: self.time,
                     };
-                    *cell = self.seed.cell(
-                        self.scalars.get(source.scalar).map_or(Value::Missing, |s| eval::scalar(s, &row)),
-                    );
+                    let scalar = self.scalars.get(source.scalar);
+                    let read = || self.seed.cell(scalar.map_or(Value::Missing, |s| eval::scalar(s, &row)));
+                    *cell = match source.slots {
+                        Some(_) => source.memo.cell(&source.bytes, read),
+                        None => read(),
+                    };
                 }
             }
         }
@@ -303,7 +347,14 @@ impl OfShape {
                 fields.iter().for_each(|(_, b)| b.slots(&mut slots));
                 slots
             });
-            self.sources.push(Source { scalar, fields, slots, bytes: Vec::new(), at: 0 });
+            self.sources.push(Source {
+                scalar,
+                fields,
+                slots,
+                bytes: Vec::new(),
+                at: 0,
+                memo: Memo::default(),
+            });
             self.cells.push(Cell::default());
             (self.cells.len() - 1) as u32
         })
