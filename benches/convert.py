@@ -41,7 +41,7 @@ def files(paths):
 def findings(rules, logs, dialect=()):
     """Events by rule id: (source, record) of all events of each finding."""
     rules = sum((["--rules", r] for r in rules), [])
-    command = [a.scan_with or a.shikra, "scan", "-q", "--format", "ndjson", *rules, *logs]
+    command = [a.scan_with or a.shikra, "scan", "-q", "--twins", "keep", "--format", "ndjson", *rules, *logs]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     out = collections.defaultdict(set)
     for line in child.stdout:

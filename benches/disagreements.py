@@ -111,7 +111,7 @@ def reasons(parts, event):
 def scan(rules):
     """Events by rule, titles, languages."""
     events, found = collections.defaultdict(dict), {}
-    for f in run("scan", *a.data, "--rules", rules, "-f", "ndjson"):
+    for f in run("scan", *a.data, "--rules", rules, "--twins", "keep", "-f", "ndjson"):
         for e in f["events"]:
             e = {k: e[k] for k in ("source", "record", "channel", "provider", "event_id", "fields")}
             e["fields"] = {k: v for k, v in e["fields"].items() if k in ("Image", "CommandLine", "TargetObject", "NewProcessName")}

@@ -29,6 +29,20 @@ pub enum Twins {
     Merge,
 }
 
+impl Twins {
+    /// Bytes of findings that may wait, of `memory` bytes in all: within a source twins are near each other, so few
+    /// findings need to wait; between sources one may have to wait for the whole of the other.
+    pub fn budget(self, memory: usize) -> usize {
+        match self {
+            Twins::Merge => memory / 2,
+            Twins::Keep | Twins::Source => (memory / 2).min(NEAR),
+        }
+    }
+}
+
+/// Bytes of findings that wait within a source: some thousands of them.
+const NEAR: usize = 4 << 20;
+
 /// A finding that may have a twin, where it stands in its part.
 pub(crate) struct Noted {
     /// Number of the rule.

@@ -67,7 +67,7 @@ fn run(matches: &ArgMatches, merged: &Merged) -> Outcome {
     let options = ScanOptions {
         baseline: settings.known()?,
         twins: settings.twins,
-        twin_budget: settings.memory / 2,
+        twin_budget: settings.twins.budget(settings.memory),
         ..scan_options(&settings)
     };
     let result = scan(&detector, &inputs, &options, &mut findings, &bar);
