@@ -12,8 +12,8 @@ use memchr::{memchr, memchr_iter, memchr2};
 use super::{Node, Yaml};
 use crate::Span;
 
-/// Longer texts are left to the general reader, which counts nodes.
-const LONGEST: usize = 256 << 10;
+/// Longer texts are left to the general reader, which counts nodes: no node takes less than two bytes.
+const LONGEST: usize = 384 << 10;
 /// Deeper ones as well.
 const DEEPEST: usize = 16;
 /// Longest key; longer ones are none in YAML.
