@@ -148,7 +148,8 @@ pub struct Totals {
     pub not_run: Vec<(String, String)>,
     /// Stopped early on request.
     pub cancelled: bool,
-    /// Limits that were reached, in words, with counts: what may be missing from the findings.
+    /// Limits that were reached, in words, with counts: what may be missing from the findings, and findings that the
+    /// end of the logs leaves open.
     pub limits: Vec<String>,
     /// The rules over several events that took most events: title, number.
     pub busiest: Vec<(String, u64)>,

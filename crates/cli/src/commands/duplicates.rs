@@ -18,7 +18,8 @@ pub static DUPLICATES: Command = Command {
     words: &["rules", "duplicates"],
     about: "Find rules that match the same events, and rules that others include",
     long: "Rules of all languages are compared by what they ask of an event, not by their text. What is reported is \
-           proved; rules that keep state, and those for other logs than the tables list, are counted and left out.\n\n\
+           proved; rules that keep state, and those for other logs than the tables list, are counted and left out. So are \
+           pairs that the bound on work, which is counted in steps and the same everywhere, leaves undecided.\n\n\
            Examples:\n  \
            shikra rules duplicates sigma/rules\n  \
            shikra rules duplicates sigma/ detection-rules/ -f ndjson",
