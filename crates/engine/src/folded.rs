@@ -18,6 +18,8 @@ use crate::plan::{Detector, Target};
 
 /// Shapes whose readings are remembered.
 const MAX_SHAPES: usize = 4096;
+/// Bytes of values that are remembered of them.
+const MAX_HELD: usize = 32 << 20;
 
 /// One program at work.
 struct Running {
@@ -182,6 +184,8 @@ struct Reader<'a> {
     shapes: HashMap<ShapeId, OfShape>,
     /// Number of the event that is read.
     now: u64,
+    /// Bytes of values that are remembered, about.
+    held: usize,
 }
 
 #[derive(Default)]
@@ -222,14 +226,15 @@ impl Memo {
     /// After as many questions it is seen of what use it was.
     const TRIAL: u32 = 2048;
 
-    fn cell(&mut self, bytes: &[u8], read: impl FnOnce() -> Cell) -> Cell {
+    /// The value, and how many bytes are held more than before, about.
+    fn cell(&mut self, bytes: &[u8], read: impl FnOnce() -> Cell) -> (Cell, usize) {
         if self.is_of_no_use {
-            return read();
+            return (read(), 0);
         }
         self.asked += 1;
         if let Some(known) = self.known.get(bytes) {
             self.found += 1;
-            return known.clone();
+            return (known.clone(), 0);
         }
         let cell = read();
         if self.asked >= Memo::TRIAL {
@@ -239,10 +244,11 @@ impl Memo {
         if self.known.len() >= Memo::MOST || self.is_of_no_use {
             self.known.clear();
         }
-        if !self.is_of_no_use {
-            self.known.insert(bytes.into(), cell.clone());
+        if self.is_of_no_use {
+            return (cell, 0);
         }
-        cell
+        self.known.insert(bytes.into(), cell.clone());
+        (cell, 2 * (bytes.len() + size_of::<Cell>()))
     }
 }
 
@@ -254,13 +260,16 @@ impl<'a> Reader<'a> {
             scalars: Scalars::default(),
             shapes: HashMap::new(),
             now: 0,
+            held: 0,
         }
     }
 
     fn event<'r>(&'r mut self, event: &'r Event<'r>, time: Timestamp) -> Reading<'r> {
         self.now += 1;
-        if self.shapes.len() >= MAX_SHAPES && !self.shapes.contains_key(&event.shape.id()) {
+        let many = self.shapes.len() >= MAX_SHAPES && !self.shapes.contains_key(&event.shape.id());
+        if many || self.held > MAX_HELD {
             self.shapes.clear();
+            self.held = 0;
         }
         let shape = self.shapes.entry(event.shape.id()).or_default();
         Reading {
@@ -271,6 +280,7 @@ impl<'a> Reader<'a> {
             seed: &self.seed,
             scalars: &self.scalars,
             now: self.now,
+            held: &mut self.held,
         }
     }
 }
@@ -284,6 +294,7 @@ struct Reading<'r> {
     seed: &'r Seed,
     scalars: &'r Scalars,
     now: u64,
+    held: &'r mut usize,
 }
 
 impl Reading<'_> {
@@ -307,6 +318,7 @@ impl Reading<'_> {
             let (Some(source), Some(cell)) = both else { continue };
             if source.at != self.now {
                 source.at = self.now;
+                let before = source.bytes.capacity();
                 if source.changes(self.event) {
                     let row = Known {
                         event: self.event,
@@ -316,10 +328,12 @@ impl Reading<'_> {
                     };
                     let scalar = self.scalars.get(source.scalar);
                     let read = || self.seed.cell(scalar.map_or(Value::Missing, |s| eval::scalar(s, &row)));
-                    *cell = match source.slots {
+                    let more;
+                    (*cell, more) = match source.slots {
                         Some(_) => source.memo.cell(&source.bytes, read),
-                        None => read(),
+                        None => (read(), 0),
                     };
+                    *self.held += more + source.bytes.capacity().saturating_sub(before);
                 }
             }
         }
