@@ -1,5 +1,6 @@
 //! What an expression means: the slow, obvious evaluator. Matching strategies are tested against it.
 
+use std::cell::OnceCell;
 use std::cmp::Ordering;
 use std::net::IpAddr;
 
@@ -188,8 +189,10 @@ fn one(t: &Test, left: &Value, right: &Value) -> Truth {
 }
 
 fn like(patterns: &[Pattern], text: &str, how: Fold) -> bool {
-    let text = fold(text, how);
-    patterns.iter().any(|p| p.map(|s| fold(s, how)).matches(&text))
+    let folded = OnceCell::new();
+    let slowly =
+        |p: &Pattern| p.map(|s| fold(s, how)).matches(folded.get_or_init(|| fold(text, how)).as_str());
+    patterns.iter().any(|p| p.matches_ascii(text, how == Fold::Unicode).unwrap_or_else(|| slowly(p)))
 }
 
 /// An address, from text too.

@@ -134,6 +134,41 @@ impl Pattern {
         pat[p..].iter().all(Option::is_none)
     }
 
+    /// The same in place for ASCII, with or without heed to case; none where the text or the pattern is not ASCII.
+    pub(crate) fn matches_ascii(&self, text: &str, ignore_case: bool) -> Option<bool> {
+        let ascii = |p: &Part| !matches!(p, Part::Lit(s) if !s.is_ascii());
+        if !text.is_ascii() || !self.parts.iter().all(ascii) {
+            return None;
+        }
+        let text = text.as_bytes();
+        let same = |a: &[u8], b: &[u8]| if ignore_case { a.eq_ignore_ascii_case(b) } else { a == b };
+        let (mut t, mut p) = (0, 0);
+        let mut retry: Option<(usize, usize)> = None;
+        loop {
+            let taken = match self.parts.get(p) {
+                None => (t == text.len()).then_some(0),
+                Some(Part::Any) => {
+                    retry = Some((p + 1, t));
+                    Some(0)
+                }
+                Some(Part::One) => (t < text.len()).then_some(1),
+                Some(Part::Lit(s)) => {
+                    let there = text.get(t..t + s.len()).is_some_and(|x| same(x, s.as_bytes()));
+                    there.then_some(s.len())
+                }
+            };
+            match (taken, retry) {
+                (Some(_), _) if p == self.parts.len() => return Some(true),
+                (Some(n), _) => (t, p) = (t + n, p + 1),
+                (None, Some((after, from))) if from < text.len() => {
+                    retry = Some((after, from + 1));
+                    (t, p) = (from + 1, after);
+                }
+                (None, _) => return Some(false),
+            }
+        }
+    }
+
     /// One entry a character: `None` any number, `Some(None)` one of any, `Some(Some(c))` this one.
     fn flatten(&self) -> Vec<Option<Option<char>>> {
         let mut out = Vec::new();
@@ -183,6 +218,28 @@ impl std::fmt::Display for Pattern {
 mod tests {
     use super::*;
     use Part::{Any, Lit, One};
+    use proptest::strategy::Strategy;
+
+    proptest::proptest! {
+        #[test]
+        fn ascii_in_place_as_character_by_character(
+            parts in proptest::collection::vec(
+                proptest::prop_oneof![
+                    proptest::prelude::Just(Any),
+                    proptest::prelude::Just(One),
+                    "[abAé]{1,2}".prop_map(Lit),
+                ],
+                0..6,
+            ),
+            text in "[abABé]{0,8}",
+        ) {
+            let pattern = Pattern::new(parts);
+            let lower = pattern.map(str::to_lowercase).matches(&text.to_lowercase());
+            let known = text.is_ascii() && !pattern.to_string().contains('é');
+            proptest::prop_assert_eq!(pattern.matches_ascii(&text, false), known.then(|| pattern.matches(&text)));
+            proptest::prop_assert_eq!(pattern.matches_ascii(&text, true), known.then_some(lower));
+        }
+    }
 
     #[test]
     fn whole_value_matching() {
