@@ -40,8 +40,8 @@ impl Twins {
     }
 }
 
-/// Bytes of findings that wait within a source: some thousands of them.
-const NEAR: usize = 4 << 20;
+/// Bytes of findings that wait within a source: about a thousand of them.
+const NEAR: usize = 1 << 20;
 
 /// A finding that may have a twin, where it stands in its part.
 pub(crate) struct Noted {
@@ -135,7 +135,10 @@ pub(crate) struct Waiting {
     first: u64,
     /// Cost of all findings before the present part.
     before: u64,
+    /// Findings that are open, once both sensors of some act were seen: before, there is nothing to look for.
     open: BTreeSet<Open>,
+    /// Whether records of the first and of the second sensor were seen.
+    seen: [bool; 2],
     /// Places of findings that were open, in the order of the input, with the cost of all before them.
     ages: VecDeque<(u64, Place)>,
 }
@@ -149,6 +152,7 @@ impl Waiting {
             first: 0,
             before: 0,
             open: BTreeSet::new(),
+            seen: [false; 2],
             ages: VecDeque::new(),
         }
     }
@@ -180,6 +184,7 @@ impl Waiting {
     /// Tells all that waits: nothing more will come.
     pub fn finish(&mut self, teller: &mut dyn Teller) -> io::Result<()> {
         self.open.clear();
+        self.seen = [false; 2];
         self.ages.clear();
         self.release(true, teller)
     }
@@ -187,13 +192,17 @@ impl Waiting {
     /// Finds the twin of a finding, or has it wait for one.
     fn place(&mut self, rule: u32, act: &Act, at: u64, place: Place) {
         self.expire(at);
-        let state = match self.twin(rule, act, place) {
+        let both = self.see(act.second);
+        let twin = if both { self.twin(rule, act, place) } else { None };
+        let state = match twin {
             Some(twin) => {
                 self.settle(twin, State::First { twin: place });
                 State::Second
             }
             None => {
-                self.open.extend(opens(rule, act, place));
+                if both {
+                    self.open.extend(opens(rule, act, place));
+                }
                 self.ages.push_back((at, place));
                 State::Open
             }
@@ -202,6 +211,26 @@ impl Waiting {
             part.open += usize::from(state == State::Open);
             part.states.push(state);
         }
+    }
+
+    /// Notes of which sensor a record is; whether both were seen. What was open when the other came is made ready to
+    /// be found, so that logs of one sensor, which are most, pay for none of this.
+    fn see(&mut self, second: bool) -> bool {
+        let had_both = self.seen == [true; 2];
+        self.seen[usize::from(second)] = true;
+        let both = self.seen == [true; 2];
+        if both && !had_both {
+            for &(_, place) in &self.ages {
+                let part = place.0.checked_sub(self.first).and_then(|n| self.parts.get(n as usize));
+                let Some(part) = part else { continue };
+                if let (Some(State::Open), Some(noted)) =
+                    (part.states.get(place.1), part.made.noted.get(place.1))
+                {
+                    self.open.extend(opens(noted.rule, &noted.act, place));
+                }
+            }
+        }
+        both
     }
 
     /// The open finding of the other sensor that is the same in the best way that both records have.
@@ -250,6 +279,9 @@ impl Waiting {
         {
             *old = state;
             part.open -= 1;
+            if self.open.is_empty() {
+                return;
+            }
             for open in opens(noted.rule, &noted.act, place) {
                 self.open.remove(&open);
             }
