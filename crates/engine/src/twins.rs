@@ -40,8 +40,8 @@ impl Twins {
     }
 }
 
-/// Bytes of findings that wait within a source: about a thousand of them.
-const NEAR: usize = 1 << 20;
+/// Bytes of findings that wait within a source: some thousands of them.
+const NEAR: usize = 4 << 20;
 
 /// A finding that may have a twin, where it stands in its part.
 pub(crate) struct Noted {
