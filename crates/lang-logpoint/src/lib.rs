@@ -162,6 +162,11 @@ mod tests {
     fn other_languages_are_refused() {
         let scan = Plan::Scan(shikra_ir::LogSource::any(shikra_ir::Names::Sigma));
         assert!(print(&scan).is_err());
+        for unsayable in ["", "-x", "a (b", "a|b"] {
+            let mut source = shikra_ir::LogSource::any(shikra_ir::Names::LogPoint);
+            source.keys.insert("norm_id".into(), unsayable.into());
+            assert!(print(&Plan::Scan(source)).is_err(), "{unsayable}");
+        }
     }
 
     proptest! {

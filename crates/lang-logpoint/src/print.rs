@@ -42,7 +42,8 @@ fn events(source: &LogSource, e: &Expr) -> Said {
     }
     let mut parts = Vec::new();
     for (key, value) in &source.keys {
-        if key != "norm_id" || value.contains(char::is_whitespace) {
+        let word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '*' | '-');
+        if key != "norm_id" || value.is_empty() || value.starts_with('-') || !value.chars().all(word) {
             return refuse(format!("log source {key}={value}"));
         }
         parts.push(format!("norm_id={value}"));

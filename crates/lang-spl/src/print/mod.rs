@@ -213,7 +213,7 @@ fn search_test(t: &Test) -> Said {
     if let Op::Compare(op, right) = &t.op {
         let Scalar::Lit(v) = right else { return refuse(format!("{} compared with another field", what())) };
         let text = match v {
-            Value::I64(_) | Value::F64(_) => Some(shikra_ir::text::value(v)),
+            Value::I64(_) | Value::F64(_) => Some(number(v)),
             other => other.to_text(),
         };
         let text = text.ok_or_else(|| Unsayable { reason: format!("{} compared with nothing", what()) })?;
@@ -246,6 +246,15 @@ fn term(t: &Test) -> Said {
     Ok(if parts.len() == 1 { parts.join("") } else { format!("({})", parts.join(" OR ")) })
 }
 
+/// A number in digits alone, as search reads numbers; one that is no integer in the plan has a point.
+fn number(v: &Value) -> String {
+    match v {
+        Value::F64(n) if n.fract() == 0.0 && n.abs() < 1e18 => format!("{n:.1}"),
+        Value::F64(n) => n.to_string(),
+        other => shikra_ir::text::value(other),
+    }
+}
+
 /// The literals that a test compares with.
 fn literals(t: &Test) -> Said<Vec<String>> {
     match &t.op {
@@ -253,7 +262,7 @@ fn literals(t: &Test) -> Said<Vec<String>> {
         Op::In(values) => values
             .iter()
             .map(|v| match v {
-                Value::I64(_) | Value::F64(_) => Ok(shikra_ir::text::value(v)),
+                Value::I64(_) | Value::F64(_) => Ok(number(v)),
                 Value::Str(s) if t.words.coerce != Coerce::None => Ok(quoted(&glob(&Pattern::exact(s))?)),
                 _ => refuse("a value that search cannot write"),
             })
@@ -424,7 +433,7 @@ fn scalar(s: &Scalar) -> Said {
         }
         Scalar::Lit(Value::Str(s)) => Ok(quoted(s)),
         Scalar::Lit(Value::Null | Value::Missing) => Ok("null()".into()),
-        Scalar::Lit(v @ (Value::I64(_) | Value::F64(_))) => Ok(shikra_ir::text::value(v)),
+        Scalar::Lit(v @ (Value::I64(_) | Value::F64(_))) => Ok(number(v)),
         Scalar::Call(c) => call(c),
         Scalar::Truth(e) => eval(e, false),
         Scalar::Case(arms, Some(other)) if arms.len() == 1 => {
@@ -501,6 +510,9 @@ mod tests {
         for (search, want) in [
             ("EventCode=1 Image=*\\\\cmd.exe", r#"EventCode=1 Image="*\\cmd.exe""#),
             ("a=1 OR b=2 c=3", "(a=1 OR b=2) c=3"),
+            ("a=10.0 b>10.0", r#"a=10.0 b>"10.0""#),
+            ("a=1000000000000000000000", "a=1000000000000000000000"),
+            ("NOT * a=x", r#"NOT * a="x""#),
             ("NOT (a=x b=y) OR c=z", r#"(NOT (a="x" b="y") OR c="z")"#),
             ("a!=x b IN (p, \"q r\") NOT d=*", r#"a!="x" b IN ("p", "q r") NOT d=*"#),
             ("source=\"XmlWinEventLog:Security\" a<5", r#"source="xmlwineventlog:security" a<"5""#),
