@@ -108,6 +108,25 @@ mod tests {
     use shikra_ir::text;
 
     #[test]
+    fn relations_do_not_grow_without_measure() {
+        let doubled = |n: usize| {
+            let join = |i: usize| format!("a{} = join (a{i}, a{i}) where (a{i}.pid == a{i}.ppid)\n", i + 1);
+            let less = |i: usize| format!("b{} = a{i} - a{i}\na{} = group b{} by pid\n", i + 1, i + 1, i + 1);
+            let lines: String = (0..n).map(if n > 30 { less } else { join }).collect();
+            format!("a0 = search Process:Create\n{lines}output a{n}\n")
+        };
+        assert_eq!(
+            load(&doubled(2), None).diagnostics.iter().filter(|d| d.message.contains("more than")).count(),
+            0
+        );
+        for n in [30, 200] {
+            let loaded = load(&doubled(n), None);
+            let said = loaded.diagnostics.iter().any(|d| d.message.contains("an analytic of more than"));
+            assert!(said, "{n}: {:?}", loaded.diagnostics);
+        }
+    }
+
+    #[test]
     fn how_it_was_read_is_told() {
         let verbatim = "p = search Process:Create\nx = filter p where (exe == \"a.exe\")\noutput x\n";
         for (code, reading, told) in [

@@ -139,6 +139,7 @@ impl Lower<'_> {
         let made = vec![(Arc::from(target.text.as_str()), f)];
         let input = Box::new(relation.plan);
         let plan = Plan::Agg(Agg { input, keys, columns: made, window: Window::None });
+        let plan = self.weighed(plan, target.span);
         self.derived.push(Derived { base, plan, columns });
     }
 

@@ -26,6 +26,7 @@ pub(crate) fn analytic(statements: &[Statement], diagnostics: &mut Vec<Diagnosti
         last: None,
         derived: Vec::new(),
         inputs: Vec::new(),
+        weight: 0,
     };
     let mut outputs: Vec<Name> = Vec::new();
     for s in statements {
@@ -73,6 +74,27 @@ struct Lower<'d> {
     last: Option<String>,
     derived: Vec<Derived>,
     inputs: Vec<String>,
+    /// What all relations defined so far weigh.
+    weight: usize,
+}
+
+/// What the relations of one analytic may weigh together, in operators and tests. Every name stands for the whole of
+/// what it was given, so a few lines could otherwise grow without measure.
+const MOST: usize = 20_000;
+
+/// Operators of a plan, and tests of its conditions.
+fn weight(plan: &Plan) -> usize {
+    let (mut open, mut n) = (vec![plan], 0);
+    while let Some(p) = open.pop() {
+        n += 1;
+        match p {
+            Plan::Filter(_, e) => e.tests(&mut |_| n += 1),
+            Plan::Join(j) => j.on.iter().for_each(|e| e.tests(&mut |_| n += 1)),
+            _ => {}
+        }
+        open.extend(p.children());
+    }
+    n
 }
 
 impl Lower<'_> {
@@ -94,7 +116,17 @@ impl Lower<'_> {
         Opaque { reason, span }
     }
 
-    fn define(&mut self, name: &Name, relation: Relation) {
+    /// The plan, or where all together have become too large nothing but the reason.
+    fn weighed(&mut self, plan: Plan, span: Span) -> Plan {
+        self.weight += weight(&plan);
+        if self.weight <= MOST {
+            return plan;
+        }
+        Plan::Opaque(None, self.opaque(format!("an analytic of more than {MOST} operators and tests"), span))
+    }
+
+    fn define(&mut self, name: &Name, mut relation: Relation) {
+        relation.plan = self.weighed(relation.plan, name.span);
         self.relations.insert(name.text.clone(), relation);
         self.last = Some(name.text.clone());
     }
@@ -298,7 +330,8 @@ impl Lower<'_> {
                 // What was defined last is more likely meant than a name that looks alike.
                 false => self.unknown_output(name),
             };
-            plans.push(self.settled(relation).plan);
+            let plan = self.settled(relation).plan;
+            plans.push(self.weighed(plan, name.span));
         }
         if plans.len() == 1 { plans.pop() } else { Some(Plan::Union(plans)) }
     }
