@@ -131,7 +131,8 @@ fn field(s: &Scalar) -> Said {
     match s {
         Scalar::Field(f) if matches!(f.names, Names::LogPoint | Names::Column) => {
             let simple = f.name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.'));
-            if simple && !f.name.is_empty() {
+            let word = ["and", "or", "not", "in"].iter().any(|w| f.name.eq_ignore_ascii_case(w));
+            if simple && !word && !f.name.is_empty() {
                 Ok(f.name.to_string())
             } else {
                 refuse(format!("field name {:?}", f.name))

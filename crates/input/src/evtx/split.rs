@@ -108,5 +108,20 @@ impl Splitter {
 fn promised(head: &[u8]) -> u64 {
     let (first, last) = (read_u64(head, 8).unwrap_or(0), read_u64(head, 16).unwrap_or(0));
     let count = u64::from(read_u16(head, 42).unwrap_or(0));
-    if first <= last && last + 1 == count { count } else { 0 }
+    if first <= last && last.checked_add(1) == Some(count) { count } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::promised;
+
+    #[test]
+    fn a_last_chunk_beyond_all_numbers_promises_nothing() {
+        let mut head = vec![0; 128];
+        head[16..24].copy_from_slice(&u64::MAX.to_le_bytes());
+        assert_eq!(promised(&head), 0);
+        head[16..24].copy_from_slice(&6_u64.to_le_bytes());
+        head[42] = 7;
+        assert_eq!(promised(&head), 7);
+    }
 }

@@ -28,7 +28,7 @@ impl Lower<'_> {
             "format" => s,
             "tail" => self.tail(s, fields, options),
             "reverse" => self.reverse(s),
-            "xmlkv" | "extract" | "kv" | "fromjson" => self.key_values(s, name, fields, options),
+            "xmlkv" | "extract" | "kv" | "fromjson" => self.key_values(s, name, fields, options, at),
             "iplocation" => self.locate(s, fields, options, at),
             "filldown" => self.stop(s, "filldown takes values from the row before", at),
             "untable" => self.stop(s, "untable turns columns into rows", at),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use shikra_ir::{Extract, Plan, Regex, Scalar};
+use shikra_syntax::Span;
 
 use super::columns::text;
 use super::{EVAL, Inside, Lower, Stream, call};
@@ -55,8 +56,7 @@ impl Lower<'_> {
             (None, None) => s,
             (None, Some(input)) => {
                 let from = s.field(&input.text);
-                s.inside.push(Inside { func: "json-path", from, more: vec![] });
-                s
+                self.read_inside(s, Inside { func: "json-path", from, more: vec![] }, input.span)
             }
             (Some(path), input) => {
                 let value = match input {
@@ -71,7 +71,14 @@ impl Lower<'_> {
     }
 
     /// `xmlkv`, `extract`, `fromjson`: fields that are read when they are asked for.
-    pub fn key_values(&mut self, mut s: Stream, name: &str, fields: &[Word], options: &Options) -> Stream {
+    pub fn key_values(
+        &mut self,
+        s: Stream,
+        name: &str,
+        fields: &[Word],
+        options: &Options,
+        at: Span,
+    ) -> Stream {
         let from = fields.first().map_or_else(|| s.field("_raw"), |f| s.field(&f.text));
         let inside = match name {
             "xmlkv" => Inside { func: "xml-value", from, more: vec![] },
@@ -86,10 +93,22 @@ impl Lower<'_> {
                 }
             }
         };
+        self.read_inside(s, inside, at)
+    }
+
+    /// Fields are read out of a text from here on. Each such text is looked for in those before it, so that what a
+    /// field stands for doubles with each.
+    fn read_inside(&mut self, mut s: Stream, inside: Inside, at: Span) -> Stream {
+        if s.inside.len() >= MOST_INSIDE {
+            return self.stop(s, &format!("more than {MOST_INSIDE} texts to read fields from"), at);
+        }
         s.inside.push(inside);
         s
     }
 }
+
+/// Texts that fields are read out of when they are asked for.
+const MOST_INSIDE: usize = 6;
 
 /// The names of the groups of an expression, in order.
 pub(super) fn group_names(r: &Regex) -> Vec<Arc<str>> {

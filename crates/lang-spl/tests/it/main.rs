@@ -52,6 +52,16 @@ fn macros_do_not_grow_without_measure() {
 }
 
 #[test]
+fn texts_to_read_from_do_not_grow_without_measure() {
+    for command in ["| xmlkv a ", "| spath input=a ", "| extract ", "| fromjson a "] {
+        let few = load(&format!("* {} | where b=1", command.repeat(6)), &Options::default());
+        assert_ne!(few.status, LoadStatus::Rejected, "{command}");
+        let many = load(&format!("* {} | where b=1", command.repeat(190)), &Options::default());
+        assert_eq!(many.status, LoadStatus::Rejected, "{command}");
+    }
+}
+
+#[test]
 fn what_is_not_supported_is_named() {
     for (text, name) in [
         ("* | apply model", "apply"),
