@@ -1,6 +1,7 @@
 //! Rules all of whose rows come of single events: fed all at once, in one reading of the kept events as they lie, each
-//! value read of an event once for all of them. Only those whose answers depend on it are fed in order of time. What they hold together stays within a budget: where they outgrow it the largest
-//! are given up, and left to those who can work in temporary files.
+//! value read of an event once for all of them. Only those whose answers depend on it are fed in order of time. What
+//! they hold together stays within a budget: where they outgrow it the largest are given up, and left to those who can
+//! work in temporary files.
 
 use std::collections::HashMap;
 use std::io;
@@ -346,15 +347,15 @@ impl OfShape {
     fn place(&mut self, scalar: ScalarId, scalars: &Scalars, shape: &Shape, taxonomy: &Taxonomy) -> u32 {
         *self.by_scalar.entry(scalar).or_insert_with(|| {
             let mut fields: Vec<(FieldRef, Binding)> = Vec::new();
-            if let Some(s) = scalars.get(scalar) {
+            let read = scalars.get(scalar);
+            if let Some(s) = read {
                 s.fields(&mut |f| {
                     if !fields.iter().any(|(known, _)| known == f) {
                         fields.push((f.clone(), taxonomy.bind(shape, f)));
                     }
                 });
             }
-            let named =
-                scalars.get(scalar).is_some_and(|s| !matches!(s, Scalar::AnyField | Scalar::FieldGlob(..)));
+            let named = read.is_some_and(|s| !matches!(s, Scalar::AnyField | Scalar::FieldGlob(..)));
             let timeless = fields.iter().all(|(f, _)| &*f.name != "_time");
             let slots = (named && timeless).then(|| {
                 let mut slots = Vec::new();

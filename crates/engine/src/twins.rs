@@ -216,21 +216,28 @@ impl Waiting {
     /// Notes of which sensor a record is; whether both were seen. What was open when the other came is made ready to
     /// be found, so that logs of one sensor, which are most, pay for none of this.
     fn see(&mut self, second: bool) -> bool {
-        let had_both = self.seen == [true; 2];
-        self.seen[usize::from(second)] = true;
-        let both = self.seen == [true; 2];
-        if both && !had_both {
-            for &(_, place) in &self.ages {
-                let part = place.0.checked_sub(self.first).and_then(|n| self.parts.get(n as usize));
-                let Some(part) = part else { continue };
-                if let (Some(State::Open), Some(noted)) =
-                    (part.states.get(place.1), part.made.noted.get(place.1))
-                {
-                    self.open.extend(opens(noted.rule, &noted.act, place));
-                }
-            }
+        const BOTH: [bool; 2] = [true; 2];
+        if self.seen == BOTH {
+            return true;
         }
-        both
+        self.seen[usize::from(second)] = true;
+        if self.seen != BOTH {
+            return false;
+        }
+        let open = self.ages.iter().filter_map(|(_, place)| {
+            let (part, noted) = self.waits(*place)?;
+            let is_open = part.states.get(place.1) == Some(&State::Open);
+            is_open.then(|| opens(noted.rule, &noted.act, *place))
+        });
+        let open: Vec<Open> = open.flatten().collect();
+        self.open.extend(open);
+        true
+    }
+
+    /// The finding that waits at a place, and its part.
+    fn waits(&self, place: Place) -> Option<(&Part, &Noted)> {
+        let part = self.parts.get(place.0.checked_sub(self.first)? as usize)?;
+        Some((part, part.made.noted.get(place.1)?))
     }
 
     /// The open finding of the other sensor that is the same in the best way that both records have.
@@ -311,9 +318,8 @@ impl Waiting {
             };
             part.made.tell(told..noted.at.start, teller)?;
             told = noted.at.end;
-            let other = twin.0.checked_sub(self.first).and_then(|n| self.parts.get(n as usize));
-            if let Some((other, at)) = other.and_then(|p| Some((&p.made, p.made.noted.get(twin.1)?))) {
-                let mut records = [(&part.made, &noted.at), (other, &at.at)];
+            if let Some((other, at)) = self.waits(twin) {
+                let mut records = [(&part.made, &noted.at), (&other.made, &at.at)];
                 if noted.act.second {
                     records.reverse();
                 }

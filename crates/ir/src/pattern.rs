@@ -96,6 +96,22 @@ impl Pattern {
             _ => None,
         }
     }
+    /// Written with `*` as the one wildcard there is.
+    ///
+    /// # Errors
+    /// What cannot be written so.
+    pub fn starred(&self) -> Result<String, &'static str> {
+        let mut out = String::new();
+        for part in self.parts() {
+            match part {
+                Part::Any => out.push('*'),
+                Part::Lit(l) if l.contains('*') => return Err("an asterisk that is no wildcard"),
+                Part::Lit(l) => out.push_str(l),
+                Part::One => return Err("a wildcard for one character"),
+            }
+        }
+        Ok(out)
+    }
     /// With every literal passed through `f`, e.g. folded.
     pub fn map(&self, f: impl Fn(&str) -> String) -> Pattern {
         Pattern::new(self.parts.iter().map(|p| match p {

@@ -112,6 +112,32 @@ pub enum AggFn {
     Other(String, Vec<Scalar>),
 }
 
+impl AggFn {
+    /// The value that it is over; none for rows counted, and for functions of some language with arguments of their own.
+    pub fn argument(&self) -> Option<&Scalar> {
+        match self {
+            AggFn::Count | AggFn::Other(..) => None,
+            AggFn::CountOf(s)
+            | AggFn::CountDistinct(s)
+            | AggFn::Sum(s)
+            | AggFn::Avg(s)
+            | AggFn::Min(s)
+            | AggFn::Max(s)
+            | AggFn::Median(s)
+            | AggFn::Percentile(s, _)
+            | AggFn::StdDev(s)
+            | AggFn::Var(s)
+            | AggFn::Earliest(s)
+            | AggFn::Latest(s)
+            | AggFn::First(s)
+            | AggFn::Last(s)
+            | AggFn::Values(s)
+            | AggFn::List(s)
+            | AggFn::Mode(s) => Some(s),
+        }
+    }
+}
+
 /// Aggregation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Agg {

@@ -189,28 +189,28 @@ fn agg_line(a: &crate::Agg) -> String {
 
 /// An aggregate function as `name(arguments)`.
 fn aggregate(f: &AggFn) -> String {
-    let (name, of) = match f {
+    let name = match f {
         AggFn::Count => return "count".into(),
         AggFn::Percentile(s, p) => return format!("percentile({}, {p:?})", scalar(s)),
         AggFn::Other(name, args) => return format!("{name}({})", join(args.iter().map(scalar))),
-        AggFn::CountOf(s) => ("count", s),
-        AggFn::CountDistinct(s) => ("distinct", s),
-        AggFn::Sum(s) => ("sum", s),
-        AggFn::Avg(s) => ("avg", s),
-        AggFn::Min(s) => ("min", s),
-        AggFn::Max(s) => ("max", s),
-        AggFn::Median(s) => ("median", s),
-        AggFn::StdDev(s) => ("stddev", s),
-        AggFn::Var(s) => ("var", s),
-        AggFn::Earliest(s) => ("earliest", s),
-        AggFn::Latest(s) => ("latest", s),
-        AggFn::First(s) => ("first", s),
-        AggFn::Last(s) => ("last", s),
-        AggFn::Values(s) => ("values", s),
-        AggFn::List(s) => ("list", s),
-        AggFn::Mode(s) => ("mode", s),
+        AggFn::CountOf(_) => "count",
+        AggFn::CountDistinct(_) => "distinct",
+        AggFn::Sum(_) => "sum",
+        AggFn::Avg(_) => "avg",
+        AggFn::Min(_) => "min",
+        AggFn::Max(_) => "max",
+        AggFn::Median(_) => "median",
+        AggFn::StdDev(_) => "stddev",
+        AggFn::Var(_) => "var",
+        AggFn::Earliest(_) => "earliest",
+        AggFn::Latest(_) => "latest",
+        AggFn::First(_) => "first",
+        AggFn::Last(_) => "last",
+        AggFn::Values(_) => "values",
+        AggFn::List(_) => "list",
+        AggFn::Mode(_) => "mode",
     };
-    format!("{name}({})", scalar(of))
+    format!("{name}({})", f.argument().map(scalar).unwrap_or_default())
 }
 
 /// How rows are cut into windows, durations in nanoseconds; nothing where all are one.

@@ -377,16 +377,7 @@ fn list(all: &[String]) -> String {
 }
 
 fn glob(p: &Pattern) -> Said {
-    let mut out = String::new();
-    for part in p.parts() {
-        match part {
-            Part::Any => out.push('*'),
-            Part::Lit(l) if l.contains('*') => return refuse("an asterisk that is no wildcard"),
-            Part::Lit(l) => out.push_str(l),
-            Part::One => return refuse("a wildcard for one character"),
-        }
-    }
-    Ok(out)
+    p.starred().or_else(refuse)
 }
 
 /// In quotes that the text does not hold.

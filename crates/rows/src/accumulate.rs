@@ -5,7 +5,6 @@ use shikra_ir::eval::{number, order};
 use shikra_ir::{AggFn, Scalar};
 
 use crate::aggregate;
-use crate::reads;
 use crate::same::Distinct;
 
 /// Events that a row of a group names; the rest are counted.
@@ -14,11 +13,11 @@ pub(crate) const MOST_EVENTS: usize = 100_000;
 /// What sums begin with, as those of the standard library do: it changes no number.
 const NOTHING: f64 = -0.0;
 
-/// What an aggregate is over.
+/// What an aggregate takes of a row: its argument, of a function of some language the first.
 pub(crate) fn argument(f: &AggFn) -> Option<&Scalar> {
     match f {
         AggFn::Other(_, args) => args.first(),
-        f => reads::argument(f),
+        f => f.argument(),
     }
 }
 

@@ -4,7 +4,6 @@ use hashbrown::HashMap;
 use shikra_event::Value;
 use shikra_ir::{AggFn, Scalar};
 
-use crate::reads;
 use crate::row::key_text;
 use shikra_ir::eval::order;
 
@@ -25,7 +24,7 @@ pub(crate) fn value(
     {
         return named(name, &values(s));
     }
-    let values = reads::argument(f).map(values).unwrap_or_default();
+    let values = f.argument().map(values).unwrap_or_default();
     match f {
         AggFn::Count => Value::I64(rows as i64),
         AggFn::CountOf(_) => Value::I64(values.len() as i64),

@@ -512,17 +512,9 @@ impl Group {
         let values = how.columns.iter().zip(&self.columns).map(value);
         let columns = names.cloned().zip(self.key.iter().cloned().chain(values)).collect();
         let any = |time: Timestamp| (self.rows > 0).then_some(time);
-        let found = Match {
-            time: self.last,
-            first: any(self.first.0),
-            last: any(self.last),
-            events: vec![],
-            keys: vec![],
-            columns: vec![],
-            lost: 0,
-            early: false,
-        };
-        Row { found, cells: Arc::from([]), columns }
+        let mut row = Row::of_columns(self.last, columns);
+        (row.found.first, row.found.last) = (any(self.first.0), any(self.last));
+        row
     }
 
     /// Gives rows the events of the group, in order of time.

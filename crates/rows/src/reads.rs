@@ -51,34 +51,10 @@ pub(crate) fn of_expr(e: &Expr, out: &mut Vec<Scalar>) {
 
 /// Appends what an aggregate reads.
 pub(crate) fn of_aggregate(f: &AggFn, out: &mut Vec<Scalar>) {
-    if let Some(s) = argument(f) {
+    if let Some(s) = f.argument() {
         of_scalar(s, out);
     }
     if let AggFn::Other(_, args) = f {
         args.iter().for_each(|a| of_scalar(a, out));
-    }
-}
-
-/// The value that an aggregate is over.
-pub(crate) fn argument(f: &AggFn) -> Option<&Scalar> {
-    match f {
-        AggFn::Count | AggFn::Other(..) => None,
-        AggFn::CountOf(s)
-        | AggFn::CountDistinct(s)
-        | AggFn::Sum(s)
-        | AggFn::Avg(s)
-        | AggFn::Min(s)
-        | AggFn::Max(s)
-        | AggFn::Median(s)
-        | AggFn::Percentile(s, _)
-        | AggFn::StdDev(s)
-        | AggFn::Var(s)
-        | AggFn::Earliest(s)
-        | AggFn::Latest(s)
-        | AggFn::First(s)
-        | AggFn::Last(s)
-        | AggFn::Values(s)
-        | AggFn::List(s)
-        | AggFn::Mode(s) => Some(s),
     }
 }

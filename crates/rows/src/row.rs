@@ -36,8 +36,13 @@ impl Row {
     pub fn of_table(names: &[Arc<str>], values: &[Value]) -> Row {
         let present = names.iter().zip(values).filter(|(_, v)| **v != Value::Missing);
         let columns = present.map(|(n, v)| (n.clone(), v.clone())).collect();
+        Row::of_columns(Timestamp(0), columns)
+    }
+
+    /// A row of these columns, known at a time, that names no events.
+    pub fn of_columns(time: Timestamp, columns: Vec<(Arc<str>, Value)>) -> Row {
         let found = Match {
-            time: Timestamp(0),
+            time,
             first: None,
             last: None,
             events: vec![],

@@ -273,15 +273,7 @@ fn literals(t: &Test) -> Said<Vec<String>> {
 
 /// A pattern with `*`, before it is quoted.
 fn glob(p: &Pattern) -> Said {
-    let mut out = String::new();
-    for part in p.parts() {
-        match part {
-            Part::Any => out.push('*'),
-            Part::Lit(l) if l.contains('*') => return refuse("an asterisk that is no wildcard"),
-            Part::Lit(l) => out.push_str(l),
-            Part::One => return refuse("a wildcard for one character"),
-        }
-    }
+    let out = p.starred().or_else(refuse)?;
     if out.contains('/') && out.parse::<IpNet>().is_ok() {
         return refuse("a text that search would take for a network");
     }

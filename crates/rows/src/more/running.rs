@@ -26,7 +26,7 @@ pub(super) fn run(reads: &[Scalar], a: &Agg, rows: &mut [Row]) {
         let state = carried.entry(key).or_insert_with(|| vec![Carried::default(); a.columns.len()]);
         let values = a.columns.iter().zip(state).map(|((_, f), carried)| {
             if most == 0 && carried.knows(f) {
-                let own = aggregate_argument(f).map(|s| eval::scalar(s, &view));
+                let own = f.argument().map(|s| eval::scalar(s, &view));
                 return carried.step(f, own.as_ref(), current);
             }
             let far = if most == 0 { FARTHEST } else { usize::try_from(most).unwrap_or(FARTHEST) };
@@ -52,10 +52,6 @@ pub(super) fn run(reads: &[Scalar], a: &Agg, rows: &mut [Row]) {
             row.set(name, v);
         }
     }
-}
-
-fn aggregate_argument(f: &AggFn) -> Option<&Scalar> {
-    crate::reads::argument(f)
 }
 
 /// What is carried on from row to row.
