@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use shikra_event::{Event, ShapeId, Timestamp, Value};
+use shikra_event::{Event, Kind, ShapeId, Timestamp};
 use shikra_taxonomy::{Binding, Taxonomy, Twin};
 
 use crate::view::computer;
@@ -17,7 +17,7 @@ const MAX_SHAPES: usize = 4096;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Act {
     /// Ways to identify it: act, host and what else. The first counts that both records have.
-    pub ways: Vec<Option<Arc<[u8]>>>,
+    pub ways: Vec<Option<Box<[u8]>>>,
     /// Whether the record is of the second sensor.
     pub second: bool,
     /// When.
@@ -32,12 +32,14 @@ pub(crate) struct Acts {
     shapes: HashMap<ShapeId, Option<Twin>>,
     /// Whether records of different sources tell of different acts.
     apart: bool,
+    /// Room for a value's text.
+    text: String,
 }
 
 impl Acts {
     /// Of all sources together, or of each `apart`.
     pub fn new(taxonomy: Arc<Taxonomy>, apart: bool) -> Acts {
-        Acts { taxonomy, shapes: HashMap::new(), apart }
+        Acts { taxonomy, shapes: HashMap::new(), apart, text: String::new() }
     }
 
     /// The act of an event; none where no other sensor records such, or the event does not say enough.
@@ -45,7 +47,7 @@ impl Acts {
         if self.shapes.len() >= MAX_SHAPES {
             self.shapes.clear();
         }
-        let Acts { taxonomy, shapes, apart } = self;
+        let Acts { taxonomy, shapes, apart, text } = self;
         let twin = shapes.entry(event.shape.id()).or_insert_with(|| taxonomy.twin(event.shape));
         let twin = twin.as_ref()?;
         let (time, host) = (event.time?, computer(event)?);
@@ -55,12 +57,12 @@ impl Acts {
         if *apart {
             push(source, &mut common)?;
         }
-        let way = |way: &Option<Vec<Binding>>| {
+        let mut way = |way: &Option<Vec<Binding>>| {
             let mut key = common.clone();
-            way.as_ref()?.iter().try_for_each(|b| push(&plain(&b.value(event))?, &mut key))?;
-            Some(Arc::from(key))
+            way.as_ref()?.iter().try_for_each(|b| push_value(b, event, text, &mut key))?;
+            Some(Box::from(key))
         };
-        let ways: Vec<_> = twin.ways.iter().map(way).collect();
+        let ways: Vec<_> = twin.ways.iter().map(&mut way).collect();
         let known = ways.iter().any(Option::is_some);
         known.then_some(Act { ways, second: twin.second, time, within: twin.within })
     }
@@ -86,17 +88,38 @@ fn host_name(host: &str) -> String {
     name.to_lowercase()
 }
 
-/// Text in lower case, numbers in decimal.
-fn plain(value: &Value) -> Option<String> {
-    let text = value.to_text()?.trim().to_lowercase();
-    let number = text.strip_prefix("0x").and_then(|digits| u64::from_str_radix(digits, 16).ok());
-    Some(number.map_or(text, |n| n.to_string()))
+/// A value's text in lower case, numbers in decimal. `text` is room for it.
+fn push_value(binding: &Binding, event: &Event<'_>, text: &mut String, key: &mut Vec<u8>) -> Option<()> {
+    text.clear();
+    match binding {
+        // No value is made of what is text: command lines are long.
+        Binding::Slots { slots, derive } if derive.is_empty() && slots.len() == 1 => {
+            let slot = event.slot(*slots.first()?);
+            match slot.kind {
+                Kind::UTF16 | Kind::UTF8 | Kind::JSON_STRING => drop(slot.render(text)),
+                _ => text.push_str(&slot.value().to_text()?),
+            }
+        }
+        _ => text.push_str(&binding.value(event).to_text()?),
+    }
+    let text = text.trim();
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    if let Some(number) = digits.and_then(|digits| u64::from_str_radix(digits, 16).ok()) {
+        return push(&number.to_string(), key);
+    }
+    if !text.is_ascii() {
+        return push(&text.to_lowercase(), key);
+    }
+    push(text, key)?;
+    let start = key.len() - text.len();
+    key.get_mut(start..)?.make_ascii_lowercase();
+    Some(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shikra_event::{Kind, ShapeBuilder, Slot, system};
+    use shikra_event::{ShapeBuilder, Slot, system};
 
     const SYSMON: (&str, u32) = ("Microsoft-Windows-Sysmon/Operational", 1);
     const SECURITY: (&str, u32) = ("Security", 4688);

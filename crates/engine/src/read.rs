@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use shikra_event::{Event, Timestamp};
 use shikra_input::{Decode, Item, Part, Parts, Trouble};
@@ -18,35 +18,62 @@ use crate::scan::ScanOptions;
 /// Troubles that are named one by one; the rest are counted.
 const NAMED_TROUBLES: usize = 1000;
 
-/// Buffers to be used again.
+/// Buffers to be used again, the smallest first. Memory that is given back to the system and taken anew costs more
+/// than what is written into it.
 #[derive(Clone, Default)]
 pub(crate) struct Spare(Arc<Mutex<Vec<Vec<u8>>>>);
 
 /// Larger buffers are not kept.
 const LARGEST_SPARE: usize = 8 << 20;
+/// The smallest buffer that is made to hold something for long.
+const SMALLEST: usize = 64 << 10;
 
 impl Spare {
-    /// One of the buffers, empty, if there is one.
+    /// The largest of the buffers, empty, if there is one.
     pub fn take(&self) -> Option<Vec<u8>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
+        let mut buffer = self.as_it_is()?;
+        buffer.clear();
+        Some(buffer)
+    }
+
+    /// The same, with what was in it: to write over that takes less than to write anew.
+    fn as_it_is(&self) -> Option<Vec<u8>> {
+        self.lock().pop()
     }
 
     /// The buffer, or where it has much more room than it needs a copy of what is in it; the buffer is kept for later.
     pub fn shrunk(&self, buffer: Vec<u8>) -> Vec<u8> {
-        if buffer.capacity() / 2 <= buffer.len() {
+        if buffer.capacity() / 2 <= buffer.len() || buffer.capacity() <= SMALLEST {
             return buffer;
         }
-        let copy = buffer.as_slice().to_vec();
+        let mut copy = self.fitting(buffer.len());
+        copy.extend_from_slice(&buffer);
         self.give_back(buffer);
         copy
     }
 
+    /// The smallest buffer that has so much room.
+    fn fitting(&self, room: usize) -> Vec<u8> {
+        let mut all = self.lock();
+        let at = all.partition_point(|b| b.capacity() < room);
+        let fits = all.get(at).is_some_and(|b| b.capacity() / 4 <= room.max(SMALLEST));
+        let mut buffer = if fits { all.remove(at) } else { Vec::new() };
+        buffer.clear();
+        buffer.reserve_exact(room.next_power_of_two().max(SMALLEST));
+        buffer
+    }
+
     /// Keeps a buffer for later.
-    pub fn give_back(&self, mut buffer: Vec<u8>) {
+    pub fn give_back(&self, buffer: Vec<u8>) {
         if (1..=LARGEST_SPARE).contains(&buffer.capacity()) {
-            buffer.clear();
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+            let mut all = self.lock();
+            let at = all.partition_point(|b| b.capacity() < buffer.capacity());
+            all.insert(at, buffer);
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -154,7 +181,7 @@ struct Draw {
 impl Draw {
     fn next(&mut self) -> Option<Job> {
         loop {
-            match self.parts.next(self.spare.take())? {
+            match self.parts.next(self.spare.as_it_is())? {
                 Item::Part(part) => {
                     self.drawn += 1;
                     return Some(Job::Part(self.drawn, part));

@@ -254,7 +254,8 @@ impl PartSink<'_, '_> {
         let Some(acts) = &mut self.worker.acts else { return };
         let made = &mut self.done.made;
         if detector.names_acts[rule as usize]
-            && let Some(act) = present.act.get_or_insert_with(|| acts.of(event, &self.part.source.name))
+            && let Some(act) =
+                present.act.get_or_insert_with(|| acts.of(event, &self.part.source.name).map(Arc::new))
         {
             made.noted.push(Noted { rule, act: act.clone(), at: start..made.len(), before: made.cost });
         }
@@ -293,7 +294,7 @@ impl PartSink<'_, '_> {
 struct Present {
     shown: Shown,
     /// Its act, once asked for, if it has one.
-    act: Option<Option<Act>>,
+    act: Option<Option<Arc<Act>>>,
     cost: Option<u64>,
 }
 
@@ -315,7 +316,6 @@ struct Run<'a> {
     /// The source of the last part.
     source: Arc<str>,
     kept: Kept,
-    spare: Spare,
     error: Option<io::Error>,
 }
 
@@ -327,6 +327,8 @@ struct Told<'a> {
     /// Makes one encoded finding of two.
     encoder: Option<Box<dyn Encoder>>,
     line: Vec<u8>,
+    /// Where buffers of findings go that were told.
+    spare: Spare,
 }
 
 impl Teller for Told<'_> {
@@ -350,6 +352,10 @@ impl Teller for Told<'_> {
         let level = self.detector.rules[rule as usize].meta.level;
         self.totals.findings.entry(level).and_modify(|n| *n = n.saturating_sub(1));
     }
+
+    fn done(&mut self, buffer: Vec<u8>) {
+        self.spare.give_back(buffer);
+    }
 }
 
 impl<'a> Run<'a> {
@@ -371,11 +377,10 @@ impl<'a> Run<'a> {
         let encoder = if merges { sink.encoder() } else { None };
         Run {
             options,
-            told: Told { detector, sink, totals, encoder, line: Vec::new() },
+            told: Told { detector, sink, totals, encoder, line: Vec::new(), spare: spare.clone() },
             source: "".into(),
             waiting: merges.then(|| Waiting::new(options.twin_budget as u64)),
-            kept: Kept::new(options.survivor_budget, spare.clone()),
-            spare,
+            kept: Kept::new(options.survivor_budget, spare),
             error: None,
         }
     }
@@ -389,13 +394,13 @@ impl<'a> Run<'a> {
                 self.source = source.clone();
             }
             if !made.noted.is_empty() || (!waiting.is_idle() && made.len() > 0) {
-                made.encoded = self.spare.shrunk(made.encoded);
+                made.encoded = self.told.spare.shrunk(made.encoded);
                 return waiting.take(made, &mut self.told);
             }
             waiting.passed(made.cost);
         }
         made.tell(0..made.len(), &mut self.told)?;
-        self.spare.give_back(made.encoded);
+        self.told.spare.give_back(made.encoded);
         Ok(())
     }
 

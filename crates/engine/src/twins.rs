@@ -6,10 +6,12 @@
 //! its own.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::hash::BuildHasher;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
+use foldhash::quality::RandomState;
 use shikra_event::{Event, Timestamp};
 
 use crate::acts::Act;
@@ -47,8 +49,8 @@ const NEAR: usize = 4 << 20;
 pub(crate) struct Noted {
     /// Number of the rule.
     pub rule: u32,
-    /// What it found.
-    pub act: Act,
+    /// What it found: findings of one event share it.
+    pub act: Arc<Act>,
     /// Bytes of [`Made::encoded`], or findings of [`Made::findings`].
     pub at: Range<usize>,
     /// Cost of the part's findings before it.
@@ -81,32 +83,51 @@ pub(crate) trait Teller {
     fn encoded_twins(&mut self, rule: u32, records: [&[u8]; 2]) -> io::Result<()>;
     /// Two findings have become one.
     fn merged(&mut self, rule: u32);
+    /// A buffer of encoded findings that is not needed any more.
+    fn done(&mut self, _buffer: Vec<u8>) {}
 }
 
-/// A finding whose twin may still come, under one of the ways to identify its act.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Open {
+/// A finding under one of the ways to identify its act: what another one has to be the same in.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Face<'a> {
     rule: u32,
     way: usize,
     /// Which better ways its record has, bit by bit.
     better: u32,
-    key: Arc<[u8]>,
     second: bool,
+    key: &'a [u8],
+}
+
+impl Noted {
+    /// Which ways its record has, bit by bit.
+    fn has(&self) -> u32 {
+        self.act.ways.iter().zip(0..).map(|(way, n)| u32::from(way.is_some()) << n).sum()
+    }
+
+    /// The finding under one way to identify its act.
+    fn face(&self, way: usize) -> Option<Face<'_>> {
+        let key = self.act.ways.get(way)?.as_deref()?;
+        let better = self.has() & ((1 << way) - 1);
+        Some(Face { rule: self.rule, way, better, second: self.act.second, key })
+    }
+
+    /// The finding under every way.
+    fn faces(&self) -> impl Iterator<Item = Face<'_>> {
+        (0..self.act.ways.len()).filter_map(|way| self.face(way))
+    }
+}
+
+/// A finding whose twin may still come, under one of the ways to identify its act, which stays where it is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Open {
+    /// Of its face.
+    hash: u64,
     time: Timestamp,
     place: Place,
 }
 
 /// Number of a part, and place among those of its findings that may have twins.
 type Place = (u64, usize);
-
-/// A finding under every way to identify its act.
-fn opens(rule: u32, act: &Act, place: Place) -> impl Iterator<Item = Open> {
-    let has = act.ways.iter().zip(0..).map(|(way, n)| u32::from(way.is_some()) << n).sum::<u32>();
-    act.ways.iter().enumerate().filter_map(move |(way, key)| {
-        let better = has & ((1 << way) - 1);
-        Some(Open { rule, way, better, key: key.clone()?, second: act.second, time: act.time, place })
-    })
-}
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -126,17 +147,41 @@ struct Part {
     open: usize,
 }
 
+/// Parts that wait.
+struct Parts {
+    parts: VecDeque<Part>,
+    /// Number of the first.
+    first: u64,
+}
+
+impl Parts {
+    fn get(&self, number: u64) -> Option<&Part> {
+        self.parts.get(number.checked_sub(self.first)? as usize)
+    }
+
+    fn get_mut(&mut self, number: u64) -> Option<&mut Part> {
+        self.parts.get_mut(number.checked_sub(self.first)? as usize)
+    }
+
+    fn noted(&self, place: Place) -> Option<&Noted> {
+        self.get(place.0)?.made.noted.get(place.1)
+    }
+
+    fn is_open(&self, place: Place) -> bool {
+        self.get(place.0).is_some_and(|part| part.states.get(place.1) == Some(&State::Open))
+    }
+}
+
 /// Findings that wait.
 pub(crate) struct Waiting {
     /// Bytes of findings that may lie between twins.
     reach: u64,
-    parts: VecDeque<Part>,
-    /// Number of the first part that waits.
-    first: u64,
+    parts: Parts,
     /// Cost of all findings before the present part.
     before: u64,
     /// Findings that are open, once both sensors of some act were seen: before, there is nothing to look for.
     open: BTreeSet<Open>,
+    hasher: RandomState,
     /// Whether records of the first and of the second sensor were seen.
     seen: [bool; 2],
     /// Places of findings that were open, in the order of the input, with the cost of all before them.
@@ -148,10 +193,10 @@ impl Waiting {
     pub fn new(reach: u64) -> Waiting {
         Waiting {
             reach,
-            parts: VecDeque::new(),
-            first: 0,
+            parts: Parts { parts: VecDeque::new(), first: 0 },
             before: 0,
             open: BTreeSet::new(),
+            hasher: RandomState::default(),
             seen: [false; 2],
             ages: VecDeque::new(),
         }
@@ -159,7 +204,7 @@ impl Waiting {
 
     /// Whether findings without twins may pass, since nothing waits before them.
     pub fn is_idle(&self) -> bool {
-        self.parts.is_empty()
+        self.parts.parts.is_empty()
     }
 
     /// Counts findings that pass.
@@ -169,12 +214,11 @@ impl Waiting {
 
     /// Takes the findings of the next part, and tells all that need not wait any longer.
     pub fn take(&mut self, made: Made, teller: &mut dyn Teller) -> io::Result<()> {
-        let number = self.first + self.parts.len() as u64;
-        let after = self.before + made.cost;
-        let acts: Vec<_> = made.noted.iter().map(|n| (n.rule, n.act.clone(), n.before)).collect();
-        self.parts.push_back(Part { states: Vec::with_capacity(acts.len()), open: 0, made });
-        for (index, (rule, act, before)) in acts.into_iter().enumerate() {
-            self.place(rule, &act, self.before + before, (number, index));
+        let number = self.parts.first + self.parts.parts.len() as u64;
+        let (count, after) = (made.noted.len(), self.before + made.cost);
+        self.parts.parts.push_back(Part { states: Vec::with_capacity(count), open: 0, made });
+        for index in 0..count {
+            self.place((number, index));
         }
         self.before = after;
         self.expire(after);
@@ -189,11 +233,13 @@ impl Waiting {
         self.release(true, teller)
     }
 
-    /// Finds the twin of a finding, or has it wait for one.
-    fn place(&mut self, rule: u32, act: &Act, at: u64, place: Place) {
+    /// Finds the twin of a finding of the present part, or has it wait for one.
+    fn place(&mut self, place: Place) {
+        let Some(noted) = self.parts.noted(place) else { return };
+        let (second, at) = (noted.act.second, self.before + noted.before);
         self.expire(at);
-        let both = self.see(act.second);
-        let twin = if both { self.twin(rule, act, place) } else { None };
+        let both = self.see(second);
+        let twin = if both { self.parts.noted(place).and_then(|own| self.twin(own)) } else { None };
         let state = match twin {
             Some(twin) => {
                 self.settle(twin, State::First { twin: place });
@@ -201,13 +247,13 @@ impl Waiting {
             }
             None => {
                 if both {
-                    self.open.extend(opens(rule, act, place));
+                    self.open(place);
                 }
                 self.ages.push_back((at, place));
                 State::Open
             }
         };
-        if let Some(part) = self.parts.back_mut() {
+        if let Some(part) = self.parts.get_mut(place.0) {
             part.open += usize::from(state == State::Open);
             part.states.push(state);
         }
@@ -224,45 +270,44 @@ impl Waiting {
         if self.seen != BOTH {
             return false;
         }
-        let open = self.ages.iter().filter_map(|(_, place)| {
-            let (part, noted) = self.waits(*place)?;
-            let is_open = part.states.get(place.1) == Some(&State::Open);
-            is_open.then(|| opens(noted.rule, &noted.act, *place))
-        });
-        let open: Vec<Open> = open.flatten().collect();
-        self.open.extend(open);
+        let waiting = self.ages.iter().map(|(_, place)| *place);
+        let open: Vec<Place> = waiting.filter(|place| self.parts.is_open(*place)).collect();
+        open.into_iter().for_each(|place| self.open(place));
         true
     }
 
-    /// The finding that waits at a place, and its part.
-    fn waits(&self, place: Place) -> Option<(&Part, &Noted)> {
-        let part = self.parts.get(place.0.checked_sub(self.first)? as usize)?;
-        Some((part, part.made.noted.get(place.1)?))
+    /// Makes a finding ready to be found.
+    fn open(&mut self, place: Place) {
+        let Some(noted) = self.parts.noted(place) else { return };
+        let time = noted.act.time;
+        let hashes = noted.faces().map(|face| self.hasher.hash_one(face));
+        self.open.extend(hashes.map(|hash| Open { hash, time, place }));
     }
 
     /// The open finding of the other sensor that is the same in the best way that both records have.
-    fn twin(&self, rule: u32, act: &Act, place: Place) -> Option<Place> {
-        opens(rule, act, place).find_map(|own| {
+    fn twin(&self, noted: &Noted) -> Option<Place> {
+        let (time, within) = (noted.act.time, noted.act.within.unsigned_abs());
+        noted.faces().find_map(|own| {
             // Where both had a better way, it would tell them apart.
             let others = (0..1 << own.way).filter(|better| better & own.better == 0);
-            let near =
-                others.flat_map(|better| self.near(Open { better, second: !own.second, ..own.clone() }));
-            let within = near.filter(|o| o.time.0.abs_diff(own.time.0) <= act.within.unsigned_abs());
-            within.min_by_key(|o| (o.time.0.abs_diff(own.time.0), o.time, o.place)).map(|o| o.place)
+            let near = others.flat_map(|better| self.near(Face { better, second: !own.second, ..own }, time));
+            let within = near.filter(|o| o.time.0.abs_diff(time.0) <= within);
+            within.min_by_key(|o| (o.time.0.abs_diff(time.0), o.time, o.place)).map(|o| o.place)
         })
     }
 
-    /// Of the findings that differ in time and place only, the nearest in time before and after; of those at one time
-    /// the one that was read first.
-    fn near(&self, own: Open) -> impl Iterator<Item = &Open> {
-        let same = |o: &&Open| {
-            (o.rule, o.way, o.better, o.second) == (own.rule, own.way, own.better, own.second)
-                && o.key == own.key
+    /// Of the open findings that look like this, the nearest in time before and after; of those at one time the one
+    /// that was read first.
+    fn near(&self, face: Face<'_>, time: Timestamp) -> impl Iterator<Item = &Open> {
+        let hash = self.hasher.hash_one(face);
+        let from = |time| Open { hash, time, place: (0, 0) };
+        let is = move |o: &&Open| {
+            self.parts.noted(o.place).is_some_and(|noted| noted.face(face.way) == Some(face))
         };
-        let at = |time| Open { time, place: (0, 0), ..own.clone() };
-        let after = self.open.range(at(own.time)..).next().filter(same);
-        let before = self.open.range(..at(own.time)).next_back().filter(same);
-        let before = before.and_then(|b| self.open.range(at(b.time)..).next());
+        let alike = |o: &&Open| o.hash == hash;
+        let after = self.open.range(from(time)..).take_while(alike).find(is);
+        let before = self.open.range(..from(time)).rev().take_while(alike).find(is);
+        let before = before.and_then(|b| self.open.range(from(b.time)..).take_while(alike).find(is));
         before.into_iter().chain(after)
     }
 
@@ -278,35 +323,31 @@ impl Waiting {
 
     /// An open finding is open no longer.
     fn settle(&mut self, place: Place, state: State) {
-        let part = place.0.checked_sub(self.first).and_then(|n| self.parts.get_mut(n as usize));
-        let Some(part) = part else { return };
-        let noted = part.made.noted.get(place.1);
-        if let (Some(old), Some(noted)) = (part.states.get_mut(place.1), noted)
-            && *old == State::Open
-        {
-            *old = state;
-            part.open -= 1;
-            if self.open.is_empty() {
-                return;
-            }
-            for open in opens(noted.rule, &noted.act, place) {
-                self.open.remove(&open);
+        let Some(part) = self.parts.get_mut(place.0) else { return };
+        let Some(old) = part.states.get_mut(place.1).filter(|old| **old == State::Open) else { return };
+        *old = state;
+        part.open -= 1;
+        if let Some(noted) = self.parts.noted(place).filter(|_| !self.open.is_empty()) {
+            for face in noted.faces() {
+                self.open.remove(&Open { hash: self.hasher.hash_one(face), time: noted.act.time, place });
             }
         }
     }
 
     fn release(&mut self, all: bool, teller: &mut dyn Teller) -> io::Result<()> {
-        while self.parts.front().is_some_and(|p| all || p.open == 0) {
+        while self.parts.parts.front().is_some_and(|p| all || p.open == 0) {
             self.tell_first(teller)?;
-            self.parts.pop_front();
-            self.first += 1;
+            if let Some(part) = self.parts.parts.pop_front() {
+                teller.done(part.made.encoded);
+            }
+            self.parts.first += 1;
         }
         Ok(())
     }
 
     /// Tells the findings of the first part.
     fn tell_first(&self, teller: &mut dyn Teller) -> io::Result<()> {
-        let Some(part) = self.parts.front() else { return Ok(()) };
+        let Some(part) = self.parts.parts.front() else { return Ok(()) };
         let mut told = 0;
         for (noted, state) in part.made.noted.iter().zip(&part.states) {
             let State::First { twin } = *state else {
@@ -318,8 +359,9 @@ impl Waiting {
             };
             part.made.tell(told..noted.at.start, teller)?;
             told = noted.at.end;
-            if let Some((other, at)) = self.waits(twin) {
-                let mut records = [(&part.made, &noted.at), (&other.made, &at.at)];
+            let other = self.parts.get(twin.0).map(|part| &part.made);
+            if let Some((other, at)) = other.and_then(|made| Some((made, made.noted.get(twin.1)?))) {
+                let mut records = [(&part.made, &noted.at), (other, &at.at)];
                 if noted.act.second {
                     records.reverse();
                 }
@@ -483,8 +525,8 @@ mod tests {
                 false => made.findings.push(finding(number)),
             }
             if g.ways != [None, None] {
-                let ways = g.ways.map(|way| way.map(|key| Arc::from([key]))).into();
-                let act = Act { ways, second: g.second, time: Timestamp(g.time), within: WITHIN };
+                let ways = g.ways.map(|way| way.map(|key| Box::from([key]))).into();
+                let act = Arc::new(Act { ways, second: g.second, time: Timestamp(g.time), within: WITHIN });
                 made.noted.push(Noted { rule: g.rule, act, at: start..made.len(), before: made.cost });
             }
             made.cost += g.cost;
@@ -504,7 +546,7 @@ mod tests {
             } else {
                 waiting.take(made, &mut told).unwrap();
             }
-            most = most.max(waiting.parts.len());
+            most = most.max(waiting.parts.parts.len());
             at = end;
         }
         waiting.finish(&mut told).unwrap();

@@ -87,7 +87,7 @@ pub trait Sink {
 
 /// Cuts one source into parts. Holds at most one part's worth of bytes.
 pub trait Split: Send {
-    /// The next part's bytes put into `part` (`data` comes empty, with capacity from an earlier part; `offset`,
+    /// The next part's bytes put into `part` (`data` comes with those of an earlier part, to be written over; `offset`,
     /// `first_record` and `context` are to be set), or false at the end. Damage is told to `trouble` and
     /// passed over.
     ///

@@ -99,6 +99,32 @@ pub(crate) fn read_some(input: &mut dyn Read, data: &mut Vec<u8>, wanted: usize)
     input.take(wanted as u64).read_to_end(data)
 }
 
+/// Puts up to `wanted` bytes behind the first `from` bytes of `data`, over what stands there, fewer only at the end;
+/// answers how many. Room that has nothing in it would be cleared before it is read into.
+pub(crate) fn read_over(
+    input: &mut dyn Read,
+    data: &mut Vec<u8>,
+    from: usize,
+    wanted: usize,
+) -> io::Result<usize> {
+    data.resize(from + wanted, 0);
+    let mut at = from;
+    let result = loop {
+        let room = data.get_mut(at..).unwrap_or_default();
+        if room.is_empty() {
+            break Ok(wanted);
+        }
+        match input.read(room) {
+            Ok(0) => break Ok(at - from),
+            Ok(n) => at += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => break Err(e),
+        }
+    };
+    data.truncate(at);
+    result
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,6 +154,17 @@ mod tests {
             assert_eq!(parts.iter().map(|p| p.2.as_str()).collect::<String>(), text);
         }
         assert!(cut("", 5, 100).0.is_empty());
+    }
+
+    #[test]
+    fn reading_over_leaves_nothing_of_what_was_there() {
+        for (from, wanted, want) in
+            [(0, 3, "abc"), (2, 3, "xyabc"), (1, 9, "xabcdef"), (4, 2, "xyz\0ab"), (0, 0, "")]
+        {
+            let mut data = b"xyz".to_vec();
+            let read = read_over(&mut "abcdef".as_bytes(), &mut data, from, wanted).unwrap();
+            assert_eq!((data.as_slice(), read), (want.as_bytes(), want.len() - from));
+        }
     }
 
     #[test]

@@ -121,9 +121,8 @@ impl Parts {
     }
 
     /// Takes one part from the open source.
-    fn cut(&mut self, mut data: Vec<u8>) {
+    fn cut(&mut self, data: Vec<u8>) {
         let Some(Level::Source { info, format, split, input }) = self.open.last_mut() else { return };
-        data.clear();
         let mut part = Part { source: info.clone(), format, data, offset: 0, first_record: 1, context: None };
         let ready = &mut self.ready;
         let result = split.next(input, &mut part, &mut |t| ready.push_back(Item::Trouble(t)));

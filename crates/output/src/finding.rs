@@ -12,13 +12,14 @@ use shikra_ir::{Level, RuleMeta};
 use crate::json::{Json, Members};
 
 /// What all findings of one rule share; made once per rule.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct RuleView {
     /// Metadata.
     pub meta: Arc<RuleMeta>,
     /// ATT&CK technique ids, upper-case, revoked ones already replaced by their successors.
     pub techniques: Vec<String>,
-    digest: [u8; 32],
+    /// What identities of its findings begin with, hashed.
+    begun: Sha256,
     /// The members `rule` and `techniques` of a finding as JSON, since they never change.
     json: Box<[u8]>,
 }
@@ -32,9 +33,11 @@ impl RuleView {
 
     /// With these techniques.
     pub fn with_techniques(meta: Arc<RuleMeta>, techniques: Vec<String>) -> RuleView {
-        let digest = rule_digest(&meta);
+        let mut hash = Hash::default();
+        hash.text("shikra.finding/1");
+        hash.bytes(&rule_digest(&meta));
         let json = rule_json(&meta, &techniques).into();
-        RuleView { meta, techniques, digest, json }
+        RuleView { meta, techniques, begun: hash.sha, json }
     }
 
     /// `"rule":{…},"techniques":[…]`.
@@ -141,9 +144,7 @@ fn identity(rule: &RuleView, f: &Finding) -> FindingId {
 
 /// The identity of a finding of events with these digests.
 pub(crate) fn identity_of(rule: &RuleView, events: &[[u8; 32]], row: &[(Name, Value)]) -> FindingId {
-    let mut hash = Hash::default();
-    hash.text("shikra.finding/1");
-    hash.bytes(&rule.digest);
+    let mut hash = Hash { sha: rule.begun.clone(), scratch: Vec::new() };
     hash.number(events.len() as u64);
     events.iter().for_each(|e| hash.sha.update(e));
     hash.row(row);

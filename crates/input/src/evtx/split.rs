@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use super::cursor::{read_u16, read_u64};
 use super::{CHUNK, CHUNK_MAGIC, FILE_HEADER, FILE_MAGIC};
 use crate::format::{Part, Split, Trouble, TroubleKind};
+use crate::lines::read_over;
 
 /// Chunks to a part: half a megabyte, so that a part stays in the processor's own cache while it is decoded.
 const CHUNKS: usize = 8;
@@ -29,15 +30,17 @@ impl Split for Splitter {
         part: &mut Part,
         trouble: &mut dyn FnMut(Trouble),
     ) -> io::Result<bool> {
+        let mut have = 0;
         if !self.started {
             self.started = true;
+            part.data.clear();
             self.header(input, part, trouble)?;
+            have = part.data.len();
         }
-        part.offset = self.offset - part.data.len() as u64;
+        part.offset = self.offset - have as u64;
         part.first_record = 0;
         part.context = None;
-        let wanted = CHUNKS * CHUNK - part.data.len();
-        self.offset += input.take(wanted as u64).read_to_end(&mut part.data)? as u64;
+        self.offset += read_over(input, &mut part.data, have, CHUNKS * CHUNK - have)? as u64;
         self.chunks += (part.data.len() / CHUNK) as u64;
         if part.data.is_empty() {
             self.end(part, trouble);
