@@ -202,6 +202,7 @@ fn negated(inner: &Expr, at: At<'_>) -> Said<(String, u8)> {
     match inner {
         Expr::Named(_, e) => negated(e, at.deeper()),
         Expr::Test(t) if t.op == Op::IsNull => Ok((format!("{} IS NOT NULL", subject(t, at)?), 2)),
+        e if asks_presence(e) => refuse("a negation of `*` that leaves absent values unknown"),
         Expr::Test(t) => {
             let (text, own) = test(t, at)?;
             let text = format!("NOT {}", if own < 2 { format!("({text})") } else { text });
@@ -219,6 +220,16 @@ fn negated(inner: &Expr, at: At<'_>) -> Said<(String, u8)> {
             Ok((format!("NOT {}", condition(e, 3, at.deeper())?), 2))
         }
     }
+}
+
+/// Whether some pattern takes every value: ES|QL reads it as `IS NOT NULL`, which is never unknown.
+fn asks_presence(e: &Expr) -> bool {
+    let mut found = false;
+    e.tests(&mut |t| {
+        let all = matches!(&t.op, Op::Like(p) if p.iter().any(|p| p.parts() == [Part::Any]));
+        found |= all && t.words.null == Nulls::Three;
+    });
+    found
 }
 
 fn subject(t: &Test, at: At<'_>) -> Said {

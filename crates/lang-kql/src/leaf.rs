@@ -228,7 +228,7 @@ fn time_of(scalar: &Scalar) -> Scalar {
 }
 
 /// A network, or an address as one of its own.
-fn network(text: &str) -> Option<IpNet> {
+pub(crate) fn network(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| text.parse().ok().map(|ip: std::net::IpAddr| IpNet::from(ip)))
 }
 
@@ -243,7 +243,7 @@ fn number(text: &str) -> Option<Datum> {
 }
 
 /// A number that is not written as numbers read: `1.0`.
-fn odd_number(text: &str) -> Option<Datum> {
+pub(crate) fn odd_number(text: &str) -> Option<Datum> {
     number(text).filter(|n| text.contains('.') && n.to_text().as_deref() != Some(text))
 }
 

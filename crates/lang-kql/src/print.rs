@@ -6,11 +6,14 @@
 
 mod literal;
 
+use std::collections::BTreeSet;
+
 use shikra_event::Value as Datum;
 use shikra_ir::regex::words as analysis;
 use shikra_ir::said::{Said, refuse};
 use shikra_ir::{CmpOp, Each, Expr, Fold, Multi, Nulls, Op, Part, Pattern, Scalar, Test, Truth};
 
+use crate::leaf::{network, odd_number};
 use crate::{FieldType, Options, Syntax};
 
 /// The text of a predicate, to be read with the same options.
@@ -110,6 +113,9 @@ impl Printer<'_> {
 
     fn list(&self, parts: &[Expr], any: bool, negated: bool) -> Said<Text> {
         let mut said: Vec<Result<Values, Text>> = Vec::new();
+        if any && !negated {
+            self.networks_are_texts(parts)?;
+        }
         for (at, part) in parts.iter().enumerate() {
             if any && !negated && parts[..at].iter().any(|p| covers(p, part)) {
                 continue;
@@ -159,7 +165,9 @@ impl Printer<'_> {
             let text = Text { text: format!("{there}:*"), tight: Tight::Atom };
             return Ok(if negated { text } else { self.negate(text) });
         }
-        let said = match self.positive(&Expr::Test(t.clone()))? {
+        let one = [Expr::Test(t.clone())];
+        self.networks_are_texts(&one)?;
+        let said = match self.positive(&one[0])? {
             Some(v) => self.values(v),
             None => self.other(t)?,
         };
@@ -224,6 +232,11 @@ impl Printer<'_> {
                 let value = self.constant_value(v, t)?;
                 Ok(self.negate(Text { text: format!("{field}:{value}"), tight: Tight::Atom }))
             }
+            (Op::Compare(_, Scalar::Lit(Datum::Str(_))), s)
+                if t.words.fold == Fold::Unicode && self.type_of(s) != Some(FieldType::Caseless) =>
+            {
+                refuse("an order of text that ignores case")
+            }
             (Op::Compare(op, Scalar::Lit(v)), s) => {
                 let (field, value) = (self.field_of(time_field(s))?, self.constant_value(v, t)?);
                 let op = op.as_str();
@@ -272,6 +285,7 @@ impl Printer<'_> {
     /// A field's name.
     fn field_of(&self, s: &Scalar) -> Said {
         match s {
+            Scalar::Field(f) if f.name.is_empty() => refuse("a field without a name"),
             Scalar::Field(f) if f.names == self.options.names => {
                 Ok(literal::bare(&Pattern::exact(&f.name), self.options.syntax))
             }
@@ -301,13 +315,42 @@ impl Printer<'_> {
         }
     }
 
-    /// Whether the field compares as the test does.
-    fn fold_fits(&self, t: &Test, has_case: bool) -> Said<()> {
-        let kind = match time_field(&t.subject) {
+    /// In a field of no known type the text of a network means both the text and the network: one without the other
+    /// cannot be said, and together they are written once.
+    fn networks_are_texts(&self, alternatives: &[Expr]) -> Said<()> {
+        let (mut texts, mut nets) = (BTreeSet::new(), BTreeSet::new());
+        for e in alternatives {
+            let Expr::Test(t) = e else { continue };
+            let Scalar::Field(f) = &t.subject else { continue };
+            match (self.type_of(&t.subject), &t.op) {
+                (Some(FieldType::Ip), _) => continue,
+                (Some(_), Op::Cidr(_)) => return refuse("a network, in a field that holds no addresses"),
+                (Some(_), _) => continue,
+                (None, _) => {}
+            }
+            match &t.op {
+                Op::Like(all) => {
+                    let literals = all.iter().filter_map(|p| p.literal().filter(|l| l.contains('/')));
+                    let literals = literals.filter_map(network);
+                    texts.extend(literals.map(|n| (f, n)));
+                }
+                Op::Cidr(all) => nets.extend(all.iter().map(|n| (f, *n))),
+                _ => {}
+            }
+        }
+        if texts == nets { Ok(()) } else { refuse("a network without its text, or a text that is a network") }
+    }
+
+    fn type_of(&self, s: &Scalar) -> Option<FieldType> {
+        match s {
             Scalar::Field(f) => self.options.types.of(&f.name),
             _ => None,
-        };
-        let folds = kind == Some(FieldType::Caseless);
+        }
+    }
+
+    /// Whether the field compares as the test does.
+    fn fold_fits(&self, t: &Test, has_case: bool) -> Said<()> {
+        let folds = self.type_of(time_field(&t.subject)) == Some(FieldType::Caseless);
         match (t.words.fold == Fold::Unicode, folds, has_case) {
             (true, false, true) => refuse("a comparison that ignores case"),
             (false, true, true) => refuse("a comparison that keeps case, on a field without it"),
@@ -319,6 +362,8 @@ impl Printer<'_> {
         let Some(text) = v.to_text() else { return refuse("a comparison with null") };
         match v {
             Datum::I64(_) | Datum::Bool(_) => Ok(text),
+            // In digits alone.
+            Datum::F64(n) if format!("{n:?}").contains('e') => Ok(text),
             Datum::F64(n) => Ok(format!("{n:?}")),
             _ => {
                 self.fold_fits(t, has_case(&text) && matches!(v, Datum::Str(_)))?;
@@ -376,8 +421,15 @@ fn push_new(all: &mut Vec<String>, value: String) {
     }
 }
 
-/// Whether `field:*` says of `field.*` what the second test says.
+/// Whether what is written for the first test says the second too: `field:*` of `field.*`, and a text that is a number
+/// of that number.
 fn covers(first: &Expr, second: &Expr) -> bool {
+    if let (Expr::Test(a), Expr::Test(b)) = (first, second)
+        && let (Op::Like(texts), Op::In(numbers)) = (&a.op, &b.op)
+    {
+        let read: Vec<Datum> = texts.iter().filter_map(|p| odd_number(p.literal()?)).collect();
+        return a.subject == b.subject && a.words == b.words && *numbers == read;
+    }
     let exists = |e: &Expr| match e {
         Expr::Not(inner) => match &**inner {
             Expr::Test(Test { subject, op: Op::IsNull, .. }) => Some(subject.clone()),

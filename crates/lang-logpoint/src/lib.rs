@@ -179,11 +179,16 @@ mod tests {
         fn any_tokens_are_read(parts in prop::collection::vec(prop::sample::select(vec![
             "a", "=", "\"x\"", "(", ")", "[", "]", "|", "-", "OR", "and", "NOT", "IN", ",", "chart", "count()", "by",
             "as", "s1", "followed", "join", "on", "s1.a", "within", "5 minutes", "*", "HOMENET", "norm_id", "search",
+            "\"a b\"", "'x\"'", "10.0.0.0/8", "timechart", "sum(a)", "count(", "every", ">", "1", "C:\\x", "`", "order by", "limit 1",
         ]), 0..40)) {
             let text = parts.join(" ");
             let loaded = load(&text, &Options::default());
             for d in &loaded.diagnostics {
                 prop_assert!(d.span.start <= d.span.end);
+            }
+            let sound = loaded.status == LoadStatus::Ok;
+            if let Some(first) = loaded.plan.filter(|_| sound) && let Ok(said) = print(&first) {
+                prop_assert_eq!(text::plan(&plan(&said)), text::plan(&first), "{} from {}", said, text);
             }
         }
     }

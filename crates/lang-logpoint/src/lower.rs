@@ -164,9 +164,9 @@ impl Lower<'_, '_> {
     fn any_of(&self, field: &Name, values: &[&str], span: Span) -> Pred {
         let (mut nets, mut patterns) = (Vec::new(), Vec::new());
         for value in values {
-            match value.parse::<ipnet::IpNet>() {
-                Ok(net) if value.contains('/') => nets.push(net),
-                _ => {
+            match network(value) {
+                Some(net) => nets.push(net),
+                None => {
                     patterns.push(pattern(value));
                     if doubled(value) {
                         patterns.push(pattern(&value.replace("\\\\", "\\")));
@@ -214,6 +214,11 @@ fn pattern(text: &str) -> Pattern {
         }
     }
     out
+}
+
+/// The network that a value is taken for.
+pub(crate) fn network(text: &str) -> Option<ipnet::IpNet> {
+    text.contains('/').then(|| text.parse().ok()).flatten()
 }
 
 /// Whether a backslash is written twice where it can hardly be meant so: not at the start, as `\\server`.

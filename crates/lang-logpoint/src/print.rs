@@ -89,13 +89,18 @@ fn test(t: &Test) -> Said {
     match &t.op {
         Op::Like(patterns) => {
             plain(&t.words)?;
-            let values = patterns.iter().map(|p| quoted(&glob(p)?)).collect::<Said<Vec<_>>>()?;
+            let texts = patterns.iter().map(glob).collect::<Said<Vec<_>>>()?;
+            if texts.iter().any(|t| super::lower::network(t).is_some()) {
+                return refuse("a text that LogPoint takes for a network");
+            }
+            let values = texts.iter().map(|t| quoted(t)).collect::<Said<Vec<_>>>()?;
             Ok(match values.as_slice() {
                 [one] => format!("{field}={one}"),
                 all => format!("{field} IN [{}]", all.join(", ")),
             })
         }
         Op::Cidr(nets) => {
+            plain(&t.words)?;
             let nets: Vec<String> = nets.iter().map(|n| format!("\"{n}\"")).collect();
             Ok(format!("{field} IN [{}]", nets.join(", ")))
         }
@@ -104,6 +109,9 @@ fn test(t: &Test) -> Said {
                 && !matches!(&t.subject, Scalar::Field(f) if f.names == Names::Column)
             {
                 return refuse("an order of text and numbers");
+            }
+            if t.words.null == Nulls::Three {
+                return refuse("three-valued logic");
             }
             match op {
                 CmpOp::Eq | CmpOp::Ne => refuse("equality by number"),
@@ -209,7 +217,12 @@ fn aggregate(f: &AggFn) -> Said {
     match f {
         AggFn::Count => Ok("count()".into()),
         AggFn::CountOf(Scalar::Case(arms, None)) => match arms.as_slice() {
-            [(e, Scalar::Lit(Value::I64(1)))] => Ok(format!("count({})", condition(e, 0)?)),
+            [(e, Scalar::Lit(Value::I64(1)))] => {
+                let text = condition(e, 0)?;
+                // A quoted text alone would be the name of a field.
+                let quoted = text.starts_with(['"', '\'']);
+                Ok(if quoted { format!("count(({text}))") } else { format!("count({text})") })
+            }
             _ => refuse("a count of computed values"),
         },
         AggFn::CountOf(s) => of("count", s),

@@ -25,6 +25,7 @@ use crate::ast::{Command, Kind, Pipeline, Word};
 use crate::macros::Expanded;
 
 pub(crate) use group::AGGREGATES;
+pub(crate) use search::{is_aside, is_number};
 pub(crate) use text::{pattern, wildcard};
 
 /// Words of `search`: case does not matter, absent is different.

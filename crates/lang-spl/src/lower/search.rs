@@ -15,6 +15,19 @@ use crate::ast::{Pipeline, Search, Word};
 const TIMES: &[&str] =
     &["earliest", "latest", "_index_earliest", "_index_latest", "starttime", "endtime", "timeformat"];
 
+/// Fields that say which of Splunk's stores to look in.
+const PLACES: &[&str] = &["index", "splunk_server"];
+
+/// Whether `search` takes a comparison of this field for a word to Splunk, not for a condition on events.
+pub(crate) fn is_aside(name: &str) -> bool {
+    TIMES.iter().chain(PLACES).any(|t| t.eq_ignore_ascii_case(name))
+}
+
+/// Whether `search` compares with this text as a number.
+pub(crate) fn is_number(text: &str) -> bool {
+    number(text).is_some()
+}
+
 /// Indices of what Splunk Enterprise Security has concluded from events, rather than of events.
 const CONCLUSIONS: &[&str] = &["risk", "notable"];
 
@@ -131,7 +144,7 @@ impl Lower<'_> {
             self.note("time-range", message, field.span);
             return true;
         }
-        if name == "index" || name == "splunk_server" {
+        if PLACES.contains(&&*name) {
             return true;
         }
         let stands_in = value.is_some_and(|v| placeholder(&v.text));
@@ -165,15 +178,15 @@ impl Lower<'_> {
         }
         let at = self.text.origin(field.span.to(value.span));
         let subject = s.field(&field.text);
-        let there = || test(subject.clone(), Op::IsNull, SEARCH, at).negate();
+        let absent = || test(subject.clone(), Op::IsNull, SEARCH, at);
         let one = std::slice::from_ref(value);
         match op {
             CmpOp::Eq => any_of(&subject, one, SEARCH, at),
-            CmpOp::Ne if value.text == "*" => there().negate(),
+            CmpOp::Ne if is_anything(&value.text) => absent(),
             // One value that differs is enough.
             CmpOp::Ne => {
                 let all = Words { multi: Multi::All, ..SEARCH };
-                Expr::and([there(), any_of(&subject, one, all, at).negate()])
+                Expr::and([absent().negate(), any_of(&subject, one, all, at).negate()])
             }
             _ => test(subject, Op::Compare(op, Scalar::Lit(literal(&value.text))), SEARCH, at),
         }
@@ -206,7 +219,7 @@ fn any_of(subject: &Scalar, values: &[Word], words: Words, at: Span) -> Expr {
     let mut there = false;
     for v in values {
         let text = &v.text;
-        if !text.is_empty() && text.chars().all(|c| c == '*') {
+        if is_anything(text) {
             there = true;
         } else if let Some(n) = number(text) {
             numbers.push(n);
@@ -231,6 +244,11 @@ fn any_of(subject: &Scalar, values: &[Word], words: Words, at: Span) -> Expr {
         any.push(test(subject.clone(), Op::Cidr(nets), words, at));
     }
     Expr::or(any)
+}
+
+/// Whether a value stands for any.
+fn is_anything(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c == '*')
 }
 
 /// A literal that is compared as a number.

@@ -117,7 +117,7 @@ pub(crate) fn commands() -> impl Iterator<Item = &'static str> {
 const KV: &[&str] = &["pairdelim", "kvdelim", "limit", "auto", "clean_keys", "mv_add", "maxchars"];
 
 /// Whether a search may begin with this command without a pipe before it.
-pub(super) fn opens(name: &str) -> bool {
+pub(crate) fn opens(name: &str) -> bool {
     matches!(
         name,
         "search"

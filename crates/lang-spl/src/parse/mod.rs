@@ -6,7 +6,7 @@ mod command;
 mod eval;
 mod search;
 
-pub(crate) use command::commands;
+pub(crate) use command::{commands, opens};
 
 use shikra_syntax::{Diagnostic, Span};
 

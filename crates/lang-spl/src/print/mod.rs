@@ -3,10 +3,10 @@
 
 mod aggregate;
 mod command;
+mod list;
 mod pipe;
 mod plain;
 
-use ipnet::IpNet;
 use shikra_event::Value;
 use shikra_ir::said::{Said, Unsayable, refuse};
 use shikra_ir::{
@@ -14,7 +14,9 @@ use shikra_ir::{
     Pattern, Plan, Regex, Scalar, Test, Truth, Words,
 };
 
-use crate::lower::{NOW, functions};
+use crate::parse::opens;
+use crate::lower::{NOW, functions, is_aside, is_number};
+use list::{List, glob};
 
 /// Writes a plan as a search. Fields must be named in Splunk's names (or as they stand in the event), or be those of
 /// a data model.
@@ -39,9 +41,15 @@ fn piped(plan: &Plan) -> Said {
     if pipe::reads_as(&text, plan) { Ok(text) } else { refuse("a text that a search would take for a macro") }
 }
 
-/// The word `search` need not stand at the beginning.
+/// The word `search` need not stand at the beginning, but before what would be a command.
 fn shown(text: String) -> String {
-    text.strip_prefix("search ").map(str::to_owned).unwrap_or(text)
+    let bare = text.strip_prefix("search ").map(str::to_owned).unwrap_or(text);
+    let name = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
+    let first = bare.bytes().take_while(name).count();
+    match bare.get(..first).is_some_and(opens) {
+        true => format!("search {bare}"),
+        false => bare,
+    }
 }
 
 /// A condition on single events.
@@ -57,7 +65,8 @@ fn condition(source: &LogSource, e: &Expr) -> Said {
     if searched.is_empty() {
         searched.push("*".into());
     }
-    Ok([searched.join(" ")].into_iter().chain(piped).collect::<Vec<_>>().join(" | "))
+    let first = shown(searched.join(" "));
+    Ok([first].into_iter().chain(piped).collect::<Vec<_>>().join(" | "))
 }
 
 fn sources(source: &LogSource) -> Said<Vec<String>> {
@@ -84,7 +93,7 @@ fn conjuncts(e: &Expr) -> Vec<&Expr> {
 enum Clause<'e> {
     Plain(&'e Expr),
     /// `field!=value`: the field is there, and some value differs.
-    Differs(&'e Test),
+    Differs(List<'e>),
 }
 
 /// Puts the two halves of `!=` together.
@@ -92,11 +101,10 @@ fn pairs(parts: Vec<&Expr>) -> Vec<Clause<'_>> {
     let mut out = Vec::new();
     let mut parts = parts.into_iter().peekable();
     while let Some(part) = parts.next() {
-        let next = parts.peek().copied();
-        match next.and_then(|n| differs(part, n)) {
-            Some(t) => {
+        match parts.peek().and_then(|next| differs(part, next)) {
+            Some(clause) => {
                 parts.next();
-                out.push(Clause::Differs(t));
+                out.push(clause);
             }
             None => out.push(Clause::Plain(part)),
         }
@@ -104,25 +112,18 @@ fn pairs(parts: Vec<&Expr>) -> Vec<Clause<'_>> {
     out
 }
 
-fn differs<'e>(there: &Expr, not: &'e Expr) -> Option<&'e Test> {
-    let (Expr::Not(a), Expr::Not(b)) = (there, not) else { return None };
-    let (Expr::Test(a), Expr::Test(b)) = (&**a, &**b) else { return None };
-    let one = match &b.op {
-        Op::Like(p) => p.len() == 1,
-        Op::In(v) => v.len() == 1,
-        _ => false,
-    };
-    (a.op == Op::IsNull && a.subject == b.subject && b.words.multi == Multi::All && one).then_some(b)
+fn differs<'e>(there: &Expr, not: &'e Expr) -> Option<Clause<'e>> {
+    let (Expr::Not(there), Expr::Not(equal)) = (there, not) else { return None };
+    let Expr::Test(there) = &**there else { return None };
+    let list = list::of(equal).filter(|l| l.is_one() && l.words.multi == Multi::All)?;
+    (there.op == Op::IsNull && there.subject == *list.subject).then_some(Clause::Differs(list))
 }
 
 impl Clause<'_> {
     fn search(&self) -> Said {
         match self {
             Clause::Plain(e) => search(e),
-            Clause::Differs(t) => {
-                let any = Test { words: Words { multi: Multi::Any, ..t.words }, ..(*t).clone() };
-                Ok(format!("{}!={}", field(&t.subject)?, literals(&any)?.join("")))
-            }
+            Clause::Differs(list) => Ok(format!("{}!={}", field(list.subject)?, list.values()?.join(""))),
         }
     }
 
@@ -130,8 +131,8 @@ impl Clause<'_> {
     fn pipe(&self) -> Said {
         let e = match self {
             Clause::Plain(e) => e,
-            Clause::Differs(t) => {
-                return refuse(format!("a comparison of {}", shikra_ir::text::scalar(&t.subject)));
+            Clause::Differs(list) => {
+                return refuse(format!("a comparison of {}", shikra_ir::text::scalar(list.subject)));
             }
         };
         if let Some(text) = regex_command(e) {
@@ -168,13 +169,15 @@ fn search(e: &Expr) -> Said {
             Expr::Test(t) if t.op == Op::IsNull => Ok(format!("{}=*", field(&t.subject)?)),
             e => Ok(format!("NOT {}", search(e)?)),
         },
+        Expr::And(v) if v.is_empty() => Ok("*".into()),
+        Expr::Or(v) if v.is_empty() => Ok("NOT *".into()),
         Expr::And(_) => {
             let parts: Result<Vec<_>, _> = pairs(conjuncts(e)).iter().map(Clause::search).collect();
             Ok(format!("({})", parts?.join(" ")))
         }
         Expr::Or(v) => {
-            if let Some(text) = network(v) {
-                return Ok(text);
+            if let Some(list) = list::of(e) {
+                return list.search();
             }
             let parts: Result<Vec<_>, _> = v.iter().map(search).collect();
             Ok(format!("({})", parts?.join(" OR ")))
@@ -182,20 +185,6 @@ fn search(e: &Expr) -> Said {
         Expr::Test(t) => search_test(t),
         Expr::Opaque(o) => refuse(o.reason.clone()),
     }
-}
-
-/// `field="10.0.0.0/8"`, `field IN ("10.0.0.0/8", …)`: the text or the network.
-fn network(v: &[Expr]) -> Option<String> {
-    let [Expr::Test(text), Expr::Test(net)] = v else { return None };
-    let (Op::Like(p), Op::Cidr(n)) = (&text.op, &net.op) else { return None };
-    let literals: Vec<&str> = p.iter().map(Pattern::literal).collect::<Option<_>>()?;
-    let same = literals.iter().map(|l| l.parse::<IpNet>().ok()).eq(n.iter().copied().map(Some));
-    let name = field(&text.subject).ok().filter(|_| same && text.subject == net.subject)?;
-    let all: Vec<String> = literals.into_iter().map(quoted).collect();
-    Some(match all.as_slice() {
-        [one] => format!("{name}={one}"),
-        many => format!("{name} IN ({})", many.join(", ")),
-    })
 }
 
 fn search_test(t: &Test) -> Said {
@@ -213,20 +202,19 @@ fn search_test(t: &Test) -> Said {
     if let Op::Compare(op, right) = &t.op {
         let Scalar::Lit(v) = right else { return refuse(format!("{} compared with another field", what())) };
         let text = match v {
-            Value::I64(_) | Value::F64(_) => Some(number(v)),
-            other => other.to_text(),
+            Value::I64(_) | Value::F64(_) => Some(number(v)?),
+            other => other.to_text().filter(|t| !is_number(t)),
         };
-        let text = text.ok_or_else(|| Unsayable { reason: format!("{} compared with nothing", what()) })?;
+        let text = text.ok_or_else(|| Unsayable { reason: format!("{} compared with text that is a number, or with nothing", what()) })?;
         return match op {
             CmpOp::Ne => refuse(format!("{} compared by a `!=` that is not search's", what())),
             CmpOp::Eq if v.as_f64().is_none() => refuse("an equality that knows no wildcards"),
             op => Ok(format!("{name}{}{}", op.as_str().replace("==", "="), quoted(&text))),
         };
     }
-    let literals = literals(t)?;
-    match literals.as_slice() {
-        [one] => Ok(format!("{name}={one}")),
-        many => Ok(format!("{name} IN ({})", many.join(", "))),
+    match list::of_test(t) {
+        Some(list) => list.search(),
+        None => refuse(format!("a test of {} that search does not have", what())),
     }
 }
 
@@ -237,8 +225,8 @@ fn term(t: &Test) -> Said {
         let parts = p.parts();
         let inner = parts.strip_prefix(&[Part::Any]).and_then(|p| p.strip_suffix(&[Part::Any]));
         match inner {
-            Some(inner) => Ok(quoted(&glob(&Pattern::new(inner.iter().cloned()))?)),
-            None => refuse("a text that must be the whole of a field, whichever"),
+            Some(inner) if !inner.is_empty() => Ok(quoted(&glob(&Pattern::new(inner.iter().cloned()))?)),
+            _ => refuse("a text that must be the whole of a field, whichever"),
         }
     };
     let parts: Result<Vec<String>, _> = all.iter().map(one).collect();
@@ -247,37 +235,13 @@ fn term(t: &Test) -> Said {
 }
 
 /// A number in digits alone, as search reads numbers; one that is no integer in the plan has a point.
-fn number(v: &Value) -> String {
-    match v {
+fn number(v: &Value) -> Said {
+    Ok(match v {
+        Value::F64(n) if !n.is_finite() => return refuse("a number that is none"),
         Value::F64(n) if n.fract() == 0.0 && n.abs() < 1e18 => format!("{n:.1}"),
         Value::F64(n) => n.to_string(),
         other => shikra_ir::text::value(other),
-    }
-}
-
-/// The literals that a test compares with.
-fn literals(t: &Test) -> Said<Vec<String>> {
-    match &t.op {
-        Op::Like(patterns) => patterns.iter().map(|p| Ok(quoted(&glob(p)?))).collect(),
-        Op::In(values) => values
-            .iter()
-            .map(|v| match v {
-                Value::I64(_) | Value::F64(_) => Ok(number(v)),
-                Value::Str(s) if t.words.coerce != Coerce::None => Ok(quoted(&glob(&Pattern::exact(s))?)),
-                _ => refuse("a value that search cannot write"),
-            })
-            .collect(),
-        _ => refuse(format!("a test of {} that search does not have", shikra_ir::text::scalar(&t.subject))),
-    }
-}
-
-/// A pattern with `*`, before it is quoted.
-fn glob(p: &Pattern) -> Said {
-    let out = p.starred().or_else(refuse)?;
-    if out.contains('/') && out.parse::<IpNet>().is_ok() {
-        return refuse("a text that search would take for a network");
-    }
-    Ok(out)
+    })
 }
 
 /// In double quotes.
@@ -285,16 +249,37 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
+/// What cannot stand between single quotes: they have no escapes, and brackets and macros are told apart first.
+const UNQUOTABLE: &[char] = &['\'', '"', '`', '\\', '|', '[', ']', '(', ')'];
+/// Words that `search` and `where` do not read as the name of a field.
+const RESERVED: &[&str] = &["AND", "OR", "NOT", "XOR", "LIKE", "IN"];
+
 /// The name of a field, as `search` writes it.
 fn field(s: &Scalar) -> Said {
-    let Scalar::Field(f) = s else {
-        return refuse(format!("{} where a field should stand", shikra_ir::text::scalar(s)));
-    };
-    if !matches!(f.names, Names::Splunk | Names::Raw) {
-        return refuse(format!("the field {}, which is one of {}'s names", f.name, f.names.as_str()));
+    let name = name(s)?;
+    if is_aside(name) {
+        return refuse(format!("the field {name}, which says where or when to search"));
     }
-    let bare = f.name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'-'));
-    Ok(if bare && !f.name.is_empty() { f.name.to_string() } else { quoted(&f.name) })
+    let sign = |b: u8| matches!(b, b'_' | b'.' | b':' | b'-');
+    let bare = name.bytes().all(|b| b.is_ascii_alphanumeric() || sign(b)) && !name.contains("::");
+    Ok(if bare && is_word(name) { name.to_owned() } else { quoted(name) })
+}
+
+fn name(s: &Scalar) -> Said<&str> {
+    match s {
+        Scalar::Field(f) if f.name.is_empty() || f.name.contains("{}") => {
+            refuse(format!("the field {:?}, a name that searches write otherwise", f.name))
+        }
+        Scalar::Field(f) if matches!(f.names, Names::Splunk | Names::Raw) => Ok(&f.name),
+        Scalar::Field(f) => {
+            refuse(format!("the field {}, which is one of {}'s names", f.name, f.names.as_str()))
+        }
+        other => refuse(format!("{} where a field should stand", shikra_ir::text::scalar(other))),
+    }
+}
+
+fn is_word(name: &str) -> bool {
+    !name.is_empty() && !RESERVED.iter().any(|w| w.eq_ignore_ascii_case(name))
 }
 
 /// A condition in the words of `where`. `positive`: nothing above turns it round, so unknown is as good as false.
@@ -375,7 +360,7 @@ fn like(subject: &str, p: &Pattern, fold: Fold) -> Said {
             Part::Any => r.push_str(".*"),
             Part::One => r.push('.'),
             Part::Lit(l) => l.chars().for_each(|c| {
-                if c.is_ascii_punctuation() {
+                if r"\.+*?()|[]{}^$".contains(c) {
                     r.push('\\');
                 }
                 r.push(c);
@@ -418,14 +403,18 @@ fn compare(subject: &str, op: CmpOp, right: &Scalar, t: &Test) -> Said {
 fn scalar(s: &Scalar) -> Said {
     match s {
         Scalar::Field(_) => {
-            let name = field(s)?;
+            let name = name(s)?;
             let bare = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
             let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-            Ok(if bare && begins { name } else { format!("'{}'", name.trim_matches('"')) })
+            match (bare && begins && is_word(name), name.contains(UNQUOTABLE)) {
+                (true, _) => Ok(name.to_owned()),
+                (_, true) => refuse(format!("the field {name} in an expression")),
+                _ => Ok(format!("'{name}'")),
+            }
         }
         Scalar::Lit(Value::Str(s)) => Ok(quoted(s)),
         Scalar::Lit(Value::Null | Value::Missing) => Ok("null()".into()),
-        Scalar::Lit(v @ (Value::I64(_) | Value::F64(_))) => Ok(number(v)),
+        Scalar::Lit(v @ (Value::I64(_) | Value::F64(_))) => number(v),
         Scalar::Call(c) => call(c),
         Scalar::Truth(e) => eval(e, false),
         Scalar::Case(arms, Some(other)) if arms.len() == 1 => {
@@ -509,6 +498,13 @@ mod tests {
             ("a!=x b IN (p, \"q r\") NOT d=*", r#"a!="x" b IN ("p", "q r") NOT d=*"#),
             ("source=\"XmlWinEventLog:Security\" a<5", r#"source="xmlwineventlog:security" a<"5""#),
             ("ip=10.0.0.0/8", r#"ip="10.0.0.0/8""#),
+            ("ip!=10.0.0.0/8", r#"ip!="10.0.0.0/8""#),
+            (
+                "ip IN (5, x, 10.0.0.0/8, *) NOT ip=10.0.0.0/8",
+                r#"ip IN (*, "x", "10.0.0.0/8", 5) NOT ip="10.0.0.0/8""#,
+            ),
+            ("\"NOT\"=x \"from\"=y a!=*", r#""NOT"="x" from="y" NOT a=*"#),
+            ("\"from\"=y \"10.0.0.0/8\"", r#"search from="y" "10.0.0.0/8""#),
             ("whoami \"a b\"", r#""whoami" "a b""#),
             ("* | where a=\"x\" AND len(b)>5", r#"* | where a="x" AND len(b)>5"#),
             ("* | where NOT like(a, \"%b_\")", r#"* | where NOT like(a, "%b_")"#),

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use shikra_ir::LoadStatus;
+use shikra_ir::{LoadStatus, text::plan};
 use shikra_lang_spl::{Macro, Macros, Options, load, print};
 use shikra_syntax::Severity;
 
@@ -133,12 +133,37 @@ fn searches() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..40).prop_map(|v| v.join(" "))
 }
 
+/// Conditions whose names and values need care when they are printed.
+fn conditions() -> impl Strategy<Value = String> {
+    let names = ["a", "b", "a b", "NOT", "and", "from", "x{}", "a-b", "index", "source", "_time", "a\\\"b", "1", "*"];
+    let values =
+        ["x", "*", "x*", "1", "1.0", "10.0.0.0/8", "a`m`", "|", "\\\\", "\\\"", "[x]", "(", "", " ", "$x$", "AND", "'", "#"];
+    let name = prop::sample::select(names.to_vec()).prop_map(|n| format!("\"{n}\""));
+    let value = prop::sample::select(values.to_vec()).prop_map(|v| format!("\"{v}\""));
+    let values = prop::collection::vec(value.clone(), 1..4).prop_map(|v| format!(" IN ({})", v.join(", ")));
+    let sign = prop::sample::select(vec!["=", "!=", "<", ">="]);
+    let leaf = prop_oneof![
+        3 => (name.clone(), sign, value.clone()).prop_map(|(n, s, v)| format!("{n}{s}{v}")),
+        2 => (name, values).prop_map(|(n, v)| format!("{n}{v}")),
+        1 => value,
+    ];
+    let all = leaf.prop_recursive(3, 8, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 1..4).prop_map(|v| format!("({})", v.join(" "))),
+            prop::collection::vec(inner.clone(), 1..4).prop_map(|v| format!("({})", v.join(" OR "))),
+            inner.prop_map(|e| format!("NOT {e}")),
+        ]
+    });
+    let after = prop::sample::select(vec!["", " | head 1", " | stats count BY a", " | search b=1 NOT c=*"]);
+    (all, after).prop_map(|(c, a)| c + a)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { max_shrink_time: Duration::from_secs(5).as_millis() as u32, ..ProptestConfig::default() })]
 
     /// Any text is read, places lie within it, and what prints reads again.
     #[test]
-    fn any_text_is_read(text in prop_oneof![searches(), ".{0,80}"]) {
+    fn any_text_is_read(text in prop_oneof![3 => searches(), 4 => conditions(), 1 => ".{0,80}"]) {
         let loaded = load(&text, &Options::default());
         for d in &loaded.diagnostics {
             prop_assert!(d.span.end <= text.len(), "{:?}", d);
@@ -146,6 +171,7 @@ proptest! {
         if loaded.status == LoadStatus::Ok && let Ok(printed) = print(&loaded.plan) {
             let again = load(&printed, &Options::default());
             prop_assert_eq!(again.status, LoadStatus::Ok, "{} from {}", printed, text);
+            prop_assert_eq!(plan(&again.plan), plan(&loaded.plan), "{} from {}", printed, text);
         }
     }
 }

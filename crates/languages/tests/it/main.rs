@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod nasty;
 mod printed;
 
 use std::collections::BTreeMap;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use shikra_ir::said::{Said, refuse};
-use shikra_ir::{Expr, LoadStatus, Op, Plan, text};
+use shikra_ir::{Expr, LoadStatus, Op, Plan, Rule, text};
 use shikra_languages::convert::{Converter, Target};
 use shikra_languages::{Options, load, query};
 use shikra_syntax::{Source, Span};
@@ -11,18 +11,18 @@ use shikra_syntax::{Source, Span};
 use crate::corpus;
 
 /// A language with a printer, and its own rules.
-struct Case {
-    language: &'static str,
+pub(crate) struct Case {
+    pub(crate) language: &'static str,
     dialect: Option<&'static str>,
     folders: &'static [&'static str],
     /// What the query says alone, without what the rule around it adds.
     alone: bool,
-    print: fn(&Plan) -> Said,
+    pub(crate) print: fn(&Plan) -> Said,
     /// Per cent of the rules that can be said at least, and that read the same then.
     least: (usize, usize),
 }
 
-const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     Case {
         language: "eql",
         dialect: Some("elastic"),
@@ -95,10 +95,30 @@ const CASES: &[Case] = &[
         print: shikra_lang_logpoint::print,
         least: (90, 95),
     },
+    Case {
+        language: "sql",
+        dialect: None,
+        folders: &[],
+        alone: true,
+        print: shikra_lang_sql::print,
+        least: (0, 0),
+    },
 ];
 
+impl Case {
+    /// What a text says in this language.
+    pub(crate) fn read(&self, text: &str) -> Option<Rule> {
+        let options = Options::default();
+        match self.language {
+            // Its rules are files.
+            "sigma" => load(&[Source::new("r.yml", text)], &options).rules.into_iter().next(),
+            language => query(language, self.dialect, &Source::new("query", text), &options),
+        }
+    }
+}
+
 /// A plan as text, without places, needless brackets and the order of alternatives.
-fn bare(mut plan: Plan) -> String {
+pub(crate) fn bare(mut plan: Plan) -> String {
     plan.each_span(&mut |s| *s = Span::default());
     flatten(&mut plan);
     text::plan(&plan)
@@ -127,7 +147,10 @@ fn flat(e: &Expr) -> Expr {
     match e {
         Expr::And(v) => Expr::and(parts(v, true)),
         Expr::Or(v) => Expr::or(parts(v, false)),
-        Expr::Not(e) => Expr::Not(Box::new(flat(e))),
+        Expr::Not(e) => match flat(e) {
+            Expr::Not(twice) => *twice,
+            once => Expr::Not(Box::new(once)),
+        },
         Expr::Named(_, e) => flat(e),
         Expr::Test(t) => {
             let mut t = t.clone();
@@ -158,13 +181,8 @@ fn printed_and_read_again() {
 
 /// What there is to say where a language falls short.
 fn measure(case: &Case, sources: &[Source]) -> Option<String> {
-    let options = Options::default();
-    let read = |text: &str| match case.language {
-        // Its rules are files.
-        "sigma" => load(&[Source::new("r.yml", text)], &options).rules.into_iter().next(),
-        language => query(language, case.dialect, &Source::new("query", text), &options),
-    };
-    let set = load(sources, &options);
+    let read = |text: &str| case.read(text);
+    let set = load(sources, &Options::default());
     let (mut all, mut said, mut same) = (0, 0, 0);
     let mut refused: BTreeMap<String, usize> = BTreeMap::new();
     for rule in set.rules.iter().filter(|r| r.meta.language == case.language && r.status == LoadStatus::Ok) {
