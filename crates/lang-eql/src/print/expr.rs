@@ -3,7 +3,7 @@
 use shikra_event::Value;
 use shikra_ir::said::{Said, refuse};
 use shikra_ir::{
-    CmpOp, Expr, Flavor, Fold, Multi, Nulls, Op, Part, Pattern, Regex, Scalar, Test, Truth, Words,
+    CmpOp, Coerce, Expr, Flavor, Fold, Multi, Nulls, Op, Part, Pattern, Regex, Scalar, Test, Truth, Words,
 };
 
 use super::{Printer, is_null};
@@ -148,6 +148,10 @@ impl<'p> Printer<'p> {
             && let Scalar::Lit(Value::Str(s)) = right
         {
             return self.like(left, &[Pattern::exact(s)], words.fold == Fold::Unicode);
+        }
+        let number = matches!(right, Scalar::Lit(Value::Str(s)) if s.trim().parse::<f64>().is_ok());
+        if number && words.coerce == Coerce::NumericIfBoth {
+            return refuse("an order of a field and a text that is a number");
         }
         if !endgame && text && words.fold == Fold::Unicode {
             return refuse("an order of text that ignores case");

@@ -14,8 +14,8 @@ use shikra_ir::{
     Pattern, Plan, Regex, Scalar, Test, Truth, Words,
 };
 
-use crate::parse::opens;
 use crate::lower::{NOW, functions, is_aside, is_number};
+use crate::parse::opens;
 use list::{List, glob};
 
 /// Writes a plan as a search. Fields must be named in Splunk's names (or as they stand in the event), or be those of
@@ -205,7 +205,9 @@ fn search_test(t: &Test) -> Said {
             Value::I64(_) | Value::F64(_) => Some(number(v)?),
             other => other.to_text().filter(|t| !is_number(t)),
         };
-        let text = text.ok_or_else(|| Unsayable { reason: format!("{} compared with text that is a number, or with nothing", what()) })?;
+        let text = text.ok_or_else(|| Unsayable {
+            reason: format!("{} compared with text that is a number, or with nothing", what()),
+        })?;
         return match op {
             CmpOp::Ne => refuse(format!("{} compared by a `!=` that is not search's", what())),
             CmpOp::Eq if v.as_f64().is_none() => refuse("an equality that knows no wildcards"),

@@ -135,9 +135,28 @@ fn searches() -> impl Strategy<Value = String> {
 
 /// Conditions whose names and values need care when they are printed.
 fn conditions() -> impl Strategy<Value = String> {
-    let names = ["a", "b", "a b", "NOT", "and", "from", "x{}", "a-b", "index", "source", "_time", "a\\\"b", "1", "*"];
-    let values =
-        ["x", "*", "x*", "1", "1.0", "10.0.0.0/8", "a`m`", "|", "\\\\", "\\\"", "[x]", "(", "", " ", "$x$", "AND", "'", "#"];
+    let names =
+        ["a", "b", "a b", "NOT", "and", "from", "x{}", "a-b", "index", "source", "_time", "a\\\"b", "1", "*"];
+    let values = [
+        "x",
+        "*",
+        "x*",
+        "1",
+        "1.0",
+        "10.0.0.0/8",
+        "a`m`",
+        "|",
+        "\\\\",
+        "\\\"",
+        "[x]",
+        "(",
+        "",
+        " ",
+        "$x$",
+        "AND",
+        "'",
+        "#",
+    ];
     let name = prop::sample::select(names.to_vec()).prop_map(|n| format!("\"{n}\""));
     let value = prop::sample::select(values.to_vec()).prop_map(|v| format!("\"{v}\""));
     let values = prop::collection::vec(value.clone(), 1..4).prop_map(|v| format!(" IN ({})", v.join(", ")));

@@ -8,8 +8,8 @@ use proptest::test_runner::{TestError, TestRunner};
 use shikra_event::Value;
 use shikra_ir::eval::{self, Row};
 use shikra_ir::{
-    CmpOp, Coerce, Expr, FieldRef, Flavor, Fold, LoadStatus, LogSource, Multi, Names, Nulls, Op, Part, Pattern,
-    Plan, Scalar, Test, Words, text,
+    CmpOp, Coerce, Expr, FieldRef, Flavor, Fold, LoadStatus, LogSource, Multi, Names, Nulls, Op, Part,
+    Pattern, Plan, Scalar, Test, Words, text,
 };
 use shikra_syntax::Span;
 
@@ -17,17 +17,82 @@ use crate::printed::{CASES, Case, bare};
 
 /// What texts are made of.
 const PIECES: &[&str] = &[
-    "a", "b", "A", "\"", "'", "`", "\\", "*", "?", "%", "_", "(", ")", "[", "]", "{", "}", "|", ",", ":", ";",
-    "/", "//", "/*", "*/", "--", "#", " ", "\n", "\t", "\r", "\0", " and ", " OR ", " not ", " in (", "1", ".",
-    "-", "+", "=", "!=", "==", "<", ">", "&", "~", "^", "$", "$x$", "<<FIELD>>", "```", "\"\"\"", "`m`", "@",
-    "10.0.0.0/8", "1.0", "01", "5", "ä", "Ω", "null", "true", "| head 1", "\\n", "\\\"", "\\u0041", "%4", "u{41}",
+    "a",
+    "b",
+    "A",
+    "\"",
+    "'",
+    "`",
+    "\\",
+    "*",
+    "?",
+    "%",
+    "_",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    "|",
+    ",",
+    ":",
+    ";",
+    "/",
+    "//",
+    "/*",
+    "*/",
+    "--",
+    "#",
+    " ",
+    "\n",
+    "\t",
+    "\r",
+    "\0",
+    " and ",
+    " OR ",
+    " not ",
+    " in (",
+    "1",
+    ".",
+    "-",
+    "+",
+    "=",
+    "!=",
+    "==",
+    "<",
+    ">",
+    "&",
+    "~",
+    "^",
+    "$",
+    "$x$",
+    "<<FIELD>>",
+    "```",
+    "\"\"\"",
+    "`m`",
+    "@",
+    "10.0.0.0/8",
+    "1.0",
+    "01",
+    "5",
+    "ä",
+    "Ω",
+    "null",
+    "true",
+    "| head 1",
+    "\\n",
+    "\\\"",
+    "\\u0041",
+    "%4",
+    "u{41}",
 ];
 
 /// Names of fields: plain ones, words of the languages, and such as need quotes.
 const FIELDS: &[&str] = &[
-    "f", "g", "x.y", "a_b", "and", "OR", "not", "in", "like", "is", "null", "true", "where", "by", "from", "as",
-    "any", "of", "them", "select", "between", "index", "earliest", "a b", "f-g", "1a", "ä", "a'b", "a\"b",
-    "a`b", "a\\b", "[x]", "x{}", "a:b", "a|b", "$f", "*", "a*", "",
+    "f", "g", "x.y", "a_b", "and", "OR", "not", "in", "like", "is", "null", "true", "where", "by", "from",
+    "as", "any", "of", "them", "select", "between", "index", "earliest", "a b", "f-g", "1a", "ä", "a'b",
+    "a\"b", "a`b", "a\\b", "[x]", "x{}", "a:b", "a|b", "$f", "*", "a*", "",
 ];
 
 fn nasty() -> impl Strategy<Value = String> {
@@ -215,7 +280,11 @@ fn wrong(case: &Case, names: Names, e: &Expr) -> Option<String> {
     }
     let Ok(twice) = (case.print)(&again.plan) else { return None };
     let same = case.read(&twice).is_some_and(|r| bare(r.plan) == bare(again.plan.clone()));
-    if same { None } else { what(&format!("its own text differs when it is read again: {twice}"), &again.plan) }
+    if same {
+        None
+    } else {
+        what(&format!("its own text differs when it is read again: {twice}"), &again.plan)
+    }
 }
 
 #[test]
@@ -223,16 +292,11 @@ fn what_is_said_means_the_same() {
     let mut faults = Vec::new();
     for (language, names, coerce) in NAMED {
         let Some(case) = CASES.iter().find(|c| c.language == *language) else { continue };
-        let mut runner = TestRunner::new(ProptestConfig {
-            cases: std::env::var("N").map_or(400, |n| n.parse().unwrap()),
-            failure_persistence: None,
-            ..ProptestConfig::default()
-        });
-        let ran = runner.run(&expression(), |e| {
-            match wrong(case, *names, &in_names(&e, *names, *coerce)) {
-                Some(fault) => Err(TestCaseError::fail(fault)),
-                None => Ok(()),
-            }
+        let mut runner =
+            TestRunner::new(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() });
+        let ran = runner.run(&expression(), |e| match wrong(case, *names, &in_names(&e, *names, *coerce)) {
+            Some(fault) => Err(TestCaseError::fail(fault)),
+            None => Ok(()),
         });
         if let Err(TestError::Fail(fault, _)) = ran {
             faults.push(fault.to_string());

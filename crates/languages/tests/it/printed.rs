@@ -142,6 +142,7 @@ fn flat(e: &Expr) -> Expr {
             }
         }
         out.sort_by_cached_key(text::expr);
+        out.dedup_by_key(|e| text::expr(e));
         out
     };
     match e {
