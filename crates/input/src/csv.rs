@@ -9,11 +9,11 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use memchr::memchr2;
 use shikra_event::{Event, Kind, Slot};
 
+use crate::cut::read_some;
 use crate::format::{Decode, Format, Head, Part, Sink, Split, Trouble, TroubleKind};
 use crate::json::scan::{Leaf, MAX_LEAVES};
 use crate::layout::Layouts;
 use crate::limits::{MAX_RECORD, PART_SIZE};
-use crate::lines::read_some;
 use crate::paths::{PathId, Paths, ROOT};
 
 /// Rows of a table.

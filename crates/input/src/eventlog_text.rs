@@ -5,16 +5,13 @@
 //! Labels become values under `Message`, their section and the label; what they are called in the end is
 //! decided by `recognise`. Records are numbered by position.
 
-use std::io::{self, Read};
-
 use memchr::{memchr, memmem, memrchr};
 use shikra_event::{Event, Kind, Slot};
 
-use crate::format::{Decode, Format, Head, Part, Sink, Split, Trouble, TroubleKind};
+use crate::cut::{Bounds, Cutter};
+use crate::format::{Decode, Format, Head, Part, Sink, Trouble, TroubleKind};
 use crate::json::scan::{Leaf, MAX_LEAVES};
 use crate::layout::Layouts;
-use crate::limits::{MAX_RECORD, PART_SIZE};
-use crate::lines::read_some;
 use crate::paths::{PathId, Paths, ROOT};
 
 /// Records of the Windows event log as text.
@@ -24,7 +21,7 @@ pub static WINEVENTLOG: Format = Format {
         let before = next_record(head.bytes, 0).and_then(|at| head.bytes.get(..at));
         before.is_some_and(|b| b.trim_ascii().is_empty())
     },
-    split: || Box::new(Between::new(PART_SIZE, MAX_RECORD)),
+    split: Cutter::<Starts>::boxed,
     decode: || Box::new(Records::new()),
 };
 
@@ -73,59 +70,26 @@ fn is_time(line: &[u8]) -> bool {
         && (line.ends_with(b" AM") || line.ends_with(b" PM"))
 }
 
-/// A [`Split`] between records. `first_record` of a part is the position of its first record.
-struct Between {
-    part_size: usize,
-    max_record: usize,
-    rest: Vec<u8>,
-    offset: u64,
-    record: u64,
-}
+/// Where the next record begins, the one before ends.
+#[derive(Default)]
+struct Starts;
 
-impl Between {
-    fn new(part_size: usize, max_record: usize) -> Between {
-        Between { part_size, max_record, rest: Vec::new(), offset: 0, record: 1 }
+impl Bounds for Starts {
+    const RECORD: &'static str = "a record";
+    // A time and the key behind it.
+    const KEPT: usize = 64;
+
+    fn last_end(&mut self, text: &[u8], new: usize) -> usize {
+        let from = new.saturating_sub(Self::KEPT);
+        text.get(from..).and_then(last_record).map_or(0, |start| from + start)
     }
-}
 
-impl Split for Between {
-    fn next(
-        &mut self,
-        input: &mut dyn Read,
-        part: &mut Part,
-        trouble: &mut dyn FnMut(Trouble),
-    ) -> io::Result<bool> {
-        part.data.clear();
-        part.data.append(&mut self.rest);
-        loop {
-            let wanted = self.part_size.saturating_sub(part.data.len()).max(self.part_size / 2).max(1);
-            let ended = read_some(input, &mut part.data, wanted)? == 0;
-            let end = match last_record(&part.data) {
-                _ if ended => part.data.len(),
-                Some(start) => start,
-                None if part.data.len() > self.max_record => {
-                    trouble(Trouble {
-                        source: part.source.name.clone(),
-                        kind: TroubleKind::Limit,
-                        offset: Some(self.offset),
-                        record: Some(self.record),
-                        message: format!("a record longer than {} MiB was cut in two", self.max_record >> 20),
-                    });
-                    part.data.len()
-                }
-                None => continue,
-            };
-            if end == 0 {
-                return Ok(false);
-            }
-            self.rest.extend_from_slice(part.data.get(end..).unwrap_or(&[]));
-            part.data.truncate(end);
-            part.offset = self.offset;
-            part.first_record = self.record;
-            self.offset += end as u64;
-            self.record += memmem::find_iter(&part.data, FIRST_KEY).count() as u64;
-            return Ok(true);
-        }
+    fn count(&self, part: &[u8]) -> u64 {
+        memmem::find_iter(part, FIRST_KEY).count() as u64
+    }
+
+    fn resume(text: &[u8]) -> Option<usize> {
+        next_record(text, 0)
     }
 }
 
@@ -238,6 +202,7 @@ mod tests {
     use shikra_event::Form;
 
     use super::*;
+    use crate::format::Split;
     use crate::test_support::{part, read};
 
     const RECORD: &str = "07/20/2022 01:51:37 PM\nLogName=Security\nSourceName=Microsoft Windows security auditing.\n\
@@ -279,7 +244,7 @@ mod tests {
     fn parts_end_between_records_whatever_the_size() {
         let text = RECORD.repeat(10);
         for size in [1, 7, 100, 650, 2000] {
-            let (mut split, mut part) = (Between::new(size, 10_000), part(&WINEVENTLOG, ""));
+            let (mut split, mut part) = (Cutter::<Starts>::new(size, 10_000), part(&WINEVENTLOG, ""));
             let (mut input, mut whole) = (text.as_bytes(), Vec::new());
             while split.next(&mut input, &mut part, &mut |t| panic!("{t:?}")).unwrap() {
                 assert!(part.data.starts_with(b"07/20"));
@@ -288,5 +253,19 @@ mod tests {
             }
             assert_eq!(whole, text.as_bytes());
         }
+    }
+
+    #[test]
+    fn a_record_over_the_limit_is_skipped() {
+        let long = RECORD.replace("LogName=", &format!("LogName={}", "x".repeat(5000)));
+        let text = format!("{long}{RECORD}{RECORD}");
+        let (mut split, mut part) = (Cutter::<Starts>::new(100, 3000), part(&WINEVENTLOG, ""));
+        let (mut input, mut troubles, mut out) = (text.as_bytes(), Vec::new(), Vec::new());
+        while split.next(&mut input, &mut part, &mut |t| troubles.push(t)).unwrap() {
+            out.push((part.offset as usize, part.first_record, part.data.len()));
+        }
+        let [one, two] = [long.len(), long.len() + RECORD.len()];
+        assert_eq!(out, [(one, 2, RECORD.len()), (two, 3, RECORD.len())]);
+        assert_eq!(troubles.len(), 1);
     }
 }

@@ -9,6 +9,7 @@
 
 mod convert;
 pub mod csv;
+mod cut;
 pub mod eventlog_text;
 mod evtx;
 mod files;

@@ -4,8 +4,8 @@ use std::io::{self, Read};
 
 use super::cursor::{read_u16, read_u64};
 use super::{CHUNK, CHUNK_MAGIC, FILE_HEADER, FILE_MAGIC};
+use crate::cut::read_over;
 use crate::format::{Part, Split, Trouble, TroubleKind};
-use crate::lines::read_over;
 
 /// Chunks to a part: half a megabyte, so that a part stays in the processor's own cache while it is decoded.
 const CHUNKS: usize = 8;

@@ -2,11 +2,12 @@
 
 use shikra_event::Event;
 
+use crate::cut::Cutter;
 use crate::format::{Decode, Format, Head, Part, Sink, Trouble, TroubleKind};
 use crate::layout::Layouts;
 use crate::lines::Lines;
 use scan::{Leaf, MAX_LEAVES, Malformed, Scanner, skip_space};
-use split::Between;
+use split::Boundaries;
 
 #[cfg(test)]
 mod oracle;
@@ -17,13 +18,17 @@ mod split;
 pub static JSON: Format = Format {
     name: "json",
     detect: |head| split::is_documents(head.bytes),
-    split: Between::boxed,
+    split: Cutter::<Boundaries>::boxed,
     decode: || Box::new(Positioned { documents: Documents::new() }),
 };
 
 /// One JSON object per line. Records are numbered by line.
-pub static NDJSON: Format =
-    Format { name: "ndjson", detect: is_ndjson, split: Lines::boxed, decode: || Box::new(Lined::new()) };
+pub static NDJSON: Format = Format {
+    name: "ndjson",
+    detect: is_ndjson,
+    split: Cutter::<Lines>::boxed,
+    decode: || Box::new(Lined::new()),
+};
 
 /// Text that begins with an object; or whose first line is damaged, and another one begins and ends as an
 /// object does.

@@ -1,13 +1,9 @@
-//! Cuts a stream of JSON documents (one after another, or in top-level arrays) between documents.
-
-use std::io::{self, Read};
+//! Where JSON documents end that stand one after another or in arrays.
 
 use memchr::{memchr, memchr2};
 
 use super::scan::skip_space;
-use crate::format::{Part, Split, Trouble, TroubleKind};
-use crate::limits::{MAX_RECORD, PART_SIZE};
-use crate::lines::read_some;
+use crate::cut::Bounds;
 
 /// Whether `head`, the beginning of a source, is of documents that have ends of lines inside or that stand in
 /// an array, rather than of one object per line.
@@ -27,9 +23,9 @@ pub(super) fn is_documents(head: &[u8]) -> bool {
     }
 }
 
-/// Finds where documents end; keeps its place between pieces of text.
+/// Finds where documents end; keeps its place between pieces of text. Records are numbered by position.
 #[derive(Default)]
-struct Boundaries {
+pub(super) struct Boundaries {
     /// Objects and arrays open, the array around all documents not counted.
     depth: usize,
     in_string: bool,
@@ -86,93 +82,22 @@ impl Boundaries {
     }
 }
 
-/// A [`Split`] between documents. `first_record` of a part is the position of its first document.
-pub(super) struct Between {
-    part_size: usize,
-    max_record: usize,
-    rest: Vec<u8>,
-    offset: u64,
-    record: u64,
-}
+impl Bounds for Boundaries {
+    const RECORD: &'static str = "a document";
+    // An end of line may be followed by a document.
+    const KEPT: usize = 1;
 
-impl Between {
-    pub fn boxed() -> Box<dyn Split> {
-        Box::new(Between::new(PART_SIZE, MAX_RECORD))
+    fn last_end(&mut self, text: &[u8], new: usize) -> usize {
+        self.run(text, new);
+        self.last_end
     }
 
-    pub fn new(part_size: usize, max_record: usize) -> Between {
-        Between { part_size, max_record, rest: Vec::new(), offset: 0, record: 1 }
+    fn count(&self, _: &[u8]) -> u64 {
+        self.count
     }
 
-    /// Drops what is in `part`, a document that is too long, and goes on at the next line that begins one.
-    fn skip_document(
-        &mut self,
-        input: &mut dyn Read,
-        part: &mut Part,
-        trouble: &mut dyn FnMut(Trouble),
-    ) -> io::Result<()> {
-        trouble(Trouble {
-            source: part.source.name.clone(),
-            kind: TroubleKind::Limit,
-            offset: Some(self.offset),
-            record: Some(self.record),
-            message: format!("a document longer than {} MiB was skipped", self.max_record >> 20),
-        });
-        self.record += 1;
-        loop {
-            // The last byte stays, an end of line there may be followed by a document.
-            let kept = part.data.len().saturating_sub(1);
-            self.offset += kept as u64;
-            part.data.drain(..kept);
-            if read_some(input, &mut part.data, self.part_size)? == 0 {
-                self.offset += part.data.len() as u64;
-                part.data.clear();
-                return Ok(());
-            }
-            if let Some(start) = next_document(&part.data, 0) {
-                part.data.drain(..start);
-                self.offset += start as u64;
-                return Ok(());
-            }
-        }
-    }
-}
-
-impl Split for Between {
-    fn next(
-        &mut self,
-        input: &mut dyn Read,
-        part: &mut Part,
-        trouble: &mut dyn FnMut(Trouble),
-    ) -> io::Result<bool> {
-        part.data.clear();
-        part.data.append(&mut self.rest);
-        let (mut scan, mut scanned) = (Boundaries::default(), 0);
-        loop {
-            let wanted = self.part_size.saturating_sub(part.data.len()).max(self.part_size / 2).max(1);
-            let ended = read_some(input, &mut part.data, wanted)? == 0;
-            scan.run(&part.data, scanned);
-            scanned = part.data.len();
-            let end = if ended { scanned } else { scan.last_end };
-            if end == 0 && ended {
-                return Ok(false);
-            }
-            if scanned - scan.last_end > self.max_record && scan.last_end == 0 {
-                self.skip_document(input, part, trouble)?;
-                (scan, scanned) = (Boundaries::default(), 0);
-                continue;
-            }
-            if end == 0 || (scanned < self.part_size && !ended) {
-                continue;
-            }
-            self.rest.extend_from_slice(part.data.get(end..).unwrap_or(&[]));
-            part.data.truncate(end);
-            part.offset = self.offset;
-            part.first_record = self.record;
-            self.offset += end as u64;
-            self.record += scan.count;
-            return Ok(true);
-        }
+    fn resume(text: &[u8]) -> Option<usize> {
+        next_document(text, 0)
     }
 }
 
@@ -211,6 +136,8 @@ pub(super) fn resume(text: &[u8], from: usize, column: Option<usize>) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cut::Cutter;
+    use crate::format::Split;
     use crate::json::JSON;
     use crate::test_support::{part, read};
 
@@ -264,7 +191,7 @@ mod tests {
         let text: String = (0..50).map(|i| format!("{{\"n\": {i},\n \"s\": \"}}\\\\\\\"{{\"}}\n")).collect();
         let whole = read(&JSON, &text);
         for size in 1..60 {
-            let (mut split, mut part) = (Between::new(size, 1 << 20), part(&JSON, ""));
+            let (mut split, mut part) = (Cutter::<Boundaries>::new(size, 1 << 20), part(&JSON, ""));
             let (mut input, mut sink) = (text.as_bytes(), crate::test_support::Kept::default());
             let mut decode = (JSON.decode)();
             while split.next(&mut input, &mut part, &mut |t| panic!("{t:?}")).unwrap() {
@@ -281,7 +208,7 @@ mod tests {
     #[test]
     fn a_document_over_the_limit_is_skipped() {
         let text = format!("{{\n\"a\":\"{}\"\n}}\n{{\n\"b\":1}}", "x".repeat(3000));
-        let (mut split, mut part) = (Between::new(64, 1000), part(&JSON, ""));
+        let (mut split, mut part) = (Cutter::<Boundaries>::new(64, 1000), part(&JSON, ""));
         let (mut input, mut troubles, mut out) = (text.as_bytes(), Vec::new(), Vec::new());
         while split.next(&mut input, &mut part, &mut |t| troubles.push(t)).unwrap() {
             out.push((part.offset as usize, part.first_record, part.data.clone()));

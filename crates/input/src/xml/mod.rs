@@ -6,11 +6,12 @@
 use memchr::memmem;
 use shikra_event::{Event, Kind};
 
+use crate::cut::Cutter;
 use crate::format::{Decode, Format, Head, Part, Sink, Trouble, TroubleKind};
 use crate::json::scan::Leaf;
 use crate::layout::Layouts;
 use scan::Scanner;
-use split::Between;
+use split::Events;
 
 mod scan;
 mod split;
@@ -19,7 +20,7 @@ mod split;
 pub static XML: Format = Format {
     name: "xml",
     detect: is_events,
-    split: Between::boxed,
+    split: Cutter::<Events>::boxed,
     decode: || Box::new(Elements { scanner: Scanner::new(), layouts: Layouts::new(Some("event XML")) }),
 };
 

@@ -1,116 +1,46 @@
-//! Cuts a stream of events as XML behind an event.
-
-use std::io::{self, Read};
+//! Where events as XML end.
 
 use memchr::memmem;
 
 use super::{END, find_event};
-use crate::format::{Part, Split, Trouble, TroubleKind};
-use crate::limits::{MAX_RECORD, PART_SIZE};
-use crate::lines::read_some;
+use crate::cut::Bounds;
 
-/// A [`Split`] behind events. `first_record` of a part is the position of its first event.
-pub(super) struct Between {
-    part_size: usize,
-    max_record: usize,
-    rest: Vec<u8>,
-    offset: u64,
-    record: u64,
-}
+/// Records are events, numbered by position.
+#[derive(Default)]
+pub(super) struct Events;
 
-impl Between {
-    pub fn boxed() -> Box<dyn Split> {
-        Box::new(Between::new(PART_SIZE, MAX_RECORD))
+impl Bounds for Events {
+    const RECORD: &'static str = "an event";
+    // A start tag may be cut in two.
+    const KEPT: usize = END.len();
+
+    fn last_end(&mut self, text: &[u8], new: usize) -> usize {
+        let from = new.saturating_sub(END.len());
+        let found = text.get(from..).and_then(|text| memmem::rfind(text, END));
+        found.map_or(0, |at| from + at + END.len())
     }
 
-    pub fn new(part_size: usize, max_record: usize) -> Between {
-        Between { part_size, max_record, rest: Vec::new(), offset: 0, record: 1 }
+    fn count(&self, part: &[u8]) -> u64 {
+        memmem::find_iter(part, END).count() as u64
     }
 
-    /// Drops an event that is too long, and goes on where the next one begins.
-    fn skip_event(
-        &mut self,
-        input: &mut dyn Read,
-        part: &mut Part,
-        trouble: &mut dyn FnMut(Trouble),
-    ) -> io::Result<()> {
-        trouble(Trouble {
-            source: part.source.name.clone(),
-            kind: TroubleKind::Limit,
-            offset: Some(self.offset),
-            record: None,
-            message: format!("an event longer than {} MiB was skipped", self.max_record >> 20),
-        });
-        self.record += 1;
-        loop {
-            // A start tag may be cut in two.
-            let kept = part.data.len().saturating_sub(END.len());
-            self.offset += kept as u64;
-            part.data.drain(..kept);
-            if read_some(input, &mut part.data, self.part_size)? == 0 {
-                self.offset += part.data.len() as u64;
-                part.data.clear();
-                return Ok(());
-            }
-            if let Some(start) = find_event(&part.data, 0) {
-                part.data.drain(..start);
-                self.offset += start as u64;
-                return Ok(());
-            }
-        }
-    }
-}
-
-impl Split for Between {
-    fn next(
-        &mut self,
-        input: &mut dyn Read,
-        part: &mut Part,
-        trouble: &mut dyn FnMut(Trouble),
-    ) -> io::Result<bool> {
-        part.data.clear();
-        part.data.append(&mut self.rest);
-        let mut searched = 0usize;
-        loop {
-            let wanted = self.part_size.saturating_sub(part.data.len()).max(self.part_size / 2).max(1);
-            let ended = read_some(input, &mut part.data, wanted)? == 0;
-            let from = searched.saturating_sub(END.len());
-            let found = part.data.get(from..).and_then(|new| memmem::rfind(new, END));
-            searched = part.data.len();
-            let end = match found {
-                Some(at) if !ended => from + at + END.len(),
-                _ if ended => part.data.len(),
-                _ if part.data.len() > self.max_record => {
-                    self.skip_event(input, part, trouble)?;
-                    searched = 0;
-                    continue;
-                }
-                _ => continue,
-            };
-            if end == 0 {
-                return Ok(false);
-            }
-            self.rest.extend_from_slice(part.data.get(end..).unwrap_or(&[]));
-            part.data.truncate(end);
-            part.offset = self.offset;
-            part.first_record = self.record;
-            self.offset += end as u64;
-            self.record += memmem::find_iter(&part.data, END).count() as u64;
-            return Ok(true);
-        }
+    fn resume(text: &[u8]) -> Option<usize> {
+        find_event(text, 0)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cut::Cutter;
+    use crate::format::Split;
     use crate::test_support::part;
 
     #[test]
     fn parts_end_behind_events_whatever_the_size() {
         let text = format!("<Events>{}</Events>", "<Event><System/></Event>\n".repeat(30));
         for size in 1..90 {
-            let (mut split, mut part) = (Between::new(size, 1000), part(&crate::xml::XML, ""));
+            let (mut split, mut part) = (Cutter::<Events>::new(size, 1000), part(&crate::xml::XML, ""));
             let (mut input, mut whole) = (text.as_bytes(), String::new());
             while split.next(&mut input, &mut part, &mut |t| panic!("{t:?}")).unwrap() {
                 assert_eq!(part.offset as usize, whole.len());
@@ -125,7 +55,7 @@ mod tests {
     #[test]
     fn an_event_over_the_limit_is_skipped() {
         let text = format!("<Event>{}<Event>ok</Event>", "x".repeat(500));
-        let (mut split, mut part) = (Between::new(64, 200), part(&crate::xml::XML, ""));
+        let (mut split, mut part) = (Cutter::<Events>::new(64, 200), part(&crate::xml::XML, ""));
         let (mut input, mut troubles, mut out) = (text.as_bytes(), Vec::new(), Vec::new());
         while split.next(&mut input, &mut part, &mut |t| troubles.push(t)).unwrap() {
             out.push(part.data.clone());
