@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use shikra_event::{Event, Timestamp, Value};
 use shikra_ir::{
-    Expr, FieldRef, Flavor, Level, LoadStatus, LogSource, Names, Op, Part, Pattern, Plan, Regex, Rule,
-    RuleMeta, Scalar, Test, Words, eval,
+    Expr, FieldRef, Flavor, Level, LoadStatus, LogSource, Names, Op, Pattern, Plan, Regex, Rule, RuleMeta,
+    Scalar, Test, Words, eval,
 };
 use shikra_matcher::{EventRow, FilterId, Scratch};
 use shikra_syntax::Span;
@@ -47,7 +47,7 @@ pub fn query(text: &str) -> Result<Rule, String> {
             eval::check_regex(&regex, &words)?;
             Op::Regex(vec![regex])
         }
-        None if field.is_some() => Op::Like(vec![stars(wanted)]),
+        None if field.is_some() => Op::Like(vec![Pattern::of_starred(wanted)]),
         None => Op::Like(vec![Pattern::contains(wanted)]),
     };
     let test = |subject| Expr::Test(Test { subject, op: op.clone(), words, span: Span::default() });
@@ -78,17 +78,6 @@ pub fn query(text: &str) -> Result<Rule, String> {
 fn is_name(text: &str) -> bool {
     let fits = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '@' | '-');
     text.starts_with(|c: char| c.is_alphabetic() || matches!(c, '_' | '@')) && text.chars().all(fits)
-}
-
-fn stars(text: &str) -> Pattern {
-    let mut pattern = Pattern::default();
-    for (i, part) in text.split('*').enumerate() {
-        if i > 0 {
-            pattern.push(Part::Any);
-        }
-        pattern.push(Part::Lit(part.to_owned()));
-    }
-    pattern
 }
 
 /// What is wanted around hits.

@@ -26,6 +26,21 @@ pub trait Row {
     }
 }
 
+/// A row without fields: what constants are computed on.
+pub struct NoFields;
+
+impl Row for NoFields {
+    fn field(&self, _: &FieldRef) -> Value {
+        Value::Missing
+    }
+    fn all_fields(&self) -> Vec<Value> {
+        Vec::new()
+    }
+    fn fields_like(&self, _: Names, _: &Pattern) -> Vec<Value> {
+        Vec::new()
+    }
+}
+
 /// A row with variables bound.
 struct Bound<'r> {
     row: &'r dyn Row,

@@ -195,6 +195,16 @@ impl CmpOp {
             CmpOp::Ge => ">=",
         }
     }
+    /// What says the same with the sides exchanged.
+    pub fn mirrored(self) -> CmpOp {
+        match self {
+            CmpOp::Lt => CmpOp::Gt,
+            CmpOp::Le => CmpOp::Ge,
+            CmpOp::Gt => CmpOp::Lt,
+            CmpOp::Ge => CmpOp::Le,
+            other => other,
+        }
+    }
     /// Whether an ordering satisfies it.
     pub fn accepts(self, o: std::cmp::Ordering) -> bool {
         match self {

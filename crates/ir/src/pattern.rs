@@ -96,7 +96,32 @@ impl Pattern {
             _ => None,
         }
     }
-    /// Written with `*` as the one wildcard there is.
+    /// Of a text with `*` as the one wildcard there is, and no way to write it as itself.
+    pub fn of_starred(text: &str) -> Pattern {
+        let mut pattern = Pattern::default();
+        for (i, literal) in text.split('*').enumerate() {
+            if i > 0 {
+                pattern.push(Part::Any);
+            }
+            pattern.push(Part::Lit(literal.to_owned()));
+        }
+        pattern
+    }
+    /// Of a text with `*`, `?`, and `\` before what is itself; a `\` at the end is itself.
+    pub fn of_glob(text: &str) -> Pattern {
+        let mut pattern = Pattern::default();
+        let mut chars = text.chars();
+        while let Some(c) = chars.next() {
+            match c {
+                '*' => pattern.push(Part::Any),
+                '?' => pattern.push(Part::One),
+                '\\' => pattern.push_char(chars.next().unwrap_or('\\')),
+                c => pattern.push_char(c),
+            }
+        }
+        pattern
+    }
+    /// Written with `*` as the one wildcard there is: the opposite of [`Pattern::of_starred`].
     ///
     /// # Errors
     /// What cannot be written so.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use shikra_ir::{Part, Pattern};
+use shikra_ir::Pattern;
 
 /// How the values of a field are indexed, as far as queries can tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -104,7 +104,7 @@ impl Types {
     /// Adds a field, or with `*` in its name several.
     pub fn insert(&mut self, field: &str, kind: FieldType) {
         if field.contains('*') {
-            self.patterns.push((glob(field), kind));
+            self.patterns.push((Pattern::of_starred(field), kind));
         } else {
             self.exact.insert(field.to_owned(), kind);
         }
@@ -124,13 +124,6 @@ impl Types {
         all.dedup();
         all
     }
-}
-
-fn glob(name: &str) -> Pattern {
-    Pattern::new(name.split_inclusive('*').flat_map(|piece| match piece.strip_suffix('*') {
-        Some(text) => vec![Part::Lit(text.to_owned()), Part::Any],
-        None => vec![Part::Lit(piece.to_owned())],
-    }))
 }
 
 #[cfg(test)]

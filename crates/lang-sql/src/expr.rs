@@ -524,7 +524,7 @@ fn grouped(any: Pred) -> Pred {
 pub(crate) fn compare(op: CmpOp, left: Scalar, right: Scalar, span: Span) -> Pred {
     let constant = |s: &Scalar| matches!(s, Scalar::Lit(_));
     if constant(&left) && !constant(&right) {
-        return compare(mirrored(op), right, left, span);
+        return compare(op.mirrored(), right, left, span);
     }
     if op == CmpOp::Ne {
         return compare(CmpOp::Eq, left, right, span).negate();
@@ -599,16 +599,6 @@ fn comparison(op: &BinaryOperator) -> Option<CmpOp> {
         BinaryOperator::GtEq => CmpOp::Ge,
         _ => return None,
     })
-}
-
-fn mirrored(op: CmpOp) -> CmpOp {
-    match op {
-        CmpOp::Lt => CmpOp::Gt,
-        CmpOp::Le => CmpOp::Ge,
-        CmpOp::Gt => CmpOp::Lt,
-        CmpOp::Ge => CmpOp::Le,
-        other => other,
-    }
 }
 
 fn operator(op: &BinaryOperator) -> Option<&'static str> {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use shikra_event::Value;
 use shikra_ir::{
     Agg, AggFn, CmpOp, Coerce, Duration, Expr as Pred, Join, JoinKind, Key, LogSource, Names, Nulls, Op,
-    Part, Pattern, Plan, Scalar, Test, TimeBound, Window, Words,
+    Pattern, Plan, Scalar, Test, TimeBound, Window, Words,
 };
 use shikra_syntax::{Cursor, Diagnostic, Span};
 
@@ -509,22 +509,10 @@ fn compared(field: &str, op: &str, contains: bool, values: &[String], span: Span
         return test(Op::IsNull, words).negate();
     }
     let pattern = |v: &String| {
-        let p = glob(v);
+        let p = Pattern::of_starred(v);
         if contains { p.any_before().any_after() } else { p }
     };
     test(Op::Like(values.iter().map(pattern).collect()), words)
-}
-
-/// `*` for any text; there is no escape.
-fn glob(text: &str) -> Pattern {
-    let mut out = Pattern::default();
-    for c in text.chars() {
-        match c {
-            '*' => out.push(Part::Any),
-            c => out.push_char(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

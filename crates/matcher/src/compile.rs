@@ -10,7 +10,7 @@ use std::sync::Arc;
 use foldhash::quality::RandomState;
 use hashbrown::{HashMap, HashTable};
 use shikra_event::Value;
-use shikra_ir::eval::{self, Row};
+use shikra_ir::eval;
 use shikra_ir::{Asked, EachGives, Expr, FieldRef, Multi, Names, Op, Pattern, Scalar, Test, Truth};
 use shikra_taxonomy::Selector;
 
@@ -154,7 +154,7 @@ impl Compiler {
         test_vars(t, &mut vars);
         let mut vars = vars.into_iter();
         match (vars.next(), vars.next()) {
-            (None, _) => Node::Const(eval::test(t, &Nothing)),
+            (None, _) => Node::Const(eval::test(t, &eval::NoFields)),
             (Some(var), None) => {
                 let subject =
                     matches!(t.subject, Scalar::Field(_) | Scalar::AnyField | Scalar::FieldGlob(..));
@@ -189,7 +189,7 @@ impl Compiler {
             return known;
         }
         let id = preds.len() as PredId;
-        let absent = eval::test(t, &Nothing);
+        let absent = eval::test(t, &eval::NoFields);
         self.out.preds.push(Pred { var, test: Arc::new(t.clone()), elementwise });
         self.out.by_var[var as usize].push(id);
         self.out.absent[var as usize].extend(Entry::new(id, absent));
@@ -336,21 +336,6 @@ fn expr_vars(e: &Expr, out: &mut Vec<Var>) {
         Expr::Not(e) | Expr::Named(_, e) => expr_vars(e, out),
         Expr::Test(t) => test_vars(t, out),
         Expr::Const(_) | Expr::Opaque(_) => {}
-    }
-}
-
-/// A row without fields.
-struct Nothing;
-
-impl Row for Nothing {
-    fn field(&self, _: &FieldRef) -> Value {
-        Value::Missing
-    }
-    fn all_fields(&self) -> Vec<Value> {
-        Vec::new()
-    }
-    fn fields_like(&self, _: Names, _: &Pattern) -> Vec<Value> {
-        Vec::new()
     }
 }
 

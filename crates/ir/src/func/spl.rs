@@ -345,24 +345,13 @@ fn cidr(args: &[Value], _: &Words) -> Value {
     Value::Bool(args[1].elements().iter().filter_map(eval::as_ip).any(|ip| net.contains(&ip)))
 }
 
-fn wildcard(text: &str) -> Pattern {
-    let mut p = Pattern::default();
-    for (i, part) in text.split('*').enumerate() {
-        if i > 0 {
-            p.push(Part::Any);
-        }
-        p.push(Part::Lit(part.to_owned()));
-    }
-    p
-}
-
 /// Value, then pairs of a pattern with `*` and what to put in its place. What one `*` stood for takes the place
 /// of one `*`.
 fn wildcard_replace(args: &[Value], _: &Words) -> Value {
     texts(&args[0], |t| {
         for pair in args[1..].chunks_exact(2) {
             let (Some(from), Some(to)) = (plain_text(&pair[0]), plain_text(&pair[1])) else { continue };
-            if !wildcard(&from).matches(&t) {
+            if !Pattern::of_starred(&from).matches(&t) {
                 continue;
             }
             let (before, after) = from.split_once('*').unwrap_or((&from, ""));

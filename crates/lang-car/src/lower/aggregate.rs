@@ -84,18 +84,12 @@ impl Lower<'_> {
     fn function(&mut self, name: &str, field: &Name, r: &Relation, own: &str) -> Option<AggFn> {
         let operand = Operand::Path(field.clone());
         let value = self.operand(&operand, true, own, r)?;
-        Some(match name {
-            "count" if field.text == own || self.relations.contains_key(&field.text) => AggFn::Count,
-            "count" => AggFn::CountOf(value),
-            "min" => AggFn::Min(value),
-            "max" => AggFn::Max(value),
-            "sum" => AggFn::Sum(value),
-            "avg" | "average" => AggFn::Avg(value),
-            "stdev" | "standard_deviation" => AggFn::StdDev(value),
-            "unique" | "distinct" => AggFn::Values(value),
-            "first" => AggFn::First(value),
-            _ => return None,
-        })
+        match name {
+            "count" if field.text == own || self.relations.contains_key(&field.text) => Some(AggFn::Count),
+            "unique" | "distinct" => Some(AggFn::Values(value)),
+            "first" => Some(AggFn::First(value)),
+            _ => number(name, value),
+        }
     }
 
     pub(super) fn is_variable(&self, name: &str) -> bool {
@@ -146,17 +140,9 @@ impl Lower<'_> {
     /// An aggregate of a variable: over all groups, beside each of them.
     fn over_groups(&mut self, at: usize, target: &Name, name: &str, of: &Name) {
         let value = Scalar::Field(FieldRef::new(Names::Column, &of.text));
-        let f = match name {
-            "count" => AggFn::CountOf(value),
-            "min" => AggFn::Min(value),
-            "max" => AggFn::Max(value),
-            "sum" => AggFn::Sum(value),
-            "avg" | "average" => AggFn::Avg(value),
-            "stdev" | "standard_deviation" => AggFn::StdDev(value),
-            other => {
-                self.opaque(format!("the function {other:?}"), of.span);
-                return;
-            }
+        let Some(f) = number(name, value) else {
+            self.opaque(format!("the function {name:?}"), of.span);
+            return;
         };
         let Some(d) = self.derived.get_mut(at) else { return };
         let input = Box::new(std::mem::replace(&mut d.plan, Plan::Union(vec![])));
@@ -233,4 +219,18 @@ impl Lower<'_> {
         out.columns = Some(names);
         self.define(target, out);
     }
+}
+
+/// An aggregate that gives a number.
+fn number(function: &str, value: Scalar) -> Option<AggFn> {
+    let make = match function {
+        "count" => AggFn::CountOf,
+        "min" => AggFn::Min,
+        "max" => AggFn::Max,
+        "sum" => AggFn::Sum,
+        "avg" | "average" => AggFn::Avg,
+        "stdev" | "standard_deviation" => AggFn::StdDev,
+        _ => return None,
+    };
+    Some(make(value))
 }

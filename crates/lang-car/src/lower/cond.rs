@@ -3,8 +3,7 @@
 
 use shikra_event::Value as Constant;
 use shikra_ir::{
-    Call, CmpOp, Coerce, Expr as Pred, FieldRef, Func, Names, Op, Part, Pattern, Regex, Scalar, Test, Words,
-    eval,
+    Call, CmpOp, Coerce, Expr as Pred, FieldRef, Func, Names, Op, Pattern, Regex, Scalar, Test, Words, eval,
 };
 use shikra_syntax::{Diagnostic, Span};
 
@@ -39,7 +38,7 @@ impl Lower<'_> {
                 test(self.field(&name.text, r, own), null, *span).negate()
             }
             Cond::Raw(v) => {
-                let pattern = glob(&v.text).any_before().any_after();
+                let pattern = Pattern::of_starred(&v.text).any_before().any_after();
                 test(Scalar::AnyField, Op::Like(vec![pattern]), v.span)
             }
             Cond::Chain { operands, ops, span } => self.chain(operands, ops, *span, own, r),
@@ -71,9 +70,11 @@ impl Lower<'_> {
         let subject = self.subject(field, how, &values, own, r);
         match how {
             How::Match => self.regex(subject, &values, span),
-            How::Contains => {
-                patterns(subject, values.iter().map(|v| (glob(v).any_before().any_after(), v)), span)
-            }
+            How::Contains => patterns(
+                subject,
+                values.iter().map(|v| (Pattern::of_starred(v).any_before().any_after(), v)),
+                span,
+            ),
             How::Is => equals(subject, &values, span),
         }
     }
@@ -180,7 +181,7 @@ impl Lower<'_> {
         let words = Words { coerce: Coerce::NumericIfBoth, ..Words::default() };
         let one = |((a, b), op): ((&Scalar, &Scalar), &CmpOp)| {
             let (a, op, b) = match a {
-                Scalar::Lit(_) => (b, mirrored(*op), a),
+                Scalar::Lit(_) => (b, op.mirrored(), a),
                 _ => (a, *op, b),
             };
             Pred::Test(Test { subject: a.clone(), op: Op::Compare(op, b.clone()), words, span })
@@ -227,18 +228,6 @@ fn test(subject: Scalar, op: Op, span: Span) -> Pred {
     Pred::Test(Test { subject, op, words: Words::default(), span })
 }
 
-/// `*` is any text; all else is itself.
-fn glob(text: &str) -> Pattern {
-    let mut out = Pattern::default();
-    for c in text.chars() {
-        match c {
-            '*' => out.push(Part::Any),
-            c => out.push_char(c),
-        }
-    }
-    out
-}
-
 /// Backslashes that are doubled mean one too: authors escape them or do not.
 fn patterns<'v>(subject: Scalar, all: impl Iterator<Item = (Pattern, &'v String)>, span: Span) -> Pred {
     let mut out: Vec<Pattern> = Vec::new();
@@ -260,7 +249,7 @@ fn equals(subject: Scalar, values: &[String], span: Span) -> Pred {
     for v in values {
         match v.parse::<ipnet::IpNet>() {
             Ok(net) if v.contains('/') => nets.push(net),
-            _ => texts.push((glob(v), v)),
+            _ => texts.push((Pattern::of_starred(v), v)),
         }
     }
     let mut parts = Vec::new();
@@ -279,16 +268,6 @@ fn is_timed(o: &Operand) -> bool {
         Operand::Path(n) => TIMES.contains(&n.text.rsplit('.').next().unwrap_or("")),
         Operand::Arith(_, a, b) => is_timed(a) || is_timed(b),
         Operand::Number(_) | Operand::Text(_) => false,
-    }
-}
-
-fn mirrored(op: CmpOp) -> CmpOp {
-    match op {
-        CmpOp::Lt => CmpOp::Gt,
-        CmpOp::Le => CmpOp::Ge,
-        CmpOp::Gt => CmpOp::Lt,
-        CmpOp::Ge => CmpOp::Le,
-        other => other,
     }
 }
 

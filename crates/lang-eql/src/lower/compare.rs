@@ -17,7 +17,7 @@ impl Lower<'_> {
             return if op == CmpOp::Eq { same } else { negate(same) };
         }
         match constant(&left) && !constant(&right) {
-            true => self.compare(mirrored(op), right, left, span),
+            true => self.compare(op.mirrored(), right, left, span),
             false => self.compare(op, left, right, span),
         }
     }
@@ -174,14 +174,4 @@ pub(super) fn wild(text: &str, one: bool) -> Pattern {
 /// called `version`.
 fn is_version(s: &Scalar) -> bool {
     matches!(s, Scalar::Field(f) if &*f.name == "version")
-}
-
-fn mirrored(op: CmpOp) -> CmpOp {
-    match op {
-        CmpOp::Lt => CmpOp::Gt,
-        CmpOp::Le => CmpOp::Ge,
-        CmpOp::Gt => CmpOp::Lt,
-        CmpOp::Ge => CmpOp::Le,
-        other => other,
-    }
 }

@@ -9,10 +9,10 @@ mod plan;
 use std::sync::Arc;
 
 use shikra_event::Value;
-use shikra_ir::eval::{self, Row};
+use shikra_ir::eval;
 use shikra_ir::{
-    Coerce, Expr as Pred, FieldRef, Flavor, Fold, Func, Multi, Names, Nulls, Op, Opaque, Pattern, Plan,
-    Scalar, Test, Truth, Words,
+    Coerce, Expr as Pred, Flavor, Fold, Func, Multi, Names, Nulls, Op, Opaque, Pattern, Plan, Scalar, Test,
+    Truth, Words,
 };
 use shikra_syntax::{Diagnostic, Span};
 
@@ -74,21 +74,6 @@ struct Lower<'o> {
     reads_stage: bool,
     /// Conditions of the present stage that do.
     joined: Vec<Pred>,
-}
-
-/// A row without fields: what constants are computed on.
-struct Nothing;
-
-impl Row for Nothing {
-    fn field(&self, _: &FieldRef) -> Value {
-        Value::Missing
-    }
-    fn all_fields(&self) -> Vec<Value> {
-        Vec::new()
-    }
-    fn fields_like(&self, _: Names, _: &Pattern) -> Vec<Value> {
-        Vec::new()
-    }
 }
 
 impl<'o> Lower<'o> {
@@ -173,7 +158,7 @@ impl<'o> Lower<'o> {
             }
         };
         match check::constant(e) && !has_opaque(&out) {
-            true => Pred::Const(eval::truth(&out, &Nothing)),
+            true => Pred::Const(eval::truth(&out, &eval::NoFields)),
             false => out,
         }
     }
@@ -205,7 +190,7 @@ impl<'o> Lower<'o> {
             | Kind::Broken => Scalar::Truth(Box::new(self.truth(e))),
         };
         match check::constant(e) && unsupported_in(&out).is_none() {
-            true => Scalar::Lit(eval::scalar(&out, &Nothing)),
+            true => Scalar::Lit(eval::scalar(&out, &eval::NoFields)),
             false => out,
         }
     }

@@ -91,7 +91,7 @@ impl Lower<'_, '_> {
             }
         }
         if !regex {
-            return matches(subject, texts.iter().map(|t| glob(t)).collect(), span);
+            return matches(subject, texts.iter().map(|t| Pattern::of_glob(t)).collect(), span);
         }
         let words = Words { regex: Flavor::Lucene, ..words() };
         let all: Vec<Regex> = texts
@@ -258,21 +258,6 @@ fn negate_if(negated: bool, p: Pred) -> Pred {
     if negated { p.negate() } else { p }
 }
 
-/// `*`, `?`, and `\` before a literal one.
-pub(super) fn glob(text: &str) -> Pattern {
-    let mut out = Pattern::default();
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '*' => out.push(Part::Any),
-            '?' => out.push(Part::One),
-            '\\' => out.push_char(chars.next().unwrap_or('\\')),
-            c => out.push_char(c),
-        }
-    }
-    out
-}
-
 /// Whether a value is a number whatever the row.
 pub(super) fn is_number(s: &Scalar) -> bool {
     const NUMBERS: &[&str] = &[
@@ -310,7 +295,7 @@ pub(super) fn is_number(s: &Scalar) -> bool {
 pub(super) fn compare(op: CmpOp, left: Scalar, right: Scalar, span: Span) -> Pred {
     let literal = |s: &Scalar| matches!(s, Scalar::Lit(_));
     if literal(&left) && !literal(&right) {
-        return compare(mirrored(op), right, left, span);
+        return compare(op.mirrored(), right, left, span);
     }
     if op == CmpOp::Ne {
         return compare(CmpOp::Eq, left, right, span).negate();
@@ -361,16 +346,6 @@ fn any_of(subject: Scalar, values: Vec<Scalar>, span: Span) -> Pred {
         parts.insert(0, matches(subject, texts, span));
     }
     Pred::or(parts)
-}
-
-fn mirrored(op: CmpOp) -> CmpOp {
-    match op {
-        CmpOp::Lt => CmpOp::Gt,
-        CmpOp::Le => CmpOp::Ge,
-        CmpOp::Gt => CmpOp::Lt,
-        CmpOp::Ge => CmpOp::Le,
-        other => other,
-    }
 }
 
 /// Never unknown.

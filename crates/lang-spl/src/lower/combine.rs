@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use shikra_ir::{Join, JoinKind, LogSource, Lookup as IrLookup, Matching, Names, Plan, Scalar, Table};
+use shikra_ir::{
+    Join, JoinKind, LogSource, Lookup as IrLookup, Matching, Names, Pattern, Plan, Scalar, Table,
+};
 use shikra_syntax::Span;
 
 use super::{EVAL, Lower, Order, Stream, call};
@@ -64,7 +66,7 @@ impl Lower<'_> {
         let put = |c: &Arc<str>| (c.clone(), call("coalesce", vec![theirs(c), s.field(c)], EVAL));
         let made = other.columns.iter().filter(|c| !names.contains(c)).map(put).collect();
         s.eval(made);
-        s.wrap(|p| Plan::Drop(Box::new(p), vec![super::wildcard(&format!("{JOINED}.*"))]));
+        s.wrap(|p| Plan::Drop(Box::new(p), vec![Pattern::of_starred(&format!("{JOINED}.*"))]));
         s
     }
 

@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 use shikra_event::Value;
 use shikra_ir::{
-    Call, Coerce, Expr, FieldRef, Flavor, Fold, Func, LogSource, Multi, Names, Nulls, Plan, Scalar, Sort,
-    SortKey, Words,
+    Call, Coerce, Expr, FieldRef, Flavor, Fold, Func, LogSource, Multi, Names, Nulls, Pattern, Plan, Scalar,
+    Sort, SortKey, Words,
 };
 use shikra_syntax::{Diagnostic, Span};
 
@@ -26,7 +26,7 @@ use crate::macros::Expanded;
 
 pub(crate) use group::AGGREGATES;
 pub(crate) use search::{is_aside, is_number};
-pub(crate) use text::{pattern, wildcard};
+pub(crate) use text::pattern;
 
 /// Words of `search`: case does not matter, absent is different.
 pub(crate) const SEARCH: Words = Words {
@@ -337,7 +337,7 @@ impl Lower<'_> {
         if !word.text.contains('*') {
             return vec![Arc::from(&*word.text)];
         }
-        let p = wildcard(&word.text);
+        let p = Pattern::of_starred(&word.text);
         s.columns.iter().filter(|c| p.matches(c)).cloned().collect()
     }
 }

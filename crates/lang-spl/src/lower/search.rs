@@ -7,7 +7,7 @@ use shikra_ir::{
 };
 use shikra_syntax::Span;
 
-use super::text::{placeholder, wildcard};
+use super::text::placeholder;
 use super::{Lower, SEARCH, Stream, call};
 use crate::ast::{Pipeline, Search, Word};
 
@@ -129,7 +129,7 @@ impl Lower<'_> {
             return Expr::TRUE;
         }
         let words = if cased { Words { fold: shikra_ir::Fold::None, ..SEARCH } } else { SEARCH };
-        let p = wildcard(text).any_before().any_after();
+        let p = Pattern::of_starred(text).any_before().any_after();
         test(Scalar::AnyField, Op::Like(vec![p]), words, self.text.origin(word.span))
     }
 
@@ -227,7 +227,7 @@ fn any_of(subject: &Scalar, values: &[Word], words: Words, at: Span) -> Expr {
             if text.contains('/') {
                 nets.extend(text.parse::<IpNet>().ok());
             }
-            patterns.push(wildcard(text));
+            patterns.push(Pattern::of_starred(text));
         }
     }
     let mut any = Vec::new();

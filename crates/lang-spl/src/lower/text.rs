@@ -2,18 +2,6 @@
 
 use shikra_ir::{Part, Pattern};
 
-/// A pattern with `*`.
-pub(crate) fn wildcard(text: &str) -> Pattern {
-    let mut p = Pattern::default();
-    for (i, part) in text.split('*').enumerate() {
-        if i > 0 {
-            p.push(Part::Any);
-        }
-        p.push(Part::Lit(part.to_owned()));
-    }
-    p
-}
-
 /// A pattern with `%` and `_`, of `like`.
 pub(crate) fn pattern(text: &str) -> Pattern {
     let mut p = Pattern::default();

@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 
 use shikra_ir::{Level, Rule, RuleMeta};
+use shikra_knowledge::versions::TACTICS;
 use shikra_lang_sigma::yaml;
 
 use super::{Converted, Target};
@@ -126,24 +127,6 @@ fn techniques(meta: &RuleMeta) -> Vec<(String, Vec<String>)> {
     }
     out
 }
-
-/// Tactics of ATT&CK by the names that tags have.
-const TACTICS: &[(&str, &str, &str)] = &[
-    ("reconnaissance", "TA0043", "Reconnaissance"),
-    ("resource-development", "TA0042", "Resource Development"),
-    ("initial-access", "TA0001", "Initial Access"),
-    ("execution", "TA0002", "Execution"),
-    ("persistence", "TA0003", "Persistence"),
-    ("privilege-escalation", "TA0004", "Privilege Escalation"),
-    ("defense-evasion", "TA0005", "Defense Evasion"),
-    ("credential-access", "TA0006", "Credential Access"),
-    ("discovery", "TA0007", "Discovery"),
-    ("lateral-movement", "TA0008", "Lateral Movement"),
-    ("collection", "TA0009", "Collection"),
-    ("command-and-control", "TA0011", "Command and Control"),
-    ("exfiltration", "TA0010", "Exfiltration"),
-    ("impact", "TA0040", "Impact"),
-];
 
 /// Severity and risk score, as Elastic and Splunk grade them.
 fn grade(level: Level) -> (&'static str, u32, u32) {

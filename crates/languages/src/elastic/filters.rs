@@ -1,7 +1,7 @@
 //! Filters beside a query: what Kibana's filter bar writes, in Elasticsearch's query language.
 
 use shikra_event::Value;
-use shikra_ir::{Coerce, Expr, Flavor, Fold, Names, Op, Opaque, Part, Pattern, Scalar, Test, Words};
+use shikra_ir::{Coerce, Expr, Flavor, Fold, Names, Op, Opaque, Pattern, Scalar, Test, Words};
 use shikra_syntax::{Diagnostic, Span};
 
 use super::node::Node;
@@ -47,7 +47,7 @@ fn known(name: &str, body: &Node<'_>, depth: usize) -> Option<Expr> {
             let patterns = values.texts().iter().map(|v| Pattern::exact(v)).collect();
             Some(test(field, Op::Like(patterns), Fold::None, body.span()))
         }
-        "wildcard" => one(body, "value", "wildcard", wildcard),
+        "wildcard" => one(body, "value", "wildcard", Pattern::of_glob),
         "prefix" => one(body, "value", "prefix", |t| Pattern::exact(t).any_after()),
         "match_all" => Some(Expr::TRUE),
         "bool" => boolean(body, depth),
@@ -83,21 +83,6 @@ fn boolean(body: &Node<'_>, depth: usize) -> Option<Expr> {
     }
     parts.extend(clauses("must_not")?.into_iter().map(Expr::negate));
     Some(Expr::and(parts))
-}
-
-/// `*` and `?`; a backslash makes the next sign text.
-fn wildcard(text: &str) -> Pattern {
-    let mut out = Pattern::default();
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '*' => out.push(Part::Any),
-            '?' => out.push(Part::One),
-            '\\' => chars.next().into_iter().for_each(|c| out.push_char(c)),
-            c => out.push_char(c),
-        }
-    }
-    out
 }
 
 pub(super) fn test(field: &str, op: Op, fold: Fold, span: Span) -> Expr {
