@@ -5,15 +5,18 @@ use std::io::Write;
 
 use shikra_event::Event;
 use shikra_input::{Decode, Item, Options as InputOptions, Parts, Sink, Trouble};
-use shikra_ir::{LoadStatus, Plan, text};
+use shikra_ir::{LoadStatus, text};
 use shikra_languages::Options;
 use shikra_syntax::Source;
 
 /// Longest text that is tried: time grows with length, and length finds little.
 const LONGEST: usize = 16 << 10;
 
+/// Languages whose printers give what reads as the very same plan; the others may say a condition in another form.
+const EXACT: &[&str] = &["spl", "logpoint", "car"];
+
 /// Reads bytes as a query of a language. What is understood must have a canonical text, and, where the language
-/// can say it again, read back as the same plan.
+/// can say it again, read back: as the same plan in the languages of [`EXACT`].
 pub fn query(language: &str, bytes: &[u8]) {
     let Some(source) = source("query", bytes) else { return };
     let Some(rule) = shikra_languages::query(language, None, &source, &Options::default()) else { return };
@@ -21,19 +24,11 @@ pub fn query(language: &str, bytes: &[u8]) {
         return;
     }
     let canonical = text::plan(&rule.plan);
-    if let Some(said) = said(language, &rule.plan) {
+    if let Some(Ok(said)) = shikra_languages::said(language, &rule.plan) {
         let again = shikra_languages::query(language, None, &Source::new("again", said.as_str()), &Options::default());
-        let again = again.map(|r| text::plan(&r.plan));
-        assert_eq!(again.as_deref(), Some(canonical.as_str()), "printed as {said}");
-    }
-}
-
-/// The plan in its own language, where that can say it.
-fn said(language: &str, plan: &Plan) -> Option<String> {
-    match language {
-        "spl" => shikra_lang_spl::print(plan).ok(),
-        "logpoint" => shikra_lang_logpoint::print(plan).ok(),
-        _ => None,
+        let again = again.filter(|r| r.status == LoadStatus::Ok).map(|r| text::plan(&r.plan));
+        let same = again.as_ref().is_some_and(|a| *a == canonical || !EXACT.contains(&language));
+        assert!(same, "{canonical}\nprinted as {said}\nread as {again:?}");
     }
 }
 

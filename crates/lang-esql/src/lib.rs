@@ -10,8 +10,9 @@ mod lower;
 mod parse;
 mod print;
 mod token;
+mod words;
 
-pub use print::print;
+pub use print::{InKql, print, print_with};
 use shikra_event::Timestamp;
 use shikra_ir::{Expr, LoadStatus, Plan};
 use shikra_syntax::{Diagnostic, Severity};

@@ -11,17 +11,23 @@ use shikra_ir::{
     Plan, Regex, Scalar, SortKey, Test, Truth, Words, regex,
 };
 
+mod forms;
 mod stats;
 
-use crate::lower::{function_of, is_single};
+use crate::lower::{WHITE, function_of, is_single};
 
 /// Nesting that is written out.
 const MAX_DEPTH: usize = 100;
+
+/// Writes a condition as KQL, for `KQL("…")`.
+pub type InKql<'o> = &'o dyn Fn(&Expr) -> Said;
 
 /// Where in an expression, and what names stand for there.
 #[derive(Clone, Copy, Default)]
 struct At<'a> {
     depth: usize,
+    /// What says conditions in KQL, where those may stand.
+    kql: Option<InKql<'a>>,
     /// Columns that no name of the query means, with what is written for them.
     made: &'a [(std::sync::Arc<str>, String)],
 }
@@ -56,11 +62,22 @@ const CONVERSIONS: &[(&str, &str)] = &[
 /// # Errors
 /// What cannot be said.
 pub fn print(plan: &Plan) -> Said {
+    print_with(plan, None)
+}
+
+/// The text of a plan; conditions that only KQL has words for (absent values make them false, each value of a field is
+/// asked) are written by `kql`.
+///
+/// # Errors
+/// What cannot be said.
+pub fn print_with(plan: &Plan, kql: Option<InKql<'_>>) -> Said {
+    let print = |plan: &Plan| print_with(plan, kql);
     let (input, command) = match plan {
         Plan::Scan(source) => return from(source),
         Plan::Filter(input, e) => {
+            let at = At { kql, ..At::default() };
             let parts: Vec<String> =
-                conjuncts(e).into_iter().map(|e| condition(e, 1, At::default())).collect::<Said<_>>()?;
+                conjuncts(e).into_iter().map(|e| condition(e, 1, at)).collect::<Said<_>>()?;
             (input, format!("WHERE {}", parts.join("\n    AND ")))
         }
         // The present is asked for behind a step of its own.
@@ -182,6 +199,9 @@ fn condition(e: &Expr, above: u8, at: At<'_>) -> Said {
         let parts = v.iter().map(|e| condition(e, level, at.deeper())).collect::<Said<Vec<_>>>()?;
         Ok(parts.join(word))
     };
+    if let Some(Ok(text)) = at.kql.filter(|_| is_kql(e)).map(|kql| kql(e)) {
+        return Ok(format!("KQL({})", string(&text)?));
+    }
     match e {
         Expr::Named(_, e) => condition(e, above, at.deeper()),
         Expr::Const(Truth::True) => Ok("true".into()),
@@ -195,6 +215,17 @@ fn condition(e: &Expr, above: u8, at: At<'_>) -> Said {
         Expr::Not(inner) => negated(inner, at).map(|(text, own)| within(text, own)),
         Expr::Opaque(o) => refuse(format!("unsupported: {}", o.reason)),
     }
+}
+
+/// Whether a condition compares as KQL does, all of it.
+fn is_kql(e: &Expr) -> bool {
+    let (mut some, mut all) = (false, true);
+    e.tests(&mut |t| {
+        let own = t.words.null == Nulls::Two && t.words.multi == Multi::Any;
+        some |= own && !matches!(t.op, Op::IsNull | Op::Exists);
+        all &= own;
+    });
+    some && all
 }
 
 /// A negation and how tightly it binds.
@@ -245,7 +276,10 @@ fn test(t: &Test, at: At<'_>) -> Said<(String, u8)> {
         Op::IsNull => format!("{} IS NULL", subject(t, at)?),
         Op::Exists => format!("{} IS NOT NULL", subject(t, at)?),
         Op::Like(patterns) => return like(&subject(t, at)?, patterns, &t.words),
-        Op::Regex(all) => rlike(&subject(t, at)?, all, &t.words)?,
+        Op::Regex(all) => match forms::words(t, all, at) {
+            Some(said) => said?,
+            None => rlike(&subject(t, at)?, all, &t.words)?,
+        },
         Op::In(values) => {
             let values = values.iter().map(literal).collect::<Said<Vec<_>>>()?;
             match values.as_slice() {
@@ -257,7 +291,10 @@ fn test(t: &Test, at: At<'_>) -> Said<(String, u8)> {
             let nets: Vec<String> = nets.iter().map(|n| format!("\"{n}\"")).collect();
             format!("CIDR_MATCH(TO_IP({}), {})", subject(t, at)?, nets.join(", "))
         }
-        Op::Compare(op, right) => return comparison(*op, t, right, at),
+        Op::Compare(op, right) => match forms::fuzzy(*op, &t.subject, right, at) {
+            Some(said) => said?,
+            None => return comparison(*op, t, right, at),
+        },
         Op::IsTrue => match &t.subject {
             Scalar::Call(c) if c.func.0.name == "values-contain" => scalar(&t.subject, at.deeper())?,
             Scalar::Call(c) => match TEXT_TESTS.iter().find(|(ir, _)| *ir == c.func.0.name) {
@@ -355,6 +392,9 @@ fn scalar(s: &Scalar, at: At<'_>) -> Said {
         Scalar::Lit(v) => literal(v),
         Scalar::Call(c) => call(c, at),
         Scalar::Case(arms, other) => {
+            if let Some(said) = forms::locate(arms, other.as_deref(), at) {
+                return said;
+            }
             let mut parts = Vec::new();
             for (c, v) in arms {
                 parts.push(condition(c, 0, at.deeper())?);
@@ -416,9 +456,11 @@ fn call(c: &Call, at: At<'_>) -> Said {
     }
     match (name, args.as_slice()) {
         ("number", [one]) => Ok(format!("TO_DOUBLE({one})")),
+        ("trim", [one, white]) if *white == string(WHITE)? => Ok(format!("TRIM({one})")),
         ("lower", [one]) => Ok(format!("TO_LOWER({one})")),
         ("upper", [one]) => Ok(format!("TO_UPPER({one})")),
         ("regex-replace", [text, regex, with]) => Ok(format!("REPLACE({text}, {regex}, {with})")),
+        ("time-format", [form, time]) => Ok(format!("DATE_FORMAT({form}, {time})")),
         ("bucket-number", [value, width]) => Ok(format!("BUCKET({value}, {width})")),
         _ => match function_of(name) {
             Some(own) => Ok(format!("{}({})", own.to_uppercase(), args.join(", "))),
@@ -442,9 +484,6 @@ fn literal(v: &Value) -> Said {
 
 /// A text, in three quotes where that saves escapes.
 fn string(text: &str) -> Said {
-    if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
-        return refuse("a control character");
-    }
     let raw = text.contains('\\') && !text.contains(['\n', '\r', '\t']);
     if raw && !text.contains("\"\"\"") && !text.ends_with('"') && !text.starts_with('"') {
         return Ok(format!("\"\"\"{text}\"\"\""));

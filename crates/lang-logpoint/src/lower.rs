@@ -144,7 +144,7 @@ impl Lower<'_, '_> {
 
     fn equals(&mut self, field: &Name, values: &[Value], span: Span) -> Pred {
         let texts: Vec<&str> = values.iter().map(|v| v.text.as_str()).collect();
-        for v in values.iter().filter(|v| doubled(&v.text)) {
+        for v in values.iter().filter(|v| single(&v.text).is_some()) {
             let said = "doubled backslashes: taken both as they are and as one";
             self.diagnostics.push(Diagnostic::note("doubled-backslash", said, v.span));
         }
@@ -168,9 +168,7 @@ impl Lower<'_, '_> {
                 Some(net) => nets.push(net),
                 None => {
                     patterns.push(pattern(value));
-                    if doubled(value) {
-                        patterns.push(pattern(&value.replace("\\\\", "\\")));
-                    }
+                    patterns.extend(single(value).map(|v| pattern(&v)));
                 }
             }
         }
@@ -221,9 +219,11 @@ pub(crate) fn network(text: &str) -> Option<ipnet::IpNet> {
     text.contains('/').then(|| text.parse().ok()).flatten()
 }
 
-/// Whether a backslash is written twice where it can hardly be meant so: not at the start, as `\\server`.
-pub(crate) fn doubled(text: &str) -> bool {
-    text.trim_start_matches('*').get(2..).is_some_and(|rest| rest.contains("\\\\"))
+/// A value with single backslashes, where one is written twice and can hardly be meant so: not at the start, as
+/// `\\server`.
+pub(crate) fn single(text: &str) -> Option<String> {
+    let doubled = text.trim_start_matches('*').get(2..).is_some_and(|rest| rest.contains("\\\\"));
+    doubled.then(|| text.replace("\\\\", "\\"))
 }
 
 /// A plan filtered; one that is a filter asks of both at once.

@@ -93,7 +93,7 @@ fn test(t: &Test) -> Said {
             if texts.iter().any(|t| super::lower::network(t).is_some()) {
                 return refuse("a text that LogPoint takes for a network");
             }
-            let values = texts.iter().map(|t| quoted(t)).collect::<Said<Vec<_>>>()?;
+            let values = doubled_once(&texts)?.into_iter().map(quoted).collect::<Said<Vec<_>>>()?;
             Ok(match values.as_slice() {
                 [one] => format!("{field}={one}"),
                 all => format!("{field} IN [{}]", all.join(", ")),
@@ -166,10 +166,21 @@ fn glob(p: &Pattern) -> Said {
     Ok(out)
 }
 
-fn quoted(text: &str) -> Said {
-    if super::lower::doubled(text) {
-        return refuse("a backslash that stands twice");
+/// Values without those that LogPoint adds of its own: behind one with doubled backslashes that with single ones.
+fn doubled_once(texts: &[String]) -> Said<Vec<&str>> {
+    let mut out = Vec::new();
+    let mut rest = texts.iter().peekable();
+    while let Some(text) = rest.next() {
+        let added = super::lower::single(text);
+        if added.is_some() && rest.next_if(|next| Some(*next) == added.as_ref()).is_none() {
+            return refuse("a backslash that stands twice");
+        }
+        out.push(text.as_str());
     }
+    Ok(out)
+}
+
+fn quoted(text: &str) -> Said {
     match (text.contains('"'), text.contains('\'')) {
         (false, _) => Ok(format!("\"{text}\"")),
         (true, false) => Ok(format!("'{text}'")),

@@ -18,7 +18,7 @@ use shikra_ir::{Expr, LoadStatus, LogSource, Matching, Names, Opaque, Plan, Tabl
 use shikra_syntax::{Diagnostic, Severity, Source, Span};
 
 pub use macros::{Macro, Macros};
-pub use print::print;
+pub use print::{print, tables};
 
 /// A look-up table with how its rows are found.
 #[derive(Clone, Debug, Default, PartialEq)]

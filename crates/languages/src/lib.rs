@@ -15,6 +15,7 @@ mod lint;
 mod notebook;
 mod page;
 mod query;
+mod said;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use shikra_syntax::{Diagnostic, Source, Span};
 
 pub use lint::{lint, lint_set, lint_tags};
 use query::{Answer, Query};
+pub use said::said;
 
 /// How rules are read, for all languages.
 #[derive(Clone, Debug, Default)]

@@ -529,6 +529,9 @@ fn log(args: Vec<Scalar>, _: Span) -> Scalar {
     }
 }
 
+/// What is cut off at the ends of texts.
+pub(crate) const WHITE: &str = " \t\r\n\u{b}\u{c}";
+
 fn trimmed(name: &str, args: Vec<Scalar>) -> Scalar {
-    function(name, vec![first(args), lit(" \t\r\n\u{b}\u{c}")])
+    function(name, vec![first(args), lit(WHITE)])
 }

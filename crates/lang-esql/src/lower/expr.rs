@@ -10,6 +10,7 @@ use shikra_syntax::Span;
 use super::call::function;
 use super::{Lower, lit, words};
 use crate::ast::{Expr, Kind};
+use crate::words::{is_searched_by_words, word};
 
 fn numeric() -> Words {
     Words { coerce: Coerce::NumericIfBoth, ..words() }
@@ -116,19 +117,14 @@ impl Lower<'_, '_> {
             Kind::Cast(inner, _) => inner,
             _ => field,
         };
-        let is_text = matches!(&bare.kind, Kind::Field(f) if f.ends_with("message") || f.ends_with(".text"));
+        let is_text = matches!(&bare.kind, Kind::Field(f) if is_searched_by_words(f));
         let (subject, value) = (self.scalar(bare), self.scalar(value));
         match &value {
             Scalar::Lit(Value::Str(s)) if is_text => {
-                let words: Vec<String> = s
-                    .split(|c: char| !c.is_alphanumeric() && c != '_')
-                    .filter(|w| !w.is_empty())
-                    .map(|w| format!(r"(?:^|[^\p{{L}}\p{{N}}_]){w}(?:$|[^\p{{L}}\p{{N}}_])"))
-                    .collect();
+                let words = s.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|w| !w.is_empty());
                 let how =
                     Words { fold: Fold::Unicode, multi: Multi::Any, regex: Flavor::Rust, ..super::words() };
-                let regex = |source| Regex { source, multi_line: false, dot_all: true, whole: false };
-                test(subject, Op::Regex(words.into_iter().map(regex).collect()), how, span)
+                test(subject, Op::Regex(words.map(word).collect()), how, span)
             }
             Scalar::Lit(Value::Str(s)) => {
                 let words = Words { multi: Multi::Any, ..super::words() };

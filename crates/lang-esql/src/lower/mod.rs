@@ -15,7 +15,7 @@ use shikra_event::Value;
 use shikra_ir::{LogSource, Names, Opaque, Pattern, Plan, Scalar, Words};
 use shikra_syntax::{Diagnostic, Span};
 
-pub(crate) use call::{function_of, functions, is_single};
+pub(crate) use call::{WHITE, function_of, functions, is_single};
 pub(crate) use stats::aggregates;
 
 use crate::Options;

@@ -17,6 +17,7 @@ use shikra_ir::{
 use crate::lower::{NOW, functions, is_aside, is_number};
 use crate::parse::opens;
 use list::{List, glob};
+pub use pipe::tables;
 
 /// Writes a plan as a search. Fields must be named in Splunk's names (or as they stand in the event), or be those of
 /// a data model.
@@ -171,8 +172,8 @@ fn search(e: &Expr) -> Said {
         },
         Expr::And(v) if v.is_empty() => Ok("*".into()),
         Expr::Or(v) if v.is_empty() => Ok("NOT *".into()),
-        Expr::And(_) => {
-            let parts: Result<Vec<_>, _> = pairs(conjuncts(e)).iter().map(Clause::search).collect();
+        Expr::And(v) => {
+            let parts: Result<Vec<_>, _> = pairs(v.iter().collect()).iter().map(Clause::search).collect();
             Ok(format!("({})", parts?.join(" ")))
         }
         Expr::Or(v) => {

@@ -59,8 +59,8 @@ fn spine(plan: &Plan) -> Vec<&Plan> {
     out
 }
 
-/// The tables that a plan brings with it, by name.
-fn tables(plan: &Plan) -> BTreeMap<String, LookupTable> {
+/// The tables that a plan brings with it, by name: what its text must be read with.
+pub fn tables(plan: &Plan) -> BTreeMap<String, LookupTable> {
     let mut out = BTreeMap::new();
     let mut open = vec![plan];
     while let Some(p) = open.pop() {

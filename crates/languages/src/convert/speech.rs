@@ -8,7 +8,6 @@ use shikra_ir::{
 };
 use shikra_lang_eql as eql;
 use shikra_lang_esql as esql;
-use shikra_lang_kql as kql;
 use shikra_lang_logpoint as logpoint;
 use shikra_lang_sigma as sigma;
 use shikra_lang_spl as spl;
@@ -16,6 +15,7 @@ use shikra_lang_sql as sql;
 
 use super::logic::{self, Manner};
 use super::places::Where;
+use crate::said::{in_kql, said};
 
 /// A language that rules are converted to.
 pub struct Target {
@@ -52,6 +52,10 @@ fn never(_: &Plan) -> Option<Result<String, String>> {
     None
 }
 
+fn again(language: &str, plan: &Plan) -> Option<Result<String, String>> {
+    said(language, plan).map(|s| s.map_err(|u| u.reason))
+}
+
 fn filter(source: &LogSource, e: &Expr) -> Plan {
     Plan::Filter(Box::new(Plan::Scan(source.clone())), e.clone())
 }
@@ -73,9 +77,7 @@ pub static TARGETS: &[&Target] = &[
         name: "eql",
         manner: manner(Names::Ecs, true, false),
         print: |source, e, _| eql::print(&filter(source, e), eql::Dialect::Elastic).map_err(|u| u.reason),
-        again: |plan| {
-            Some(eql::print(plan, eql::Dialect::Elastic).map_err(|u| u.reason)).filter(Result::is_ok)
-        },
+        again: |plan| again("eql", plan).filter(Result::is_ok),
         header: ECS,
     },
     &Target {
@@ -83,9 +85,8 @@ pub static TARGETS: &[&Target] = &[
         manner: manner(Names::Splunk, false, false),
         print: |source, e, _| spl::print(&filter(source, e)).map_err(|u| u.reason),
         again: |plan| {
-            let said = spl::print(plan).map_err(|u| u.reason);
             // A condition on single events may still be said in other names.
-            Some(said).filter(|s| s.is_ok() || plan.single_events().is_none())
+            again("spl", plan).filter(|s| s.is_ok() || plan.single_events().is_none())
         },
         header: Header {
             channel: "source",
@@ -98,15 +99,8 @@ pub static TARGETS: &[&Target] = &[
     &Target {
         name: "kql",
         manner: manner(Names::Ecs, false, true),
-        print: |_, e, _| {
-            let options = kql::Options { types: kql::Types::ecs(), ..kql::Options::default() };
-            kql::print(e, &options).map_err(|u| u.reason)
-        },
-        again: |plan| {
-            let options = kql::Options { types: kql::Types::ecs(), ..kql::Options::default() };
-            let (_, e) = plan.single_event()?;
-            Some(kql::print(&e, &options).map_err(|u| u.reason)).filter(Result::is_ok)
-        },
+        print: |_, e, _| in_kql(e).map_err(|u| u.reason),
+        again: |plan| again("kql", plan).filter(Result::is_ok),
         header: Header { fold: Fold::None, ..ECS },
     },
     &Target {
@@ -116,7 +110,7 @@ pub static TARGETS: &[&Target] = &[
             let indices = INDICES.iter().map(|i| (*i).to_owned()).collect();
             esql::print(&filter(&LogSource { indices, ..source.clone() }, e)).map_err(|u| u.reason)
         },
-        again: |plan| Some(esql::print(plan).map_err(|u| u.reason)).filter(Result::is_ok),
+        again: |plan| again("esql", plan).filter(Result::is_ok),
         header: ECS,
     },
     &Target {
@@ -136,7 +130,7 @@ pub static TARGETS: &[&Target] = &[
         name: "sql",
         manner: manner(Names::Raw, true, false),
         print: |source, e, _| sql::print(&filter(source, e)).map_err(|u| u.reason),
-        again: |plan| Some(sql::print(plan).map_err(|u| u.reason)).filter(Result::is_ok),
+        again: |plan| again("sql", plan).filter(Result::is_ok),
         header: Header { channel: "Channel", prefix: "", id: "EventID", numbers: true, fold: Fold::Unicode },
     },
 ];
