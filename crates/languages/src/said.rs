@@ -6,7 +6,8 @@ use shikra_ir::{Expr, Plan};
 /// A plan in a language, or what that has no words for; none where there is no such language or it has no printer of
 /// queries. [`crate::query`] reads it again; KQL is printed and meant to be read with the fields of ECS (dialect `ecs`).
 pub fn said(language: &str, plan: &Plan) -> Option<Said> {
-    const PRINTERS: &[(&str, fn(&Plan) -> Said)] = &[
+    type Printer = (&'static str, fn(&Plan) -> Said);
+    const PRINTERS: &[Printer] = &[
         ("eql", |p| shikra_lang_eql::print(p, shikra_lang_eql::Dialect::Elastic)),
         ("kql", |p| match p.single_event() {
             Some((_, e)) => in_kql(&e),
