@@ -94,12 +94,14 @@ pub(crate) struct Expanded {
     pub text: String,
     /// Start in `text`, the place in the original, and whether it stands there in the same letters.
     pieces: Vec<(usize, Span, bool)>,
+    /// The last sign that is no space.
+    last: Option<u8>,
 }
 
 impl Expanded {
     /// A text that stands, as a whole, for one place.
     pub fn whole(text: &str, at: Span) -> Expanded {
-        Expanded { text: text.to_owned(), pieces: vec![(0, at, false)] }
+        Expanded { text: text.to_owned(), pieces: vec![(0, at, false)], last: last_sign(text) }
     }
 
     /// Where a part of the expanded text stands in the original: what came of a macro stands where it is called.
@@ -128,14 +130,19 @@ impl Expanded {
         if !text.is_empty() {
             self.pieces.push((self.text.len(), origin, verbatim));
             self.text.push_str(text);
+            self.last = last_sign(text).or(self.last);
         }
     }
+}
+
+fn last_sign(text: &str) -> Option<u8> {
+    text.trim_end().bytes().last()
 }
 
 /// Expands all macros and takes comments out.
 pub(crate) fn expand(text: &str, macros: &Macros, diagnostics: &mut Vec<Diagnostic>) -> Expanded {
     let mut out = Expanded::default();
-    let mut job = Job { macros, diagnostics, out: &mut out, calls: Vec::new() };
+    let mut job = Job { macros, diagnostics, out: &mut out, calls: Vec::new(), endless: false };
     job.text(text, None);
     out
 }
@@ -146,6 +153,8 @@ struct Job<'j> {
     out: &'j mut Expanded,
     /// Macros that are being expanded.
     calls: Vec<String>,
+    /// Some macro has no end: nothing more is expanded.
+    endless: bool,
 }
 
 impl Job<'_> {
@@ -193,10 +202,14 @@ impl Job<'_> {
     }
 
     fn call(&mut self, call: &str, at: Span) {
+        if self.endless {
+            return;
+        }
         let (name, arguments) = split_call(call);
         if self.calls.len() >= MAX_DEPTH || self.out.text.len() > MAX_BYTES || self.calls.contains(&name) {
             let message = format!("macro `{name}` expands without end");
             self.diagnostics.push(Diagnostic::error("endless-macro", message, at));
+            self.endless = true;
             return;
         }
         let found = self.macros.get(&name, arguments.len());
@@ -231,7 +244,7 @@ impl Job<'_> {
     }
 
     fn ends_with_pipe(&self) -> bool {
-        matches!(self.out.text.trim_end().bytes().last(), None | Some(b'|' | b'['))
+        matches!(self.out.last, None | Some(b'|' | b'['))
     }
 }
 
