@@ -6,6 +6,7 @@ use std::sync::Arc;
 use shikra_event::{Event, Name, Timestamp, Value};
 use shikra_input::Trouble;
 use shikra_ir::{Level, RuleMeta};
+use shikra_matcher::Cost;
 
 /// An event as a finding shows it.
 #[derive(Clone, Debug, PartialEq)]
@@ -115,6 +116,23 @@ pub struct UnableRule {
     pub reason: String,
 }
 
+/// What a rule cost in a scan: counts, which are the same every time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuleCost {
+    /// Its id.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// The file that it comes from.
+    pub path: String,
+    /// Work on values and events not seen before.
+    pub work: Cost,
+    /// Events that passed one of its filters: matches, or events kept for rules over several.
+    pub passed: u64,
+    /// Whether it is over several events, so that those that passed were kept.
+    pub keeps: bool,
+}
+
 /// What a scan did.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Totals {
@@ -153,6 +171,8 @@ pub struct Totals {
     pub limits: Vec<String>,
     /// The rules over several events that took most events: title, number.
     pub busiest: Vec<(String, u64)>,
+    /// What each rule cost, the dearest first; only where it was counted.
+    pub costs: Vec<RuleCost>,
 }
 
 impl Totals {

@@ -5,6 +5,7 @@
 mod acts;
 pub mod baseline;
 mod cells;
+mod costs;
 pub mod coverage;
 pub mod differ;
 mod explain;

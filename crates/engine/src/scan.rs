@@ -14,7 +14,7 @@ use shikra_baseline::{Baseline, Observer};
 use shikra_event::{Event, Timestamp};
 use shikra_input::{Decode, Options, Part, Sink, Trouble};
 use shikra_ir::{Level, LoadStatus, RuleMeta};
-use shikra_matcher::{FilterId, Scratch, Seen};
+use shikra_matcher::{Cost, FilterId, Scratch, Seen};
 
 use crate::acts::{Act, Acts};
 use crate::baseline::rarity;
@@ -50,6 +50,8 @@ pub struct ScanOptions {
     pub twins: Twins,
     /// Bytes of findings held back until a twin may come.
     pub twin_budget: usize,
+    /// Count what each rule costs ([`Totals::costs`]). Counts are those of one thread: more are not used.
+    pub costs: bool,
 }
 
 impl ScanOptions {
@@ -72,6 +74,7 @@ impl Default for ScanOptions {
             baseline: None,
             twins: Twins::default(),
             twin_budget: 32 << 20,
+            costs: false,
         }
     }
 }
@@ -89,20 +92,28 @@ pub fn scan(
     sink: &mut dyn FindingSink,
     progress: &dyn Progress,
 ) -> io::Result<Totals> {
+    if options.costs && options.threads > 1 {
+        let options = ScanOptions { threads: 1, ..options.clone() };
+        return scan(detector, paths, &options, sink, progress);
+    }
     let spare = Spare::default();
     // Encoders know nothing of baselines.
     let encode = options.baseline.is_none();
     let encoder = |_| if encode { sink.encoder() } else { None };
     let encoders: Mutex<Vec<_>> = Mutex::new((0..options.threads.max(1)).map(encoder).collect());
     let mut run = Run::new(detector, options, sink, spare.clone());
-    let seen: Mutex<Option<Seen>> = Mutex::new(None);
+    let seen: Mutex<Option<Tallies>> = Mutex::new(None);
     let worker = || {
         let encoder = encoders.lock().unwrap_or_else(PoisonError::into_inner).pop().flatten();
         Worker::new(detector, options, &seen, encoder, spare.clone())
     };
     read::pass(paths, options, progress, worker, &mut run);
     let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
-    run.finish(seen.unwrap_or_default())
+    let (seen, costs) = seen.map_or_else(Default::default, |t| (t.seen, t.costs));
+    let costs = if options.costs { detector.rule_costs(costs, &seen) } else { Vec::new() };
+    let mut totals = run.finish(seen)?;
+    totals.costs = costs;
+    Ok(totals)
 }
 
 /// What a worker makes of a part.
@@ -114,6 +125,12 @@ struct Done {
     levels: BTreeMap<Level, u64>,
     /// Events that keyed rules may need.
     kept: Block,
+}
+
+/// What the workers have counted.
+struct Tallies {
+    seen: Seen,
+    costs: BTreeMap<u32, Cost>,
 }
 
 struct Worker<'a> {
@@ -131,15 +148,18 @@ struct Worker<'a> {
     /// Reads acts, where twin records become one finding.
     acts: Option<Acts>,
     /// Where the tallies go when the worker ends.
-    seen: &'a Mutex<Option<Seen>>,
+    seen: &'a Mutex<Option<Tallies>>,
 }
 
 impl Drop for Worker<'_> {
     fn drop(&mut self) {
         let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *all {
-            Some(all) => all.merge(self.scratch.seen()),
-            none => *none = Some(self.scratch.seen().clone()),
+            Some(all) => all.seen.merge(self.scratch.seen()),
+            none => {
+                let costs = self.detector.costs(&self.scratch);
+                *none = Some(Tallies { seen: self.scratch.seen().clone(), costs });
+            }
         }
     }
 }
@@ -148,10 +168,14 @@ impl<'a> Worker<'a> {
     fn new(
         detector: &'a Detector,
         options: &'a ScanOptions,
-        seen: &'a Mutex<Option<Seen>>,
+        seen: &'a Mutex<Option<Tallies>>,
         encoder: Option<Box<dyn Encoder>>,
         spare: Spare,
     ) -> Worker<'a> {
+        let mut scratch = detector.matcher.scratch();
+        if options.costs {
+            scratch.count_costs();
+        }
         Worker {
             seen,
             encoder,
@@ -163,7 +187,7 @@ impl<'a> Worker<'a> {
             },
             detector,
             options,
-            scratch: detector.matcher.scratch(),
+            scratch,
             hits: Vec::new(),
             leaves: Vec::new(),
             views: Views::default(),

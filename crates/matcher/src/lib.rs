@@ -11,6 +11,7 @@
 //! (`memo`), and so is the outcome of every combination of such outcomes. A combination not seen before
 //! evaluates only filters of which a predicate that they cannot do without has hit (`witness`).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use shikra_event::Event;
@@ -21,6 +22,7 @@ pub mod explain;
 pub mod reference;
 
 mod compile;
+mod costs;
 mod glob;
 mod grams;
 mod literals;
@@ -35,6 +37,7 @@ mod seen;
 mod sieve;
 mod witness;
 
+pub use costs::Cost;
 pub use row::EventRow;
 pub use scratch::{Limits, Scratch, Work};
 pub use seen::{Seen, Unable};
@@ -123,6 +126,15 @@ impl Matcher {
     /// Appends the filters that hold for `event`, ascending. `scratch` must be of this matcher.
     pub fn run(&self, scratch: &mut Scratch, event: &Event<'_>, hits: &mut Vec<FilterId>) {
         scratch.run(self, event, hits);
+    }
+
+    /// What filters cost, by owner: `owners` says whose a filter is. Nothing where it was not counted
+    /// ([`Scratch::count_costs`]).
+    pub fn costs(&self, scratch: &Scratch, owners: &dyn Fn(FilterId) -> Vec<u32>) -> BTreeMap<u32, Cost> {
+        let counted = scratch.counted();
+        counted.map_or_else(BTreeMap::new, |(tally, conditions)| {
+            costs::of_owners(&self.compiled, tally, conditions, owners)
+        })
     }
 
     /// The filters that nothing of what was seen can satisfy, ascending. Certain for those it names; a filter

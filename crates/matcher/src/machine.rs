@@ -14,6 +14,7 @@ use shikra_ir::func::fold;
 use shikra_ir::regex::{self, Compiled};
 use shikra_ir::{CmpOp, Coerce, Fold, Multi, Nulls, Op, Part, Pattern, Scalar, Test, Truth, eval};
 
+use crate::costs::{Kind, Tally};
 use crate::glob::Glob;
 use crate::grams::{Finder, Texts};
 use crate::literals::required;
@@ -119,6 +120,8 @@ pub(crate) struct Found {
     seen: Vec<u32>,
     epoch: u32,
     folded: String,
+    /// Where costs are counted.
+    pub tally: Option<Box<Tally>>,
 }
 
 impl Found {
@@ -142,6 +145,12 @@ impl Found {
                 self.touched.push(local);
             }
             *now = truth;
+        }
+    }
+
+    fn ran(&mut self, local: Local, kind: Kind) {
+        if let Some(tally) = &mut self.tally {
+            tally.ran(local, kind);
         }
     }
 
@@ -341,14 +350,20 @@ impl Machine {
     }
 
     fn try_glob(&self, local: Local, glob: u32, text: &str, found: &mut Found) {
-        if !found.is(local) && self.globs[glob as usize].matches(text) {
-            found.raise(local, Truth::True);
+        if !found.is(local) {
+            found.ran(local, Kind::Other);
+            if self.globs[glob as usize].matches(text) {
+                found.raise(local, Truth::True);
+            }
         }
     }
 
     fn try_regex(&self, local: Local, regex: u32, text: &str, found: &mut Found) {
-        if !found.is(local) && self.regexes[regex as usize].is_match(text) {
-            found.raise(local, Truth::True);
+        if !found.is(local) {
+            found.ran(local, Kind::Regex);
+            if self.regexes[regex as usize].is_match(text) {
+                found.raise(local, Truth::True);
+            }
         }
     }
 
@@ -358,6 +373,7 @@ impl Machine {
         let more = if matches!(value, Value::Str(_)) { &[] } else { self.generic_typed.as_slice() };
         for &local in self.generic.iter().chain(more) {
             let t = &self.tests[local as usize];
+            found.ran(local, Kind::Other);
             let right = match &t.op {
                 Op::Compare(_, Scalar::Lit(v)) => Some(v),
                 _ => None,

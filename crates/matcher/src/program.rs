@@ -67,7 +67,7 @@ pub(crate) struct Input {
 pub(crate) struct Buffers {
     text: String,
     folded: String,
-    found: Found,
+    pub found: Found,
     counts: Vec<(u32, u32)>,
 }
 
@@ -225,7 +225,15 @@ impl Input {
     }
 
     fn tell(&self, found: &mut Found, out: &mut Vec<Entry>) {
+        self.settle(found);
         found.drain(|local, truth| out.extend(Entry::new(self.preds[local as usize], truth)));
+    }
+
+    /// Where costs are counted: says whose they are.
+    fn settle(&self, found: &mut Found) {
+        if let Some(tally) = &mut found.tally {
+            tally.settle(&self.preds);
+        }
     }
 
     /// Appends the outcome for a value.
@@ -262,6 +270,7 @@ impl Input {
                 _ => counts[local as usize].1 += 1,
             });
         }
+        self.settle(found);
         let of_all = |yes: u32, unknown: u32| match (yes == total, yes + unknown == total) {
             (true, _) => Truth::True,
             (false, true) => Truth::Unknown,

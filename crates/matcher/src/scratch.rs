@@ -13,6 +13,7 @@ use shikra_ir::{FieldRef, Truth, eval};
 use shikra_taxonomy::Binding;
 
 use crate::compile::{Leaf, OPEN, PredId};
+use crate::costs::Tally;
 use crate::memo::{ClassId, Classes, EMPTY, Hasher, Outcomes, Recent, Values};
 use crate::plan::{Group, ShapePlan, Spread, has_values};
 use crate::program::{Buffers, Entry, Program, certainly_text, is_text};
@@ -243,6 +244,8 @@ struct Decider {
     candidates: Vec<u32>,
     holds: Vec<u32>,
     open: Vec<u32>,
+    /// By filter, where costs are counted: how often its condition was evaluated.
+    evaluated: Option<Vec<u64>>,
 }
 
 impl Scratch {
@@ -274,6 +277,7 @@ impl Scratch {
                 candidates: Vec::new(),
                 holds: Vec::new(),
                 open: Vec::new(),
+                evaluated: None,
             },
             key: Vec::new(),
             seen: Seen::new(matcher.compiled.trees.len()),
@@ -283,6 +287,17 @@ impl Scratch {
     /// What has been seen so far.
     pub fn seen(&self) -> &Seen {
         &self.seen
+    }
+
+    /// Counts what filters cost from now on: see [`Matcher::costs`]. Before the first event.
+    pub fn count_costs(&mut self) {
+        self.memo.buffers.found.tally = Some(Box::default());
+        self.decider.evaluated = Some(vec![0; self.seen.hits.len()]);
+    }
+
+    /// What was counted.
+    pub(crate) fn counted(&self) -> Option<(&Tally, &[u64])> {
+        Some((self.memo.buffers.found.tally.as_deref()?, self.decider.evaluated.as_deref()?))
     }
 
     /// The work done so far.
@@ -451,7 +466,8 @@ impl Memo {
         ReadyGroup {
             slot: g.slots.first().copied().unwrap_or(SlotIndex::MAX),
             several: if g.slots.len() > 1 { g.slots.into() } else { Box::default() },
-            cheap: g.program.is_cheap(),
+            // What is forgotten by chance would be counted again by chance.
+            cheap: g.program.is_cheap() && self.buffers.found.tally.is_none(),
             program: g.program,
             values,
             absent: self.project(absent, rules),
@@ -618,6 +634,9 @@ impl Decider {
         };
         for &i in &self.candidates {
             let Some(active) = rules.active.get(i as usize) else { continue };
+            if let Some(evaluated) = &mut self.evaluated {
+                evaluated[active.filter as usize] += 1;
+            }
             match active.bounds(&matcher.compiled, &leaf) {
                 (Truth::True, _) => self.holds.push(active.filter),
                 (_, Truth::True) => self.open.push(i),

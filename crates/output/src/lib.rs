@@ -11,6 +11,7 @@
 pub mod baseline;
 pub mod compare;
 pub mod compare_data;
+pub mod costs;
 pub mod coverage;
 pub mod duplicates;
 pub mod escape;

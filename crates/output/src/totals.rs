@@ -8,7 +8,7 @@ use shikra_ir::Level;
 use crate::escape::for_terminal;
 use crate::json::{Json, Members};
 use crate::paint::{bytes, count, thousands};
-use crate::{Paint, Style};
+use crate::{Paint, Style, costs};
 
 /// For people: a few lines; troubles and rules unable to fire by name where the style is verbose. `seconds` is
 /// how long it took, where the reader cares.
@@ -186,6 +186,9 @@ fn write(t: &Totals, o: &mut Members<'_>) {
     o.key("twins").number(t.twins);
     o.key("limits").strings(&t.limits);
     o.key("cancelled").bool(t.cancelled);
+    if !t.costs.is_empty() {
+        o.key("costs").array(|a| t.costs.iter().for_each(|c| costs::write(c, a.item())));
+    }
 }
 
 /// `file: corrupt-block at byte 4096: message`, safe for a terminal.

@@ -8,7 +8,7 @@ use clap::{Arg, ArgMatches};
 use shikra_engine::finding::Totals;
 use shikra_engine::{Detector, ScanOptions, scan};
 use shikra_ir::LoadStatus;
-use shikra_output::{Settings as OutputSettings, Writer, totals};
+use shikra_output::{Settings as OutputSettings, Writer, costs, totals};
 
 use super::{Command, paths, paths_arg, reporting, shared};
 use crate::config::Merged;
@@ -43,7 +43,15 @@ pub static COMMAND: Command = Command {
     args: |c| {
         let totals =
             Arg::new("totals").long("totals").value_name("FILE").value_parser(clap::value_parser!(PathBuf));
+        let costs = Arg::new("rule-costs")
+            .long("rule-costs")
+            .value_name("N")
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("20")
+            .value_parser(clap::value_parser!(usize));
         reporting::argument(c.arg(paths_arg("Files and folders to scan")))
+            .arg(costs.help("Say which rules cost most: counts of work, the same every time; on one thread"))
             .arg(totals.help("Write what was read, what was not and which rules ran to a file, as JSON"))
     },
     run,
@@ -66,6 +74,7 @@ fn run(matches: &ArgMatches, merged: &Merged) -> Outcome {
     let bar = Bar::new(settings.quiet);
     let options = ScanOptions {
         baseline: settings.known()?,
+        costs: matches.contains_id("rule-costs"),
         twins: settings.twins,
         twin_budget: settings.twins.budget(settings.memory),
         ..scan_options(&settings)
@@ -83,6 +92,10 @@ fn run(matches: &ArgMatches, merged: &Merged) -> Outcome {
     if !settings.quiet {
         let style = Stream::Err.style(settings.colour, settings.verbose);
         stream::say(totals::render(&totals, &style, Some(start.elapsed().as_secs_f64())).trim_end());
+    }
+    if let Some(most) = matches.get_one::<usize>("rule-costs") {
+        let style = Stream::Err.style(settings.colour, settings.verbose);
+        stream::say(costs::render(&totals.costs, *most, &style).trim_end());
     }
     Ok(exit(&totals, &settings))
 }

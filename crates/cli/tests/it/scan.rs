@@ -106,6 +106,41 @@ fn results_and_messages_do_not_mix() {
 }
 
 #[test]
+fn rules_say_what_they_cost() {
+    let p = Place::new();
+    let re = "title: Pattern\nid: 11111111-1111-1111-1111-111111111111\nlogsource: {product: windows, category: \
+              process_creation}\ndetection: {s: {CommandLine|re: '^.v[a-z]l$'}, condition: s}\nlevel: low\n";
+    p.write("rules/re.yml", re);
+    let many: String =
+        (0..300).map(|n| event(n, r"C:\x.exe", if n % 3 == 0 { "evil" } else { "-" })).collect();
+    p.write("many.ndjson", &many);
+    let scan = |more: &[&str]| {
+        let args = ["scan", "-q", "-r", "rules", "-f", "ndjson", "--totals", "totals.json", "many.ndjson"];
+        let a = p.run(&[&args[..], more].concat());
+        let totals = json_lines(&std::fs::read_to_string(p.path("totals.json")).unwrap());
+        (a, totals[0]["costs"].clone())
+    };
+    let (plain, none) = scan(&[]);
+    let (one, costs) = scan(&["--rule-costs=1", "-t", "1"]);
+    let (many, same) = scan(&["--rule-costs=1", "-t", "4"]);
+    assert_eq!((none.is_null(), &plain.out, plain.err.as_str()), (true, &one.out, ""));
+    assert_eq!((&costs, &one.err), (&same, &many.err), "the same at any number of threads");
+    // Two values of the field were new; what is known of them serves all other events.
+    let first = &costs[0];
+    assert_eq!(first["title"], "Pattern");
+    assert_eq!(
+        (&first["regexes"], &first["own"], &first["passed"], &first["kept"]),
+        (&2.into(), &2.into(), &100.into(), &false.into())
+    );
+    assert!(
+        one.err.contains("Pattern (rules/re.yml)") && one.err.contains("cost less or nothing"),
+        "{}",
+        one.err
+    );
+    assert_eq!(costs.as_array().unwrap().len(), 3);
+}
+
+#[test]
 fn colour_only_where_it_is_wanted() {
     let p = Place::new();
     let scan = |more: &[&str], no_color: Option<&str>| {
