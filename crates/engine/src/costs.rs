@@ -14,7 +14,9 @@ impl Detector {
         let rule = |program: u32| self.keyed.get(program as usize).map(|k| k.rule);
         match self.targets.get(filter as usize) {
             Some(Target::Finding(rule)) => vec![*rule],
-            Some(Target::Leaf { program, .. }) => rule(*program).into_iter().collect(),
+            Some(Target::Leaf { program, .. } | Target::Witness { program, .. }) => {
+                rule(*program).into_iter().collect()
+            }
             Some(Target::Shared(n)) => {
                 let programs = self.shared.get(*n as usize).into_iter().flatten();
                 let mut rules: Vec<u32> = programs.filter_map(|(program, _)| rule(*program)).collect();
@@ -34,7 +36,9 @@ impl Detector {
     /// The same with what rules are called and what passed their filters, the dearest first.
     pub(crate) fn rule_costs(&self, costs: BTreeMap<u32, Cost>, seen: &Seen) -> Vec<RuleCost> {
         let mut passed: HashMap<u32, u64> = HashMap::new();
-        for (filter, hits) in seen.hits.iter().enumerate().filter(|(_, hits)| **hits > 0) {
+        // What passes a witness passes another filter of its rule.
+        let counts = |filter: usize| !matches!(self.targets.get(filter), Some(Target::Witness { .. }));
+        for (filter, hits) in seen.hits.iter().enumerate().filter(|(f, hits)| **hits > 0 && counts(*f)) {
             for rule in self.rules_of(filter as FilterId) {
                 *passed.entry(rule).or_default() += hits;
             }

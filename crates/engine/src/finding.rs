@@ -81,13 +81,17 @@ pub trait FindingSink {
     }
 }
 
-/// Writes findings of single events straight from the event: nothing is copied but what is written. The bytes
-/// are those that the sink would write for the same [`Finding`].
+/// Writes findings straight from their events: nothing is copied but what is written. The bytes are those that the
+/// sink would write for the same [`Finding`].
 pub trait Encoder: Send {
     /// The event that the findings told next are of.
     fn event(&mut self, event: &Event<'_>, source: &Arc<str>);
     /// Appends a finding of this rule on the present event.
     fn finding(&mut self, rule: &Arc<RuleMeta>, out: &mut Vec<u8>);
+    /// Makes the present event the next of those that [`Encoder::group`] will tell of.
+    fn member(&mut self);
+    /// Appends one finding of this rule on all members since the last one, with its row.
+    fn group(&mut self, rule: &Arc<RuleMeta>, row: &[(Arc<str>, Value)], out: &mut Vec<u8>);
     /// Appends one finding of this rule on twin records, made of what was written for each.
     fn twins(&mut self, rule: &Arc<RuleMeta>, records: [&[u8]; 2], out: &mut Vec<u8>);
 }

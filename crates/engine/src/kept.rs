@@ -2,15 +2,16 @@
 //! has been read. Nothing more is known of them by then: only rules that can find something read what they ask for.
 //!
 //! The events of a part are a block of bytes, made on the worker's thread. A slot that holds what it held in the
-//! event of its shape before is told by where that stands: most of a log says the same again. Up to a budget blocks
-//! stay in memory, beyond it they go to a temporary file, so memory stays bounded whatever the input.
+//! event of its shape before is told by where that stands, and so are the filters of an event that passed those of
+//! another: most of a log says the same again. Up to a budget blocks stay in memory, beyond it they go to a temporary
+//! file, so memory stays bounded whatever the input.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
-use shikra_event::{Event, Kind, OwnedEvent, Shape, Slot, Timestamp};
+use hashbrown::HashMap;
+use shikra_event::{Event, Kind, Shape, Slot, Timestamp};
 use shikra_matcher::FilterId;
 
 use crate::read::Spare;
@@ -24,11 +25,13 @@ pub(crate) struct Block {
     shapes: Vec<Arc<Shape>>,
     /// By shape: where the bytes of each slot stand that were last written.
     last: Vec<Vec<u32>>,
+    /// Where the filters stand that events have passed.
+    passed: HashMap<Box<[FilterId]>, u32>,
     bytes: Vec<u8>,
     times: Times,
 }
 
-/// In the length of a slot: the rest of it is where the slot stands, in the block.
+/// In the length of a slot, or the number of filters: the rest of it is where they stand, in the block.
 const ELSEWHERE: u32 = 1 << 31;
 
 /// The times of the events of a block.
@@ -79,8 +82,16 @@ impl Block {
         let out = &mut self.bytes;
         let start = out.len();
         out.extend([0; 4]);
-        out.extend((hits.len() as u32).to_le_bytes());
-        hits.iter().for_each(|h| out.extend(h.to_le_bytes()));
+        match self.passed.get(hits) {
+            Some(at) => out.extend((*at | ELSEWHERE).to_le_bytes()),
+            None => {
+                if let Some(here) = place(out.len()) {
+                    self.passed.insert(hits.into(), here);
+                }
+                out.extend((hits.len() as u32).to_le_bytes());
+                hits.iter().for_each(|h| out.extend(h.to_le_bytes()));
+            }
+        }
         for n in [time.0 as u64, order, event.time.map_or(i64::MIN, |t| t.0) as u64, event.record] {
             out.extend(n.to_le_bytes());
         }
@@ -93,8 +104,8 @@ impl Block {
             match before {
                 Some(at) if stands(out, *at, slot) => out.extend((*at | ELSEWHERE).to_le_bytes()),
                 before => {
-                    let here = u32::try_from(out.len() - 1).ok().filter(|at| at & ELSEWHERE == 0);
-                    before.into_iter().for_each(|at| *at = here.unwrap_or(ELSEWHERE));
+                    let here = place(out.len() - 1).unwrap_or(ELSEWHERE);
+                    before.into_iter().for_each(|at| *at = here);
                     out.extend((slot.data.len() as u32).to_le_bytes());
                     out.extend_from_slice(slot.data);
                 }
@@ -105,6 +116,11 @@ impl Block {
             place.copy_from_slice(&length.to_le_bytes());
         }
     }
+}
+
+/// A place in a block that can be referred to.
+fn place(at: usize) -> Option<u32> {
+    u32::try_from(at).ok().filter(|at| at & ELSEWHERE == 0)
 }
 
 /// Whether a slot stands somewhere in a block.
@@ -218,10 +234,10 @@ impl Kept {
             let mut places = Survivors::new(budget);
             for block in blocks {
                 self.records_of(block, &mut buffer, wanted, &mut |_, _, place, _, _| {
-                    places.add(Survivor::of(place))
+                    places.add(Survivor::of(place), std::iter::empty())
                 })?;
             }
-            places.for_each(|s| {
+            places.for_each(&mut |s, _| {
                 let place = Place { time: s.time, order: s.order, handle: s.event };
                 pages.event(place, wanted, f)
             })?;
@@ -275,16 +291,23 @@ impl Kept {
                 buffer
             }
         };
-        let mut hits = Vec::new();
+        // By where they stand: the filters that are wanted.
+        let mut passed: HashMap<u32, Box<[FilterId]>> = HashMap::new();
         let mut from = Cursor(bytes);
         while !from.0.is_empty() {
             let handle = (number as u64) << 32 | (bytes.len() - from.0.len()) as u64;
             let length = from.u32()? as usize;
+            let start = (bytes.len() - from.0.len()) as u32;
             let mut record = Cursor(from.take(length)?);
-            record.hits(wanted, &mut hits)?;
+            let at = record.skip_hits()?.unwrap_or(start);
+            if !passed.contains_key(&at) {
+                let hits = Cursor(bytes.get(at as usize..).ok_or_else(bad)?).hits(wanted)?;
+                passed.insert(at, hits.into());
+            }
+            let hits = passed.get(&at).map_or(&[][..], |h| h);
             if !hits.is_empty() {
                 let (time, order) = (Timestamp(record.u64()? as i64), record.u64()?);
-                f(block, bytes, Place { time, order, handle }, &hits, record)?;
+                f(block, bytes, Place { time, order, handle }, hits, record)?;
             }
         }
         Ok(())
@@ -318,47 +341,39 @@ pub(crate) struct Pages<'k> {
     /// The event that is read, every slot written out.
     record: Vec<u8>,
     read: Vec<u8>,
-    hits: Vec<FilterId>,
 }
 
-/// Bytes of a page.
-const PAGE: u64 = 64 << 10;
+/// Bytes of a page: little more than an event, since many stand alone.
+const PAGE: u64 = 8 << 10;
 /// Pages that stay.
-const PAGES: usize = 128;
+const PAGES: usize = 1024;
 
 impl<'k> Pages<'k> {
     fn new(kept: &'k Kept) -> Pages<'k> {
-        Pages {
-            kept,
-            pages: HashMap::new(),
-            clock: 0,
-            record: Vec::new(),
-            read: Vec::new(),
-            hits: Vec::new(),
-        }
+        Pages { kept, pages: HashMap::new(), clock: 0, record: Vec::new(), read: Vec::new() }
     }
 
     fn event(&mut self, place: Place, wanted: Wanted<'_>, f: &mut Visit<'_>) -> io::Result<()> {
-        let mut hits = std::mem::take(&mut self.hits);
-        let done = self.at(place.handle, |block, mut record, bytes| {
-            record.hits(wanted, &mut hits)?;
+        self.at(place.handle, |block, mut record, bytes| {
+            let hits = match Cursor(record.0).skip_hits()? {
+                Some(at) => Cursor(bytes.get(at as usize..).ok_or_else(bad)?).hits(wanted)?,
+                None => Cursor(record.0).hits(wanted)?,
+            };
+            record.skip_hits()?;
             record.take(16)?;
             record.event(&block.shapes, bytes, |event| f(event, place, &hits))?
-        });
-        self.hits = hits;
-        done
+        })
     }
 
-    /// The event of a handle, with its source.
+    /// Shows `f` the event of a handle, with its source.
     ///
     /// # Errors
     /// Where the handle is none of ours or the temporary file cannot be read.
-    pub fn owned(&mut self, handle: u64) -> io::Result<(Arc<str>, OwnedEvent)> {
+    pub fn show<R>(&mut self, handle: u64, f: impl FnOnce(&Event<'_>, &Arc<str>) -> R) -> io::Result<R> {
         self.at(handle, |block, mut record, bytes| {
-            let hits = record.u32()? as usize;
-            record.take(hits.saturating_mul(4).saturating_add(16))?;
-            let event = record.event(&block.shapes, bytes, |e| e.to_owned_event())?;
-            Ok((block.source.clone(), event))
+            record.skip_hits()?;
+            record.take(16)?;
+            record.event(&block.shapes, bytes, |event| f(event, &block.source))
         })
     }
 
@@ -372,8 +387,7 @@ impl<'k> Pages<'k> {
             At::Memory(bytes) => {
                 let mut record = Cursor(bytes.get(from..).ok_or_else(bad)?);
                 record.u32()?;
-                let hits = record.u32()? as usize;
-                record.take(hits.saturating_mul(4))?;
+                record.skip_hits()?;
                 return Ok(Timestamp(record.u64()? as i64));
             }
             At::File(at, _) => at + from as u64,
@@ -382,7 +396,8 @@ impl<'k> Pages<'k> {
         read.clear();
         self.append(at + 4, 4, &mut read)?;
         let hits = Cursor(&read).u32()?;
-        self.append(at + 8 + u64::from(hits) * 4, 8, &mut read)?;
+        let inline = if hits & ELSEWHERE == 0 { u64::from(hits) * 4 } else { 0 };
+        self.append(at + 8 + inline, 8, &mut read)?;
         let time = Cursor(read.get(4..).ok_or_else(bad)?).u64()?;
         self.read = read;
         Ok(Timestamp(time as i64))
@@ -417,8 +432,19 @@ impl<'k> Pages<'k> {
         let length = Cursor(&read).u32()?;
         self.append(block + from + 4, u64::from(length), &mut read)?;
         let mut rest = Cursor(read.get(4..).ok_or_else(bad)?);
-        let head = Cursor(rest.0).u32()? as usize;
-        record.extend_from_slice(rest.take(head.saturating_mul(4).saturating_add(4 + 32 + 4))?);
+        let hits = Cursor(rest.0).u32()?;
+        match rest.skip_hits()? {
+            Some(at) => {
+                self.append(block + u64::from(at), 4, &mut record)?;
+                let hits = Cursor(&record).u32()?;
+                self.append(block + u64::from(at) + 4, u64::from(hits) * 4, &mut record)?;
+            }
+            None => {
+                let inline = read.get(4..8 + hits as usize * 4).ok_or_else(bad)?;
+                record.extend_from_slice(inline);
+            }
+        }
+        record.extend_from_slice(rest.take(32 + 4)?);
         let slots = rest.u32()?;
         record.extend(slots.to_le_bytes());
         for _ in 0..slots {
@@ -481,13 +507,22 @@ fn bad() -> io::Error {
 struct Cursor<'a>(&'a [u8]);
 
 impl<'a> Cursor<'a> {
-    /// The filters that an event passed, those that are wanted.
-    fn hits(&mut self, wanted: Wanted<'_>, out: &mut Vec<FilterId>) -> io::Result<()> {
-        out.clear();
+    /// Filters that stand here, those that are wanted.
+    fn hits(&mut self, wanted: Wanted<'_>) -> io::Result<Vec<FilterId>> {
+        let mut out = Vec::new();
         for _ in 0..self.u32()? {
             out.extend(Some(self.u32()?).filter(|h| wanted(*h)));
         }
-        Ok(())
+        Ok(out)
+    }
+    /// Passes by the filters that an event passed; answers where they stand, if not here.
+    fn skip_hits(&mut self) -> io::Result<Option<u32>> {
+        let hits = self.u32()?;
+        if hits & ELSEWHERE != 0 {
+            return Ok(Some(hits & !ELSEWHERE));
+        }
+        self.take((hits as usize).saturating_mul(4))?;
+        Ok(None)
     }
     fn take(&mut self, n: usize) -> io::Result<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(n).ok_or_else(bad)?;
@@ -581,10 +616,12 @@ mod tests {
         }
         let mut pages = all.pages();
         for ((handle, record, again), (time, _, line)) in handles.into_iter().zip(&mut out) {
-            let (source, event) = pages.owned(handle).unwrap();
             assert_eq!(pages.time(handle).unwrap(), *time);
-            assert_eq!((event.record, event.with(|e| e.text_of("D"))), (record, again));
-            line.push_str(&format!(" {source} {:?}", event.time));
+            let show = |event: &Event<'_>, source: &Arc<str>| {
+                assert_eq!((event.record, event.text_of("D")), (record, again));
+                line.push_str(&format!(" {source} {:?}", event.time));
+            };
+            pages.show(handle, show).unwrap();
         }
         out
     }
@@ -605,6 +642,6 @@ mod tests {
                 assert_eq!(told(&all, Some(order)), in_time);
             }
         }
-        assert!(kept(usize::MAX).pages().owned(u64::MAX).is_err());
+        assert!(kept(usize::MAX).pages().show(u64::MAX, |_, _| ()).is_err());
     }
 }

@@ -6,19 +6,19 @@ use std::sync::Arc;
 
 use shikra_baseline::{Baseline, Observer};
 use shikra_event::{Timestamp, Value};
-use shikra_matcher::{FilterId, Seen};
+use shikra_ir::{Level, RuleMeta};
+use shikra_matcher::Seen;
 use shikra_relational::DataFusion;
 use shikra_rows::outside::Room;
 use shikra_rows::{Input, Limits, Machine, Match, Stats};
 
 use crate::baseline::{rarest, rarity};
-use crate::cells::Cells;
-use crate::finding::Finding;
-use crate::folded;
-use crate::kept::{Kept, Pages, Place};
-use crate::plan::{Detector, Keyed, Target};
+use crate::finding::{Encoder, Finding};
+use crate::folded::{self, Fed};
+use crate::kept::{Kept, Pages};
+use crate::plan::{Detector, Keyed};
 use crate::scan::ScanOptions;
-use crate::survivors::{Survivor, Survivors};
+use crate::survivors::{Survivor, values};
 use crate::view::Views;
 
 /// Rules that are named for the events they took.
@@ -33,26 +33,37 @@ pub(crate) struct Told {
     pub busiest: Vec<(String, u64)>,
 }
 
+/// A finding on its way to the sink.
+pub(crate) enum Telling<'a> {
+    Whole(&'a Finding),
+    /// As the sink's encoder has written it.
+    Encoded(&'a [u8]),
+}
+
+/// Longest buffer kept between findings.
+const KEEP: usize = 1 << 20;
+
 /// Runs the keyed rules that can find something on the `kept` events and tells `sink` their findings in order of
-/// time, then of rule.
+/// time, then of rule, as the `encoder` writes them, if there is one.
 pub(crate) fn run(
     detector: &Detector,
     kept: &Kept,
     seen: &Seen,
     options: &ScanOptions,
-    sink: &mut dyn FnMut(Finding) -> io::Result<()>,
+    mut encoder: Option<Box<dyn Encoder>>,
+    sink: &mut dyn FnMut(Level, Telling<'_>) -> io::Result<()>,
 ) -> io::Result<Told> {
     if detector.keyed.is_empty() {
         return Ok(Told::default());
     }
     let awake = detector.awake(seen);
     let memory = options.row_budget;
-    let folded = folded::fold(detector, kept, &awake, memory, options.survivor_budget)?;
+    let Fed { folded, mut survivors, shared } =
+        folded::feed(detector, kept, &awake, memory, options.survivor_budget)?;
     let mut others = awake;
     for number in folded.programs() {
         others[number] = false;
     }
-    let mut survivors = gather(detector, kept, &others, options.survivor_budget)?;
     let room = Room::new(memory, Arc::new(DataFusion::new(memory)?));
     let mut lanes = Lanes::new(detector, &room, others);
     let (mut views, mut pages) = (Views::default(), kept.pages());
@@ -60,53 +71,28 @@ pub(crate) fn run(
         lanes.taken[number] = taken;
         lanes.ended(number, &Stats { events_dropped: lost, ..Stats::default() }, matches);
     })?;
-    survivors.for_each(|s| lanes.take(s))?;
+    survivors.for_each(&mut |s, read| lanes.take(s, values(read, &shared)?))?;
+    drop((survivors, shared));
     let (mut all, told) = lanes.finish()?;
     all.sort_by_key(|(time, number, _)| (*time, *number));
     let mut judge = options.baseline.as_deref().map(|b| (b, Observer::new(detector.taxonomy.clone())));
+    let mut line = Vec::new();
     for (_, number, m) in all {
-        sink(finding(detector, number, m, &mut pages, &mut views, judge.as_mut())?)?;
+        let rule = &detector.rules[detector.keyed[number].rule as usize].meta;
+        if rule.level < options.level {
+            continue;
+        }
+        if let Some(encoder) = &mut encoder {
+            line.clear();
+            line.shrink_to(KEEP);
+            encode(rule, m, &mut pages, &mut **encoder, &mut line)?;
+            sink(rule.level, Telling::Encoded(&line))?;
+        } else {
+            let finding = finding(rule, m, &mut pages, &mut views, judge.as_mut())?;
+            sink(rule.level, Telling::Whole(&finding))?;
+        }
     }
     Ok(told)
-}
-
-/// What the programs that are `awake` read of the events they let pass.
-fn gather(detector: &Detector, kept: &Kept, awake: &[bool], budget: usize) -> io::Result<Survivors> {
-    let is_awake = |program: u32| awake.get(program as usize).copied().unwrap_or(false);
-    let wanted: Vec<bool> = detector
-        .targets
-        .iter()
-        .map(|target| match target {
-            Target::Finding(_) => false,
-            Target::Leaf { program, .. } => is_awake(*program),
-            Target::Shared(n) => {
-                detector.shared.get(*n as usize).is_some_and(|users| users.iter().any(|(p, _)| is_awake(*p)))
-            }
-        })
-        .collect();
-    let mut survivors = Survivors::new(budget);
-    if !wanted.contains(&true) {
-        return Ok(survivors);
-    }
-    let mut cells = Cells::default();
-    let wants = |filter: FilterId| wanted.get(filter as usize).copied().unwrap_or(false);
-    kept.for_each(&wants, &mut |event, place, filters| {
-        cells.clear();
-        let mut last: Option<Survivor> = None;
-        for filter in filters {
-            let Some((stream, hit)) = detector.read(event, *filter, &mut cells) else { continue };
-            match &mut last {
-                Some(same) if same.stream == stream => same.hits.push(hit),
-                other => {
-                    let Place { time, order, handle } = place;
-                    let next = Survivor { time, order, stream, hits: vec![hit], event: handle };
-                    other.replace(next).map_or(Ok(()), |s| survivors.add(s))?;
-                }
-            }
-        }
-        last.map_or(Ok(()), |s| survivors.add(s))
-    })?;
-    Ok(survivors)
 }
 
 /// A match with its place in time and the number of its program.
@@ -121,8 +107,8 @@ struct Lanes<'a> {
     lane: Option<u32>,
     /// The programs of the lane.
     running: BTreeMap<u32, (Machine, Vec<Match>)>,
-    /// Survivors of the present event.
-    event: Vec<Survivor>,
+    /// Survivors of the present event, with what was read of them.
+    event: Vec<(Survivor, Vec<Value>)>,
     done: Vec<bool>,
     found: Vec<Found>,
     limits: Vec<(usize, String)>,
@@ -146,9 +132,9 @@ impl<'a> Lanes<'a> {
         }
     }
 
-    fn take(&mut self, survivor: Survivor) -> io::Result<()> {
+    fn take(&mut self, survivor: Survivor, values: Vec<Value>) -> io::Result<()> {
         let lane = survivor.stream.lane;
-        let is_same = |s: &Survivor| s.order == survivor.order && s.stream.lane == lane;
+        let is_same = |(s, _): &(Survivor, _)| s.order == survivor.order && s.stream.lane == lane;
         if !self.event.last().is_some_and(is_same) {
             self.push();
         }
@@ -156,24 +142,23 @@ impl<'a> Lanes<'a> {
             self.close()?;
             self.lane = Some(lane);
         }
-        self.event.push(survivor);
+        self.event.push((survivor, values));
         Ok(())
     }
 
     /// Hands the survivors of one event to the programs.
     fn push(&mut self) {
         let mut inputs: BTreeMap<u32, Input> = BTreeMap::new();
-        for s in self.event.drain(..) {
+        for (s, values) in self.event.drain(..) {
             let order = ((s.order >> 32) as u32, s.order & u64::from(u32::MAX));
             let new = |handle| Input { time: Some(s.time), order, handle, hits: Vec::new() };
             match self.detector.sharing(s.stream) {
                 None => {
                     let input = inputs.entry(s.stream.number).or_insert_with(|| new(s.event));
                     input.handle = s.event;
-                    input.hits.extend(s.hits);
+                    input.hits.push((s.leaf as usize, values));
                 }
                 Some(users) => {
-                    let Some((_, values)) = s.hits.into_iter().next() else { continue };
                     for &(program, leaf) in users {
                         if self.awake.get(program as usize).copied().unwrap_or(false) {
                             let input = inputs.entry(program).or_insert_with(|| new(s.event));
@@ -275,30 +260,52 @@ fn tells(m: &Match) -> bool {
     !m.events.is_empty() || m.keys.iter().chain(&m.columns).any(|(_, v)| !nothing(v))
 }
 
+/// Writes a finding straight from the kept events.
+fn encode(
+    rule: &Arc<RuleMeta>,
+    matched: Match,
+    pages: &mut Pages<'_>,
+    encoder: &mut dyn Encoder,
+    out: &mut Vec<u8>,
+) -> io::Result<()> {
+    for handle in matched.events.iter().filter_map(|e| e.event) {
+        pages.show(handle, |event, source| {
+            encoder.event(event, source);
+            encoder.member();
+        })?;
+    }
+    encoder.group(rule, &row(matched), out);
+    Ok(())
+}
+
+/// Keys, then columns.
+fn row(matched: Match) -> Vec<(Arc<str>, Value)> {
+    matched.keys.into_iter().chain(matched.columns).collect()
+}
+
 fn finding(
-    detector: &Detector,
-    number: usize,
+    rule: &Arc<RuleMeta>,
     matched: Match,
     pages: &mut Pages<'_>,
     views: &mut Views,
     mut judge: Option<&mut (&Baseline, Observer)>,
 ) -> io::Result<Finding> {
-    let keyed = &detector.keyed[number];
     let (mut events, mut rarities) = (Vec::new(), Vec::new());
     for handle in matched.events.iter().filter_map(|e| e.event) {
-        let (source, event) = pages.owned(handle)?;
-        events.push(Arc::new(event.with(|e| views.view(e, &source))));
-        if let Some((baseline, observer)) = judge.as_deref_mut() {
-            rarities.extend(event.with(|e| rarity(baseline, observer, e)));
-        }
+        pages.show(handle, |event, source| {
+            events.push(Arc::new(views.view(event, source)));
+            if let Some((baseline, observer)) = judge.as_deref_mut() {
+                rarities.extend(rarity(baseline, observer, event));
+            }
+        })?;
     }
     Ok(Finding {
-        rule: detector.rules[keyed.rule as usize].meta.clone(),
+        rule: rule.clone(),
         time: events.iter().filter_map(|e| e.time).max(),
         host: events.first().map_or_else(|| Arc::from(""), |e| e.computer.clone()),
         events,
         rarity: rarest(rarities),
         twins: false,
-        row: matched.keys.into_iter().chain(matched.columns).collect(),
+        row: row(matched),
     })
 }

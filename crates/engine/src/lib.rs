@@ -4,7 +4,6 @@
 
 mod acts;
 pub mod baseline;
-mod cells;
 mod costs;
 pub mod coverage;
 pub mod differ;
@@ -25,8 +24,10 @@ mod packs;
 mod placeholders;
 mod plan;
 mod read;
+mod reader;
 mod scan;
 pub mod search;
+mod shared;
 mod survivors;
 mod twins;
 pub mod view;

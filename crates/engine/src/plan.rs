@@ -5,15 +5,13 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use shikra_event::Event;
 use shikra_ir::{Expr, LoadStatus, LogSource, Plan, Rule, RuleRef, Scalar};
 use shikra_matcher::{Filter, FilterId, Matcher, Seen, Unable};
 use shikra_rows::{Leaf, Needs, Program};
 use shikra_taxonomy::{Selector, Taxonomy};
 
-use crate::cells::{Cells, ScalarId, Scalars};
 use crate::finding::UnableRule;
-use crate::survivors::{Hit, Stream};
+use crate::survivors::Stream;
 
 /// What becomes of a match of a filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +27,13 @@ pub(crate) enum Target {
     },
     /// Input of leaves that several programs share: see [`Detector::shared`].
     Shared(u32),
+    /// Of a leaf that only tells whether a program has anything to tell.
+    Witness {
+        /// Number of the program.
+        program: u32,
+        /// Number of its leaf.
+        leaf: u32,
+    },
 }
 
 /// A rule that keeps state, compiled.
@@ -37,8 +42,6 @@ pub(crate) struct Keyed {
     pub rule: u32,
     /// What feeds it and what it does.
     pub program: Arc<Program>,
-    /// What each of its leaves reads of an event.
-    pub reads: Vec<Vec<ScalarId>>,
     /// Whether it shares leaves with others.
     pub shares: bool,
     /// What must have passed before it finds anything.
@@ -63,7 +66,6 @@ pub struct Detector {
     /// Programs and their leaves that ask for the same events and read the same of them: those that learn who is
     /// whose child. There may be hundreds, and every event of a process passes them.
     pub(crate) shared: Vec<Vec<(u32, u32)>>,
-    pub(crate) scalars: Scalars,
     pub(crate) taxonomy: Arc<Taxonomy>,
     /// By number of the rule: whether what it finds are acts, whoever recorded them, rather than records.
     pub(crate) names_acts: Vec<bool>,
@@ -90,21 +92,20 @@ impl Detector {
             targets: Vec::with_capacity(rules.len()),
             keyed: Vec::new(),
             shared: Vec::new(),
-            scalars: Scalars::default(),
             names_acts: vec![false; rules.len()],
             not_run: Vec::new(),
         };
         for (number, rule) in rules.iter().enumerate() {
             build.rule(number as u32, rule, &index);
         }
-        let Build { filters, targets, keyed, shared, scalars, names_acts, not_run, .. } = build;
+        let Build { filters, targets, keyed, shared, names_acts, not_run, .. } = build;
         let shared = shared.into_iter().map(|(_, programs)| programs).collect();
         if !keep {
             rules.iter_mut().for_each(|r| r.plan = Plan::Union(Vec::new()));
         }
         let made = if keep { Matcher::new } else { Matcher::sparing };
         let matcher = made(filters, taxonomy.clone());
-        Detector { names_acts, matcher, targets, keyed, shared, scalars, not_run, rules, taxonomy }
+        Detector { names_acts, matcher, targets, keyed, shared, not_run, rules, taxonomy }
     }
 
     /// All rules, rejected ones included, by number.
@@ -153,7 +154,7 @@ impl Detector {
         match target {
             Target::Finding(rule) => Some(rule),
             Target::Leaf { program, .. } => Some(self.keyed[program as usize].rule),
-            Target::Shared(_) => None,
+            Target::Shared(_) | Target::Witness { .. } => None,
         }
     }
 
@@ -169,7 +170,9 @@ impl Detector {
         for (target, _) in self.targets.iter().zip(&seen.hits).filter(|(_, hits)| **hits > 0) {
             match target {
                 Target::Finding(_) => {}
-                Target::Leaf { program, leaf } => pass((*program, *leaf)),
+                Target::Leaf { program, leaf } | Target::Witness { program, leaf } => {
+                    pass((*program, *leaf));
+                }
                 Target::Shared(n) => {
                     self.shared.get(*n as usize).into_iter().flatten().copied().for_each(&mut pass)
                 }
@@ -180,28 +183,8 @@ impl Detector {
         self.keyed.iter().zip(&passed).map(can).collect()
     }
 
-    /// What a leaf, or all programs that share it, read of an event that passed it, and where it belongs.
-    pub(crate) fn read(
-        &self,
-        event: &Event<'_>,
-        filter: FilterId,
-        cells: &mut Cells,
-    ) -> Option<(Stream, Hit)> {
-        let (stream, program, leaf) = match *self.targets.get(filter as usize)? {
-            Target::Finding(_) => return None,
-            Target::Leaf { program, leaf } => (self.stream(program), program, leaf),
-            Target::Shared(n) => {
-                let (program, leaf) = *self.shared.get(n as usize)?.first()?;
-                (Stream::of_shared(n), program, leaf)
-            }
-        };
-        let wanted = self.keyed.get(program as usize)?.reads.get(leaf as usize)?;
-        let values = wanted.iter().map(|&s| cells.read(event, &self.scalars, s, &self.taxonomy)).collect();
-        Some((stream, (leaf as usize, values)))
-    }
-
     /// Where survivors of a program's own leaves belong.
-    fn stream(&self, program: u32) -> Stream {
+    pub(crate) fn stream(&self, program: u32) -> Stream {
         Stream::of_program(program, self.keyed.get(program as usize).is_some_and(|k| k.shares))
     }
 
@@ -266,7 +249,6 @@ struct Build<'a> {
     targets: Vec<Target>,
     keyed: Vec<Keyed>,
     shared: Vec<(Leaf, Vec<(u32, u32)>)>,
-    scalars: Scalars,
     names_acts: Vec<bool>,
     not_run: Vec<NotRun>,
 }
@@ -298,25 +280,22 @@ impl Build<'_> {
     fn program(&mut self, rule: u32, program: Program) {
         let place = self.keyed.len() as u32;
         let lineage = program.lineage_leaves();
+        let witnesses = program.witness_leaves();
         for (leaf, wanted) in program.leaves().iter().enumerate() {
             if lineage.contains(&leaf) {
                 self.share(rule, wanted, (place, leaf as u32));
             } else {
-                let target = Target::Leaf { program: place, leaf: leaf as u32 };
+                let (program, leaf) = (place, leaf as u32);
+                let is_witness = witnesses.contains(&(leaf as usize));
+                let target = match is_witness {
+                    true => Target::Witness { program, leaf },
+                    false => Target::Leaf { program, leaf },
+                };
                 self.filter(rule, &wanted.source, wanted.expr.clone(), target);
             }
         }
-        let reads =
-            program.leaves().iter().map(|l| l.values.iter().map(|s| self.scalars.intern(s)).collect());
-        let reads = reads.collect();
         let needs = program.needs();
-        self.keyed.push(Keyed {
-            rule,
-            program: Arc::new(program),
-            reads,
-            shares: !lineage.is_empty(),
-            needs,
-        });
+        self.keyed.push(Keyed { rule, program: Arc::new(program), shares: !lineage.is_empty(), needs });
     }
 
     fn share(&mut self, rule: u32, wanted: &Leaf, user: (u32, u32)) {

@@ -20,7 +20,7 @@ use crate::acts::{Act, Acts};
 use crate::baseline::rarity;
 use crate::finding::{Encoder, EventView, Finding, FindingSink, Progress, Rarity, Totals};
 use crate::kept::{Block, Kept};
-use crate::keyed;
+use crate::keyed::{self, Telling};
 use crate::plan::{Detector, NotRun, Target};
 use crate::read::{self, Read, Spare, Take, Work};
 use crate::twins::{Made, Noted, Teller, Twins, Waiting, cost};
@@ -256,6 +256,7 @@ impl PartSink<'_, '_> {
                     self.report(event, rule, &mut present);
                 }
                 Target::Leaf { .. } | Target::Shared(_) => self.worker.leaves.push(*hit),
+                Target::Witness { .. } => {}
             }
         }
         self.worker.hits = hits;
@@ -438,14 +439,16 @@ impl<'a> Run<'a> {
         let options = self.options;
         let mut told = self.told;
         let detector = told.detector;
-        let mut sink = |finding: Finding| {
-            if finding.rule.level < options.level {
-                return Ok(());
+        // Encoders know nothing of baselines.
+        let encoder = options.baseline.is_none().then(|| told.sink.encoder()).flatten();
+        let mut sink = |level, telling: Telling<'_>| {
+            *told.totals.findings.entry(level).or_default() += 1;
+            match telling {
+                Telling::Whole(finding) => told.sink.finding(finding),
+                Telling::Encoded(bytes) => told.sink.encoded(bytes),
             }
-            *told.totals.findings.entry(finding.rule.level).or_default() += 1;
-            told.sink.finding(&finding)
         };
-        let keyed = keyed::run(detector, &self.kept, &seen, options, &mut sink)?;
+        let keyed = keyed::run(detector, &self.kept, &seen, options, encoder, &mut sink)?;
         let mut totals = told.totals;
         totals.limits = keyed.limits;
         totals.busiest = keyed.busiest;

@@ -2,8 +2,8 @@
 //! order of event time. A lane is what has to be seen together: one rule, or all rules that share events with
 //! others. So that never more than the rules of one lane hold state.
 //!
-//! Up to a budget they stay in memory; beyond it, sorted runs go to a temporary file and are merged at the end,
-//! so memory stays bounded whatever the input.
+//! Up to a budget they stay in memory, few bytes each: of shared values their numbers. Beyond it, sorted runs go to a
+//! temporary file and are merged at the end, so memory stays bounded whatever the input.
 
 use std::collections::BinaryHeap;
 use std::fs::File;
@@ -13,9 +13,7 @@ use shikra_event::wire::{self, get, put};
 use shikra_event::{Timestamp, Value};
 
 use crate::kept::Place;
-
-/// A leaf, with the values read for it.
-pub(crate) type Hit = (usize, Vec<Value>);
+use crate::shared::{Shared, SharedId};
 
 /// What survivors belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,8 +50,9 @@ impl Stream {
     }
 }
 
-/// One event that passed some leaves of one program, or leaves that several programs share.
-#[derive(Clone, Debug, PartialEq)]
+/// One event that passed a leaf of a program, or one that several programs share. What was read of it is with whoever
+/// holds it.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Survivor {
     /// Event time; events without one take the time of the event before them in their source.
     pub time: Timestamp,
@@ -61,34 +60,56 @@ pub(crate) struct Survivor {
     pub order: u64,
     /// What it belongs to.
     pub stream: Stream,
-    /// Leaves of that program, with the values it asked for.
-    pub hits: Vec<Hit>,
+    /// Leaf of that program.
+    pub leaf: u32,
     /// Handle of the event.
     pub event: u64,
 }
 
 impl Survivor {
+    /// An event at its place that passed a leaf.
+    pub(crate) fn new(place: Place, stream: Stream, leaf: u32) -> Survivor {
+        let Place { time, order, handle } = place;
+        Survivor { time, order, stream, leaf, event: handle }
+    }
+
     /// An event at its place, nothing read of it.
     pub(crate) fn of(place: Place) -> Survivor {
-        let Place { time, order, handle } = place;
-        Survivor { time, order, stream: Stream::of_program(0, false), hits: Vec::new(), event: handle }
+        Survivor::new(place, Stream::of_program(0, false), 0)
     }
 
     fn key(&self) -> (u32, Timestamp, u64, u32) {
         (self.stream.lane, self.time, self.order, self.stream.number)
     }
+}
 
-    fn size(&self) -> usize {
-        let hit = |(_, values): &Hit| size_of::<Hit>() + values.iter().map(Value::size).sum::<usize>();
-        size_of::<Survivor>() + self.hits.iter().map(hit).sum::<usize>()
+/// Takes a survivor, and what was read of it: for [`values`].
+pub(crate) type Visit<'v> = dyn FnMut(Survivor, &[u8]) -> io::Result<()> + 'v;
+
+/// What was read of a survivor.
+///
+/// # Errors
+/// Where the bytes are none that were written here.
+pub(crate) fn values(mut from: &[u8], shared: &Shared) -> io::Result<Vec<Value>> {
+    let mut out = Vec::new();
+    while let Some((number, rest)) = from.split_first_chunk() {
+        from = rest;
+        let id = SharedId::from_le_bytes(*number);
+        out.push(match shared.get(id) {
+            Some(value) => value.clone(),
+            None if id == Shared::NONE => wire::value(&mut from)?,
+            None => return Err(bad()),
+        });
     }
+    Ok(out)
 }
 
 /// All survivors of a scan.
 pub(crate) struct Survivors {
     budget: usize,
-    used: usize,
-    pending: Vec<Survivor>,
+    /// Each with the place and the length of its values.
+    pending: Vec<(Survivor, u32, u32)>,
+    values: Vec<u8>,
     runs: Vec<(u64, u64)>,
     spill: Option<File>,
     end: u64,
@@ -97,72 +118,100 @@ pub(crate) struct Survivors {
 impl Survivors {
     /// Empty, with a budget in bytes.
     pub(crate) fn new(budget: usize) -> Survivors {
-        Survivors { budget, used: 0, pending: Vec::new(), runs: Vec::new(), spill: None, end: 0 }
+        // Places of values have to fit.
+        let budget = budget.min(1 << 31);
+        Survivors { budget, pending: Vec::new(), values: Vec::new(), runs: Vec::new(), spill: None, end: 0 }
     }
 
-    /// Adds one.
+    /// Adds one, with what was read of it.
     ///
     /// # Errors
     /// Where the temporary file cannot be written.
-    pub(crate) fn add(&mut self, survivor: Survivor) -> io::Result<()> {
-        self.used += survivor.size();
-        self.pending.push(survivor);
-        if self.used > self.budget { self.spill() } else { Ok(()) }
+    pub(crate) fn add<'v>(
+        &mut self,
+        survivor: Survivor,
+        values: impl Iterator<Item = (&'v Value, SharedId)>,
+    ) -> io::Result<()> {
+        let start = self.values.len();
+        for (value, id) in values {
+            self.values.extend(id.to_le_bytes());
+            if id == Shared::NONE {
+                wire::put_value(value, &mut self.values);
+            }
+        }
+        let length = u32::try_from(self.values.len() - start).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        let start = u32::try_from(start).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        self.pending.push((survivor, start, length));
+        let used = self.values.len() + size_of_val(self.pending.as_slice());
+        if used > self.budget { self.spill() } else { Ok(()) }
     }
 
     fn spill(&mut self) -> io::Result<()> {
         let mut bytes = Vec::new();
         let run_start = self.end;
-        self.pending.sort_by_key(Survivor::key);
-        for survivor in self.pending.drain(..) {
-            encode(&survivor, &mut bytes);
-        }
-        let end = self.end + bytes.len() as u64;
+        self.pending.sort_by_key(|(s, ..)| s.key());
         let file = match &mut self.spill {
             Some(f) => f,
             none => none.insert(tempfile::tempfile()?),
         };
         file.seek(SeekFrom::Start(self.end))?;
+        for held in self.pending.drain(..) {
+            encode(&held.0, of(&self.values, held), &mut bytes);
+            if bytes.len() >= BLOCK {
+                file.write_all(&bytes)?;
+                self.end += bytes.len() as u64;
+                bytes.clear();
+            }
+        }
         file.write_all(&bytes)?;
-        self.runs.push((run_start, end));
-        self.end = end;
-        self.used = 0;
+        self.end += bytes.len() as u64;
+        self.runs.push((run_start, self.end));
+        self.values.clear();
         Ok(())
     }
 
-    /// Calls `f` with every survivor in order of lane, time and position.
+    /// Calls `f` with every survivor in order of lane, time and position; those of one place and stream as they were
+    /// added.
     ///
     /// # Errors
     /// Where the temporary file cannot be read, or `f` fails.
-    pub(crate) fn for_each(&mut self, mut f: impl FnMut(Survivor) -> io::Result<()>) -> io::Result<()> {
-        self.pending.sort_by_key(Survivor::key);
+    pub(crate) fn for_each(&mut self, f: &mut Visit<'_>) -> io::Result<()> {
+        self.pending.sort_by_key(|(s, ..)| s.key());
+        let (pending, values) = (std::mem::take(&mut self.pending), std::mem::take(&mut self.values));
         if self.runs.is_empty() {
-            return std::mem::take(&mut self.pending).into_iter().try_for_each(f);
+            return pending.into_iter().try_for_each(|held| f(held.0, of(&values, held)));
         }
         let mut runs = Vec::new();
         for (start, end) in &self.runs {
             let file = self.spill.as_ref().ok_or(io::ErrorKind::NotFound)?.try_clone()?;
-            runs.push(Run { file, at: *start, end: *end, buffer: io::Cursor::new(Vec::new()) });
+            runs.push(Run { file, at: *start, end: *end, buffer: Vec::new(), from: 0, to: 0 });
         }
-        let mut memory = std::mem::take(&mut self.pending).into_iter();
+        let mut memory = pending.into_iter().peekable();
         let mut heap = BinaryHeap::new();
-        for i in 0..=runs.len() {
-            let first = match runs.get_mut(i) {
-                Some(run) => run.next()?,
-                None => memory.next(),
-            };
-            heap.extend(first.map(|s| Head(s, i)));
+        for (i, run) in runs.iter_mut().enumerate() {
+            heap.extend(run.next()?.map(|s| Head(s, i)));
         }
+        heap.extend(memory.peek().map(|held| Head(held.0, runs.len())));
         while let Some(Head(survivor, i)) = heap.pop() {
             let following = match runs.get_mut(i) {
-                Some(run) => run.next()?,
-                None => memory.next(),
+                Some(run) => {
+                    f(survivor, run.values())?;
+                    run.next()?
+                }
+                None => {
+                    memory.next().map_or(Ok(()), |held| f(survivor, of(&values, held)))?;
+                    memory.peek().map(|held| held.0)
+                }
             };
             heap.extend(following.map(|s| Head(s, i)));
-            f(survivor)?;
         }
         Ok(())
     }
+}
+
+/// The values of a held survivor.
+fn of(values: &[u8], (_, start, length): (Survivor, u32, u32)) -> &[u8] {
+    values.get(start as usize..).and_then(|v| v.get(..length as usize)).unwrap_or_default()
 }
 
 /// The least survivor of a run; the heap gives the greatest first, so the order is turned round.
@@ -190,91 +239,93 @@ struct Run {
     file: File,
     at: u64,
     end: u64,
-    buffer: io::Cursor<Vec<u8>>,
+    buffer: Vec<u8>,
+    /// Where in the buffer the values of the last survivor stand.
+    from: usize,
+    to: usize,
 }
 
-const BLOCK: u64 = 64 << 10;
+const BLOCK: usize = 64 << 10;
+/// Bytes of an encoded survivor before its values: their length comes last.
+const HEAD: usize = 8 + 8 + 8 + 8 + 4 + 4;
 
 impl Run {
     fn next(&mut self) -> io::Result<Option<Survivor>> {
-        let left = self.buffer.get_ref().len() as u64 - self.buffer.position();
-        if left == 0 && self.at == self.end {
+        self.from = self.to;
+        if self.from == self.buffer.len() && self.at == self.end {
             return Ok(None);
         }
-        let mut source = Refill { run: self };
-        decode(&mut source).map(Some)
+        let (survivor, length) = decode(self.have(HEAD)?)?;
+        self.from += HEAD;
+        self.have(length)?;
+        self.to = self.from + length;
+        Ok(Some(survivor))
     }
 
-    fn refill(&mut self) -> io::Result<()> {
-        let size = (self.end - self.at).min(BLOCK);
-        let mut block = vec![0; size as usize];
-        self.file.seek(SeekFrom::Start(self.at))?;
-        self.file.read_exact(&mut block)?;
-        self.at += size;
-        self.buffer = io::Cursor::new(block);
-        Ok(())
+    /// The values of the survivor that came last.
+    fn values(&self) -> &[u8] {
+        self.buffer.get(self.from..self.to).unwrap_or_default()
     }
-}
 
-struct Refill<'a> {
-    run: &'a mut Run,
-}
-
-impl Read for Refill<'_> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        if self.run.buffer.position() == self.run.buffer.get_ref().len() as u64 && self.run.at < self.run.end
-        {
-            self.run.refill()?;
+    /// As many bytes from `from` on.
+    fn have(&mut self, length: usize) -> io::Result<&[u8]> {
+        if self.buffer.len() - self.from < length {
+            self.buffer.drain(..self.from);
+            self.from = 0;
+            let more = length.max(BLOCK) - self.buffer.len();
+            let more = more.min(usize::try_from(self.end - self.at).unwrap_or(usize::MAX));
+            let start = self.buffer.len();
+            self.buffer.resize(start + more, 0);
+            self.file.seek(SeekFrom::Start(self.at))?;
+            self.file.read_exact(self.buffer.get_mut(start..).unwrap_or_default())?;
+            self.at += more as u64;
         }
-        self.run.buffer.read(out)
+        self.buffer.get(self.from..self.from + length).ok_or_else(bad)
     }
 }
 
-fn encode(s: &Survivor, out: &mut Vec<u8>) {
+fn bad() -> io::Error {
+    io::ErrorKind::InvalidData.into()
+}
+
+fn encode(s: &Survivor, values: &[u8], out: &mut Vec<u8>) {
     let stream = u64::from(s.stream.lane) << 32 | u64::from(s.stream.number);
-    for n in [s.time.0 as u64, s.order, stream, s.event, s.hits.len() as u64] {
+    for n in [s.time.0 as u64, s.order, stream, s.event] {
         put(n, out);
     }
-    for (leaf, values) in &s.hits {
-        put(*leaf as u64, out);
-        put(values.len() as u64, out);
-        values.iter().for_each(|v| wire::put_value(v, out));
-    }
+    out.extend(s.leaf.to_le_bytes());
+    out.extend((values.len() as u32).to_le_bytes());
+    out.extend_from_slice(values);
 }
 
-fn decode(from: &mut impl Read) -> io::Result<Survivor> {
-    let time = Timestamp(get(from)? as i64);
-    let (order, stream, event, count) = (get(from)?, get(from)?, get(from)?, get(from)?);
-    let hits = (0..count).map(|_| decode_hit(from)).collect::<io::Result<_>>()?;
+/// A survivor, and how many bytes of values follow.
+fn decode(mut from: &[u8]) -> io::Result<(Survivor, usize)> {
+    let time = Timestamp(get(&mut from)? as i64);
+    let (order, stream, event, last) = (get(&mut from)?, get(&mut from)?, get(&mut from)?, get(&mut from)?);
     let stream = Stream { lane: (stream >> 32) as u32, number: stream as u32 };
-    Ok(Survivor { time, order, stream, hits, event })
-}
-
-fn decode_hit(from: &mut impl Read) -> io::Result<Hit> {
-    let (leaf, count) = (get(from)? as usize, get(from)?);
-    Ok((leaf, (0..count).map(|_| wire::value(from)).collect::<io::Result<_>>()?))
+    Ok((Survivor { time, order, stream, leaf: last as u32, event }, (last >> 32) as usize))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shikra_rows::Seed;
 
-    fn collect(budget: usize) -> Vec<Survivor> {
-        let mut all = Survivors::new(budget);
+    fn collect(budget: usize) -> Vec<(Survivor, Vec<Value>)> {
+        let (seed, mut shared, mut all) = (Seed::default(), Shared::new(2000), Survivors::new(budget));
         for n in 0..500u64 {
-            let values = vec![Value::I64(n as i64), Value::List(vec!["x".into(), Value::Null])];
-            all.add(Survivor {
-                time: Timestamp((n * 7919 % 97) as i64),
-                order: n,
-                stream: Stream { lane: (n % 3) as u32, number: 1 },
-                hits: vec![(2, values)],
-                event: n << 32,
-            })
-            .unwrap();
+            let texts = [format!("text {}", n % 7), format!("long {n} {}", "x".repeat(n as usize * 40))];
+            let [few, many] = texts.map(|t| seed.cell(Value::from(&*t)));
+            let list = seed.cell(Value::List(vec![Value::I64(n as i64), "x".into(), Value::Null]));
+            let read: Vec<_> = [few, many, list, seed.cell(Value::Null)].map(|c| shared.put(c)).into();
+            let place = Place { time: Timestamp((n * 7919 % 97) as i64), order: n / 2, handle: n << 32 };
+            let stream = Stream { lane: (n / 2 % 3) as u32, number: 1 };
+            let survivor = Survivor::new(place, stream, n as u32 % 2);
+            all.add(survivor, read.iter().map(|p| (p.cell.value(), p.id))).unwrap();
         }
         let mut got = Vec::new();
-        all.for_each(|s| {
-            got.push(s);
+        all.for_each(&mut |s, bytes| {
+            got.push((s, values(bytes, &shared)?));
             Ok(())
         })
         .unwrap();
@@ -284,8 +335,21 @@ mod tests {
     #[test]
     fn spilled_and_held_are_the_same_in_order() {
         let held = collect(usize::MAX);
-        assert!(held.windows(2).all(|w| w[0].key() < w[1].key()));
+        assert!(held.windows(2).all(|w| w[0].0.key() <= w[1].0.key()));
+        assert_eq!((held.len(), &held[0].1[3]), (500, &Value::Null));
+        assert!(held.iter().all(|(s, v)| {
+            let n = s.event >> 32;
+            v[0] == Value::from(&*format!("text {}", n % 7)) && v[2].elements()[0] == Value::I64(n as i64)
+        }));
         assert_eq!(collect(20_000), held);
         assert_eq!(collect(1), held);
+    }
+
+    #[test]
+    fn strange_bytes_are_errors() {
+        let shared = Shared::new(1000);
+        assert!(values(&[0, 0, 0, 0], &shared).is_err());
+        assert!(values(&[255, 255, 255, 255, 99], &shared).is_err());
+        assert_eq!(values(&[], &shared).unwrap(), []);
     }
 }

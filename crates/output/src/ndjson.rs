@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use shikra_engine::finding::{Encoder, Rarity, Totals};
 use shikra_engine::view::{computer, shown, value_of};
-use shikra_event::{Event, Kind, Shape, ShapeId, SlotIndex, Value};
+use shikra_event::{Event, Kind, Shape, ShapeId, SlotIndex, Timestamp, Value};
 use shikra_ir::RuleMeta;
 
 use crate::escape;
@@ -63,13 +63,17 @@ pub(crate) fn write_finding(f: Item<'_>, out: &mut Vec<u8>) {
     let (mut time, mut host) = (Vec::new(), Vec::new());
     Json::new(&mut time).time(f.time);
     Json::new(&mut host).string_or_null(some(&f.host));
-    write_head(f.id(), &time, &host, f.rule, out);
-    for (i, e) in f.events.iter().enumerate() {
-        if i > 0 {
-            out.push(b',');
+    let (mut events, mut digests) = (Vec::new(), Vec::with_capacity(f.events.len()));
+    for e in &f.events {
+        if !events.is_empty() {
+            events.push(b',');
         }
-        write_event(&e.source, &event_content(e), out);
+        let content = event_content(e);
+        digests.push(content_digest(&content));
+        write_event(&e.source, &content, &mut events);
     }
+    write_head(identity_of(f.rule, &digests, &f.row), &time, &host, f.rule, out);
+    out.append(&mut events);
     out.push(b']');
     if !f.row.is_empty() {
         out.extend_from_slice(br#","row":"#);
@@ -143,6 +147,17 @@ fn write_event(source: &str, content: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(content);
 }
 
+impl Group {
+    fn clear(&mut self) {
+        self.events.clear();
+        self.events.shrink_to(KEEP);
+        self.digests.clear();
+        self.digests.shrink_to(KEEP / 32);
+        self.latest = None;
+        self.host.clear();
+    }
+}
+
 /// Most shapes of which the constant parts are kept.
 const MAX_SHAPES: usize = 4096;
 
@@ -157,8 +172,20 @@ struct NdjsonEncoder {
     /// Its time and computer as JSON.
     time: Vec<u8>,
     host: Vec<u8>,
+    at: Option<Timestamp>,
     source: Arc<str>,
     text: String,
+    group: Group,
+}
+
+/// The events of a finding on several.
+#[derive(Default)]
+struct Group {
+    events: Vec<u8>,
+    digests: Vec<[u8; 32]>,
+    latest: Option<Timestamp>,
+    /// Computer of the first, as JSON.
+    host: Vec<u8>,
 }
 
 /// What is the same for all events of a shape.
@@ -210,6 +237,7 @@ impl Encoder for NdjsonEncoder {
         Json::new(&mut self.host).string_or_null(some(&computer(event).unwrap_or_default()));
         self.time.clear();
         Json::new(&mut self.time).time(event.time);
+        self.at = event.time;
         if !Arc::ptr_eq(&self.source, source) {
             self.source = source.clone();
         }
@@ -245,6 +273,37 @@ impl Encoder for NdjsonEncoder {
         write_head(identity_of(&rule, &[self.digest], &[]), &self.time, &self.host, &rule, out);
         write_event(&self.source, &self.content, out);
         out.extend_from_slice(b"]}\n");
+    }
+
+    fn member(&mut self) {
+        let group = &mut self.group;
+        if group.digests.is_empty() {
+            group.host.extend_from_slice(&self.host);
+        } else {
+            group.events.push(b',');
+        }
+        group.digests.push(self.digest);
+        group.latest = group.latest.max(self.at);
+        write_event(&self.source, &self.content, &mut group.events);
+    }
+
+    fn group(&mut self, rule: &Arc<RuleMeta>, row: &[(Arc<str>, Value)], out: &mut Vec<u8>) {
+        let rule = self.rules.view(rule);
+        let group = &mut self.group;
+        self.time.clear();
+        Json::new(&mut self.time).time(group.latest);
+        if group.digests.is_empty() {
+            Json::new(&mut group.host).string_or_null(None);
+        }
+        write_head(identity_of(&rule, &group.digests, row), &self.time, &group.host, &rule, out);
+        out.extend_from_slice(&group.events);
+        out.push(b']');
+        if !row.is_empty() {
+            out.extend_from_slice(br#","row":"#);
+            Json::new(out).object(|o| write_row(row, o));
+        }
+        out.extend_from_slice(b"}\n");
+        group.clear();
     }
 
     fn twins(&mut self, rule: &Arc<RuleMeta>, records: [&[u8]; 2], out: &mut Vec<u8>) {
@@ -374,6 +433,16 @@ mod tests {
                 let mut twins = Vec::new();
                 encoder.twins(&rule, [&out, &out], &mut twins);
                 assert_eq!(String::from_utf8(twins).unwrap(), line(&both) + "\n");
+                for (n, row) in [(0, vec![]), (1, vec![]), (3, vec![("n\"".into(), Value::I64(3))])] {
+                    let events = vec![view.clone(); n];
+                    let (time, host) = if n == 0 { (None, "".into()) } else { (time, view.computer.clone()) };
+                    let group = Finding { events, row, time, host, ..found.clone() };
+                    let mut out = Vec::new();
+                    (0..n).for_each(|_| encoder.member());
+                    encoder.group(&rule, &group.row, &mut out);
+                    assert_eq!(str::from_utf8(&out).unwrap(), line(&group) + "\n");
+                    encoder.event(&event, &source);
+                }
             }
         }
     }

@@ -84,8 +84,16 @@ impl Accumulator {
         matches!(self, Accumulator::All(_))
     }
 
-    /// Takes a value that is neither missing nor null; `hash` is the value's.
-    pub fn take(&mut self, f: &AggFn, at: At, v: &Value, hash: impl FnOnce() -> u64) -> Took {
+    /// Takes a value that is neither missing nor null; `hash` is the value's, `cost` tells the bytes that a copy of a
+    /// value takes.
+    pub fn take(
+        &mut self,
+        f: &AggFn,
+        at: At,
+        v: &Value,
+        cost: &dyn Fn(&Value) -> usize,
+        hash: impl FnOnce() -> u64,
+    ) -> Took {
         match self {
             Accumulator::Rows => Took::default(),
             Accumulator::Count(n) => {
@@ -110,14 +118,14 @@ impl Accumulator {
                 }
                 None => Took::default(),
             },
-            Accumulator::One(one) => stands(one, f, at, v),
+            Accumulator::One(one) => stands(one, f, at, v, cost),
             Accumulator::Distinct(distinct) => {
                 let (is_new, unsure) = distinct.insert(v, hash());
-                Took { size: if is_new { v.size() + 2 * size_of::<u64>() } else { 0 }, unsure }
+                Took { size: if is_new { cost(v) + 2 * size_of::<u64>() } else { 0 }, unsure }
             }
             Accumulator::All(values) => {
                 values.push(v.clone());
-                Took { size: v.size(), unsure: true }
+                Took { size: cost(v), unsure: true }
             }
         }
     }
@@ -153,10 +161,16 @@ fn add(sum: &mut f64, n: f64) -> bool {
 }
 
 /// Puts a value in the place of the one that stands for all, where it must.
-fn stands(one: &mut Option<(At, Value)>, f: &AggFn, at: At, v: &Value) -> Took {
+fn stands(
+    one: &mut Option<(At, Value)>,
+    f: &AggFn,
+    at: At,
+    v: &Value,
+    cost: &dyn Fn(&Value) -> usize,
+) -> Took {
     let Some((was, old)) = one else {
         *one = Some((at, v.clone()));
-        return Took { size: v.size(), unsure: false };
+        return Took { size: cost(v), unsure: false };
     };
     let when = |at: &At| (at.time, at.row);
     let replaces = match f {
@@ -172,7 +186,7 @@ fn stands(one: &mut Option<(At, Value)>, f: &AggFn, at: At, v: &Value) -> Took {
     let unsure = by_value && differ(v, old) && order(v, old).is_eq() && v != &*old;
     let mut size = 0;
     if replaces {
-        size = v.size().saturating_sub(old.size());
+        size = cost(v).saturating_sub(cost(old));
         (*was, *old) = (at, v.clone());
     }
     Took { size, unsure }

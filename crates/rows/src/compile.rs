@@ -102,16 +102,28 @@ impl Program {
     /// Leaves that only tell who is whose child: what passes them is never part of a match, and unless something
     /// passes another leaf of the program nothing comes of it.
     pub fn lineage_leaves(&self) -> Vec<usize> {
-        let is_port = |leaf: usize| self.ports.iter().any(|p| p.leaf == leaf);
-        let own = self.process_leaves.iter().map(|(leaf, _)| *leaf).filter(|l| !is_port(*l));
-        let mut all: Vec<usize> = own.collect();
+        let own = self.process_leaves.iter().map(|(leaf, _)| *leaf).filter(|l| !self.is_port(*l));
+        self.with_those_beneath(own.collect(), Program::lineage_leaves)
+    }
+
+    /// Leaves that only tell whether there is anything to tell: see [`Program::needs`]. Nobody takes what passes them.
+    pub fn witness_leaves(&self) -> Vec<usize> {
+        let learns = |leaf: usize| self.process_leaves.iter().any(|(l, _)| *l == leaf);
+        let own = self.ports.iter().filter_map(|p| p.alone).filter(|l| !self.is_port(*l) && !learns(*l));
+        self.with_those_beneath(own.collect(), Program::witness_leaves)
+    }
+
+    fn is_port(&self, leaf: usize) -> bool {
+        self.ports.iter().any(|p| p.leaf == leaf)
+    }
+
+    /// Leaves, and those of the programs that are merged.
+    fn with_those_beneath(&self, mut own: Vec<usize>, of: fn(&Program) -> Vec<usize>) -> Vec<usize> {
         if let Core::Merged(merge) = &self.core {
-            let of = |i: &crate::merge::Input| {
-                i.program.lineage_leaves().into_iter().map(|l| l + i.first_leaf).collect::<Vec<_>>()
-            };
-            all.extend(merge.inputs.iter().flat_map(of));
+            let inputs = merge.inputs.iter();
+            own.extend(inputs.flat_map(|i| of(&i.program).into_iter().map(|l| l + i.first_leaf)));
         }
-        all
+        own
     }
 }
 
@@ -392,7 +404,29 @@ impl Compiler {
                 _ => continue,
             });
         }
-        Ok(self.add_port(leaf, gates, source.names))
+        let alone = self.alone(leaf, &gates);
+        let port = self.add_port(leaf, gates, source.names);
+        self.ports.get_mut(port).into_iter().for_each(|p| p.alone = alone);
+        Ok(port)
+    }
+
+    /// See [`Port::alone`].
+    fn alone(&mut self, leaf: usize, gates: &[Gate]) -> Option<usize> {
+        let mark = |g: &Gate| match g {
+            Gate::Mark(_, column) => Some(column.clone()),
+            Gate::Filter(_) | Gate::Lineage(_) => None,
+        };
+        let marks: Vec<Arc<str>> = gates.iter().filter_map(mark).collect();
+        if marks.is_empty() {
+            return None;
+        }
+        let Leaf { source, expr, .. } = self.leaves.get(leaf)?.clone();
+        let asked = gates.iter().filter_map(|g| match g {
+            Gate::Filter(e) => Some(push::unmarked(e, &marks)),
+            Gate::Lineage(_) | Gate::Mark(..) => None,
+        });
+        let strict = Expr::and([expr].into_iter().chain(asked));
+        Some(self.leaf(&source, strict))
     }
 
     fn add_port(&mut self, leaf: usize, gates: Vec<Gate>, names: Names) -> usize {
@@ -404,7 +438,7 @@ impl Compiler {
         }
         wanted.retain(|s| !matches!(s, Scalar::Field(f) if f.names == Names::Column));
         let lineage = gates.iter().any(|g| !matches!(g, Gate::Filter(_)));
-        self.ports.push(Port { leaf, reads: vec![], at: vec![], gates, identity: None });
+        self.ports.push(Port { leaf, reads: vec![], at: vec![], gates, identity: None, alone: None });
         let port = self.ports.len() - 1;
         self.read(port, &wanted);
         if lineage {

@@ -145,6 +145,10 @@ fn read(reads: &mut Vec<Scalar>, s: &Scalar, columns: &[(Arc<str>, Scalar)]) -> 
 const MAX_DEPTH: usize = 200;
 
 /// Whether all that a scalar reads are fields by their names.
+pub fn reads_fields_alone(s: &Scalar) -> bool {
+    of_event(s, 0)
+}
+
 fn of_event(s: &Scalar, depth: usize) -> bool {
     let below = |s: &Scalar| of_event(s, depth + 1);
     depth < MAX_DEPTH
@@ -277,10 +281,10 @@ impl Folder {
         let took = match &folding.keeps {
             Keeps::Groups(groups) => part.fold(groups, &self.seed, Taken { time, handle, cells }),
             Keeps::Rows => {
-                let cell = |i: &u32| cells.all.get(*i as usize).map(|c| c.value.clone());
-                let values: Arc<[Value]> = cells.at.iter().filter_map(cell).collect();
+                let cells = || cells.at.iter().filter_map(|i| cells.all.get(*i as usize));
+                let values: Arc<[Value]> = cells().map(|c| c.value.clone()).collect();
                 let own = size_of::<(Timestamp, u64, Arc<[Value]>)>();
-                let size = own + values.iter().map(Value::size).sum::<usize>();
+                let size = own + cells().map(|c| c.cost(&c.value)).sum::<usize>();
                 part.rows.push((time, handle, values));
                 Took { size, unsure: false }
             }
@@ -369,7 +373,10 @@ impl Kept {
             None => {
                 let key = (0..how.keys.len()).map(|i| key(i).cloned().unwrap_or_default()).collect();
                 let group = Group::new(hash, key, how);
-                let (size, at) = (group.size(), self.groups.len());
+                // Of a key with several values it is more than one of them takes.
+                let cells = how.keys.iter().filter_map(|k| event.cells.get(k.place));
+                let key = cells.map(|c| c.cost(&c.value)).sum::<usize>();
+                let (size, at) = (group.size() + key, self.groups.len());
                 self.groups.push(group);
                 let of = |at: &u32| self.groups.get(*at as usize).map_or(0, |g| g.hash);
                 self.index.insert_unique(hash, at as u32, of);
@@ -469,10 +476,9 @@ impl Group {
         }
     }
 
-    /// Bytes that a new one takes, about, its place in the index included.
+    /// Bytes that a new one takes beside its key, about, its place in the index included.
     fn size(&self) -> usize {
-        let key = self.key.iter().map(Value::size).sum::<usize>();
-        size_of::<Group>() + size_of::<u64>() + key + size_of_val(&*self.columns)
+        size_of::<Group>() + size_of::<u64>() + size_of_val(&*self.columns)
     }
 
     fn add(&mut self, how: &Groups, seed: &Seed, event: Taken<'_>, choice: u32) -> Took {
@@ -491,14 +497,15 @@ impl Group {
             |took: Took| all = Took { size: all.size + took.size, unsure: all.unsure || took.unsure };
         for ((f, place), so_far) in how.columns.iter().zip(&mut self.columns) {
             let Some(cell) = place.and_then(|p| cells.get(p)) else { continue };
+            let cost = |v: &Value| cell.cost(v);
             match &cell.value {
                 Value::Missing | Value::Null => {}
                 Value::List(values) => {
                     for v in values.iter().filter(|v| !v.is_null()) {
-                        add(so_far.take(f, at, v, || seed.hash(v)));
+                        add(so_far.take(f, at, v, &cost, || seed.hash(v)));
                     }
                 }
-                v => add(so_far.take(f, at, v, || cell.hash)),
+                v => add(so_far.take(f, at, v, &cost, || cell.hash)),
             }
         }
         all

@@ -65,6 +65,9 @@ pub(crate) struct Port {
     pub gates: Vec<Gate>,
     /// Where the identity of the event's process stands among the reads.
     pub identity: Option<[usize; 5]>,
+    /// The leaf that events pass to which no mark matters: unless one passes it, or an ancestor matches, nothing gets
+    /// through the gates.
+    pub alone: Option<usize>,
 }
 
 /// Who a process is.

@@ -32,7 +32,7 @@ mod same;
 mod windows;
 
 pub use compile::{Program, Resolve, compile};
-pub use folding::{Cells, Folder, Folding, TimeOf, field_of_event};
+pub use folding::{Cells, Folder, Folding, TimeOf, field_of_event, reads_fields_alone};
 pub use machine::Machine;
 pub use same::{Cell, Seed};
 pub use shikra_sequence::{Input, Leaf, Limits, Match, MatchedEvent, Needs, Stats, Unsupported};

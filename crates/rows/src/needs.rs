@@ -41,12 +41,21 @@ impl Program {
     /// number, so this ends.
     fn port_needs(&self, number: usize) -> Needs {
         let Some(port) = self.ports.get(number) else { return Needs::nothing() };
-        let tree = |gate: &Gate| match gate {
-            Gate::Lineage(tree) => self.trees.get(*tree).filter(|t| t.of < number),
-            Gate::Filter(_) | Gate::Mark(..) => None,
+        let ancestors = |tree: &usize| {
+            let tree = self.trees.get(*tree).filter(|t| t.of < number);
+            tree.map_or_else(Needs::nothing, |t| self.port_needs(t.of))
         };
-        let trees = port.gates.iter().filter_map(tree).map(|t| self.port_needs(t.of));
-        Needs::all(trees.chain([Needs::leaf(port.leaf)]))
+        let lineage = port.gates.iter().filter_map(|gate| match gate {
+            Gate::Lineage(tree) => Some(ancestors(tree)),
+            Gate::Filter(_) | Gate::Mark(..) => None,
+        });
+        let marks = port.gates.iter().filter_map(|gate| match gate {
+            Gate::Mark(tree, _) => Some(ancestors(tree)),
+            Gate::Filter(_) | Gate::Lineage(_) => None,
+        });
+        // Where it would not do to match alone, one of the marks has to hold.
+        let alone = port.alone.map(|leaf| Needs::any(marks.chain([Needs::leaf(leaf)])));
+        Needs::all(lineage.chain(alone).chain([Needs::leaf(port.leaf)]))
     }
 }
 
@@ -87,10 +96,16 @@ fn merge_needs(merge: &Merge) -> Needs {
 
 #[cfg(test)]
 mod tests {
-    use shikra_ir::{Agg, Expr, LogSource, Names, Plan};
-    use shikra_sequence::Needs;
+    use proptest::prelude::*;
+    use shikra_event::{Timestamp, Value};
+    use shikra_ir::{
+        Agg, Expr, FieldRef, LogSource, Mark, Names, Op, Pattern, Plan, Scalar, Test, Words, eval,
+    };
+    use shikra_sequence::{Input, Limits, Needs};
+    use shikra_syntax::Span;
 
     use crate::compile::Program;
+    use crate::machine::Machine;
 
     fn scan(word: &str) -> Plan {
         Plan::Scan(LogSource::with_keys(Names::Splunk, [("category", word)]))
@@ -143,5 +158,106 @@ mod tests {
         assert!(Program::new(&Plan::Filter(Box::new(scan("a")), Expr::TRUE)).unwrap().is_silent());
         assert!(met(&one, &[1]) && !met(&one, &[0]));
         assert_eq!(Program::new(&counted(scan("a"))).unwrap().needs(), Needs::leaf(0));
+    }
+
+    /// Of a process: number, number of its parent, and what conditions ask.
+    #[derive(Clone, Debug)]
+    struct Start(i64, i64, [bool; 3]);
+
+    impl eval::Row for Start {
+        fn field(&self, f: &FieldRef) -> Value {
+            let Start(number, parent, asked) = self;
+            match &*f.name {
+                "process.pid" => Value::I64(*number),
+                "process.parent.pid" => Value::I64(*parent),
+                name => ["a", "b", "c"]
+                    .iter()
+                    .zip(asked)
+                    .find(|(n, _)| **n == name)
+                    .map_or(Value::Missing, |(_, v)| Value::Bool(*v)),
+            }
+        }
+        fn all_fields(&self) -> Vec<Value> {
+            vec![]
+        }
+        fn fields_like(&self, _: Names, _: &Pattern) -> Vec<Value> {
+            vec![]
+        }
+    }
+
+    fn holds(names: Names, name: &str) -> Expr {
+        let (subject, op) = (Scalar::field(names, name), Op::IsTrue);
+        Expr::Test(Test { subject, op, words: Words::default(), span: Span::default() })
+    }
+
+    /// Conditions over `a`, `c` and the mark.
+    fn condition() -> impl Strategy<Value = Expr> {
+        let test = prop_oneof![
+            Just(holds(Names::Ecs, "a")),
+            Just(holds(Names::Ecs, "c")),
+            Just(holds(Names::Column, "mark")),
+            Just(holds(Names::Column, "other")),
+        ];
+        test.prop_recursive(3, 8, 3, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 1..3).prop_map(Expr::And),
+                proptest::collection::vec(inner.clone(), 1..3).prop_map(Expr::Or),
+                inner.prop_map(Expr::negate),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1000))]
+
+        #[test]
+        fn whatever_is_told_was_needed(
+            before in condition(),
+            after in condition(),
+            depth in proptest::option::of(0u32..3),
+            starts in proptest::collection::vec((0i64..5, 0i64..5, any::<[bool; 3]>()), 0..8),
+        ) {
+            let processes = || Box::new(Plan::Scan(crate::gate::process_events(Names::Ecs)));
+            let of = Box::new(Plan::Filter(processes(), holds(Names::Ecs, "b")));
+            let input = Box::new(Plan::Filter(processes(), before));
+            let mark = Plan::Mark(Box::new(Mark { input, column: "mark".into(), of, depth }));
+            let plan = Plan::Filter(Box::new(mark), after);
+            let program = Program::new(&plan).unwrap();
+            let (mut machine, mut found) = (Machine::new(&program, Limits::default()), Vec::new());
+            let mut passed = vec![false; program.leaves().len()];
+            for (n, (number, parent, asked)) in (0u64..).zip(starts) {
+                let event = Start(number, parent, asked);
+                let mut hits = Vec::new();
+                for (i, leaf) in program.leaves().iter().enumerate() {
+                    if eval::truth(&leaf.expr, &event).holds() {
+                        passed[i] = true;
+                        hits.push((i, leaf.values.iter().map(|s| eval::scalar(s, &event)).collect()));
+                    }
+                }
+                // Nobody takes what passes a witness.
+                hits.retain(|(leaf, _)| !program.witness_leaves().contains(leaf));
+                if !hits.is_empty() {
+                    let time = Some(Timestamp(n as i64));
+                    machine.push(Input { time, order: (0, n), handle: n, hits }, &mut found);
+                }
+            }
+            machine.finish(&mut found).unwrap();
+            let met = program.needs().met(&|l| passed[l]);
+            prop_assert!(met || found.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_descendant_needs_an_ancestor_or_what_matches_alone() {
+        let processes = || Box::new(Plan::Scan(crate::gate::process_events(Names::Ecs)));
+        let of = Box::new(Plan::Filter(processes(), holds(Names::Ecs, "b")));
+        let mark = Mark { input: processes(), column: "mark".into(), of, depth: None };
+        let either = Expr::Or(vec![holds(Names::Ecs, "a"), holds(Names::Column, "mark")]);
+        let program = Program::new(&Plan::Filter(Box::new(Plan::Mark(Box::new(mark))), either)).unwrap();
+        let leaf = |e: &Expr| program.leaves().iter().position(|l| l.expr == *e).unwrap();
+        let [all, a, b] = [Expr::TRUE, holds(Names::Ecs, "a"), holds(Names::Ecs, "b")].map(|e| leaf(&e));
+        assert_eq!(program.witness_leaves(), [a]);
+        let met = |passed: &[usize]| program.needs().met(&|l| passed.contains(&l));
+        assert!(!met(&[all]) && met(&[all, a]) && met(&[all, b]) && !met(&[a, b]));
     }
 }

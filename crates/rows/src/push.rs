@@ -4,13 +4,15 @@
 
 use std::sync::Arc;
 
+use shikra_event::Value;
 use shikra_ir::{
     Agg, AggFn, CmpOp, Dedup, Expr, FieldRef, Join, Joined, Multi, Names, Op, Plan, Scalar, Sort, Test,
-    Truth, Window,
+    Truth, Window, eval,
 };
 use shikra_sequence::Rewrite;
 
 use crate::compile::gated;
+use crate::row::View;
 
 /// Operators within one another.
 const MAX_DEPTH: usize = 256;
@@ -24,6 +26,33 @@ pub(crate) fn down(plan: &Plan) -> Plan {
 /// The condition without what is not known of an event alone: what holds of an event in any company.
 pub(crate) fn of_event(joined: &Joined) -> Expr {
     possible(&joined.condition, true, &|t, _| is_known(t, &|_| true))
+}
+
+/// What must hold of an event that a condition lets through although none of the marks holds.
+pub(crate) fn unmarked(e: &Expr, marks: &[Arc<str>]) -> Expr {
+    let none: Vec<(Arc<str>, Scalar)> =
+        marks.iter().map(|m| (m.clone(), Scalar::Lit(Value::Bool(false)))).collect();
+    let rewrite = Rewrite::new(&none);
+    let e = rewrite.expr(e);
+    let of_events = |f: &FieldRef| f.names != Names::Column;
+    if rewrite.exhausted() {
+        return Expr::TRUE;
+    }
+    possible(&settled(&e), true, &|t, _| is_known(t, &of_events))
+}
+
+/// The same with an answer in the place of tests that ask nothing of a row.
+fn settled(e: &Expr) -> Expr {
+    match e {
+        Expr::And(v) => Expr::And(v.iter().map(settled).collect()),
+        Expr::Or(v) => Expr::Or(v.iter().map(settled).collect()),
+        Expr::Not(e) => settled(e).negate(),
+        Expr::Named(_, e) => settled(e),
+        Expr::Test(Test { subject: Scalar::Lit(_), op: Op::IsTrue, .. }) => {
+            Expr::Const(eval::truth(e, &View { reads: &[], cells: &[], columns: &[] }))
+        }
+        Expr::Test(_) | Expr::Const(_) | Expr::Opaque(_) => e.clone(),
+    }
 }
 
 /// `wanted` are conditions that a row must satisfy to come to anything.
@@ -240,8 +269,8 @@ fn reads_now(plan: &Plan, depth: usize) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use shikra_event::{Timestamp, Value};
-    use shikra_ir::eval::{self, Row};
+    use shikra_event::Timestamp;
+    use shikra_ir::eval::Row;
     use shikra_ir::{Key, LogSource, Nulls, Opaque, Pattern, SortKey, Words};
     use shikra_sequence::{Input, Limits};
     use shikra_syntax::Span;

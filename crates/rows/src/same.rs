@@ -17,12 +17,36 @@ pub struct Seed(DefaultHashBuilder);
 pub struct Cell {
     pub(crate) value: Value,
     pub(crate) hash: u64,
+    is_shared: bool,
+}
+
+impl Cell {
+    /// The value.
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// Its hash: the same of values that are the same.
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// The same, of a value whose texts somebody else holds and counts.
+    #[must_use]
+    pub fn shared(self) -> Cell {
+        Cell { is_shared: true, ..self }
+    }
+
+    /// Bytes that a copy of a value takes in memory, about; the value is the cell's, or an element of it.
+    pub(crate) fn cost(&self, v: &Value) -> usize {
+        if self.is_shared { size_of::<Value>() * (1 + v.elements().len()) } else { v.size() }
+    }
 }
 
 impl Seed {
     /// A value, ready to be looked up.
     pub fn cell(&self, value: Value) -> Cell {
-        Cell { hash: self.hash(&value), value }
+        Cell { hash: self.hash(&value), value, is_shared: false }
     }
 
     /// Values that are the same have equal hashes.

@@ -53,6 +53,7 @@ impl<K: Kind> Keyed<K> {
     fn by_key(&self, at: At, arrivals: Vec<Arrival>, stats: &mut Stats) -> Vec<(Key, Vec<(usize, Occ)>)> {
         let mut groups: Vec<(Key, Vec<(usize, Occ)>)> = Vec::new();
         let mut index: HashMap<Key, usize> = HashMap::new();
+        let alone = arrivals.len() == 1;
         for arrival in arrivals {
             let keys = self.spec.key_names.len().min(arrival.row.len());
             let arguments = (keys + self.spec.arguments).min(arrival.row.len());
@@ -66,6 +67,10 @@ impl<K: Kind> Keyed<K> {
                 arguments: arrival.row.get(keys..arguments).unwrap_or(&[]).to_vec(),
                 carried: arrival.row.get(arguments..).unwrap_or(&[]).to_vec(),
             });
+            if alone {
+                // Its keys are different ones.
+                return found.into_iter().map(|key| (key, vec![(arrival.port, occ.clone())])).collect();
+            }
             for key in found {
                 let slot = *index.entry(key).or_insert_with_key(|k| {
                     groups.push((k.clone(), Vec::new()));
@@ -91,6 +96,7 @@ impl<K: Kind> Keyed<K> {
         }
         let (id, key) = (self.next_id, Arc::new(key));
         self.next_id += 1;
+        self.clock += 1;
         self.ids.insert(key.clone(), id);
         let entry = Entry { key, state: K::State::default(), wake: None, touched: self.clock, held: 0 };
         self.entries.insert(id, entry);
@@ -157,8 +163,12 @@ impl<K: Kind> Keyed<K> {
     }
 
     fn touch(&mut self, id: u64) {
-        self.clock += 1;
         if let Some(entry) = self.entries.get_mut(&id) {
+            // No two have the same: it is the latest already.
+            if entry.touched == self.clock {
+                return;
+            }
+            self.clock += 1;
             self.touches.remove(&(entry.touched, id));
             entry.touched = self.clock;
             self.touches.insert((self.clock, id));

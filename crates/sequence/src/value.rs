@@ -79,6 +79,9 @@ impl std::hash::Hash for Key {
 /// is a list (the product of all lists; nulls in a list are passed over). `optional` may be shorter than
 /// `values`: what it does not cover is not optional. At most `most` keys; the second answer counts the rest.
 pub(crate) fn expand(values: &[Value], optional: &[bool], most: usize) -> (Vec<Key>, u64) {
+    if most > 0 && !values.iter().any(|v| v.is_null() || matches!(v, Value::List(_))) {
+        return (vec![Key::new(values.to_vec())], 0);
+    }
     let mut choices: Vec<Vec<Value>> = Vec::with_capacity(values.len());
     for (i, value) in values.iter().enumerate() {
         let mut some: Vec<Value> = Vec::new();

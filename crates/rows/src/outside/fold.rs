@@ -39,7 +39,7 @@ impl<'a> Group<'a> {
             let Some(argument) = c.argument else { continue };
             let value = operate::value(self.reads, argument, row);
             for v in value.elements().iter().filter(|v| !v.is_null()) {
-                c.so_far.take(c.function, at, v, || self.seed.hash(v));
+                c.so_far.take(c.function, at, v, &Value::size, || self.seed.hash(v));
             }
         }
         match &mut self.found {
