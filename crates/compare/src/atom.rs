@@ -11,6 +11,7 @@ use shikra_taxonomy::Derive;
 use crate::automaton::Automaton;
 use crate::glob;
 use crate::product::{self, Found};
+use crate::sample::shortest;
 
 /// What an atom asks.
 #[derive(Clone, Debug)]
@@ -45,9 +46,6 @@ pub(crate) struct Atom {
     pub(crate) automaton: OnceCell<Option<Automaton>>,
     pub(crate) sample: OnceCell<Option<String>>,
 }
-
-/// Tuples that finding a sample may take.
-const SAMPLE: usize = 4000;
 
 /// How one atom relates to another on the same field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -84,11 +82,7 @@ impl Atom {
 
     /// A short text of that set.
     pub fn sample(&self) -> Option<&str> {
-        let find = || match product::find(&[(self.automaton()?, true)], &mut SAMPLE.clone()) {
-            Found::Text(t) => Some(t),
-            _ => None,
-        };
-        self.sample.get_or_init(find).as_deref()
+        self.sample.get_or_init(|| shortest(self.automaton()?)).as_deref()
     }
 
     fn build(&self) -> Option<Automaton> {

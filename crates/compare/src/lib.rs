@@ -19,6 +19,7 @@ mod many;
 mod plans;
 mod product;
 mod refute;
+mod sample;
 mod solve;
 mod translate;
 mod universe;

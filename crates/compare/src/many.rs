@@ -20,12 +20,15 @@ use crate::refute::Matched;
 use crate::solve::{Budget, Outcome, solve};
 use crate::world::World;
 
-/// Bounds of the search for one pair on one event type.
+/// Bounds of the search for one event.
 const BUDGET: Budget = Budget { branches: 400, failures: 1 };
-/// Tuples of automata for one question.
-const EFFORT: usize = 300;
-/// Steps for all pairs together: by the forms of patterns, and then with automata.
-const STEPS: [u64; 2] = [1_000_000_000, 1_000_000_000];
+/// Looks at the pairs that are still open, each dearer than the one before: by the forms of patterns, with automata,
+/// and with more of both.
+const PASSES: &[Pass] = &[
+    Pass { budget: BUDGET, effort: 0, steps: 1_000_000_000 },
+    Pass { budget: BUDGET, effort: 300, steps: 1_000_000_000 },
+    Pass { budget: Budget { branches: 2_000, failures: 4 }, effort: 2_000, steps: 200_000_000 },
+];
 
 /// What was found among many detections, by their position.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,10 +81,9 @@ pub fn duplicates(all: &[Option<Vec<Filter>>], taxonomy: &Taxonomy) -> Duplicate
     let pairs: Vec<(usize, Vec<usize>)> = pairs.collect();
     out.pairs = pairs.iter().map(|(_, all)| all.len() as u64).sum();
     let mut within = BTreeSet::new();
-    let quick = Pass { effort: 0, steps: STEPS[0] };
-    let open = quick.run(pairs, &ones, &mut world, &mut within, &mut out.unread);
-    let thorough = Pass { effort: EFFORT, steps: STEPS[1] };
-    let open = thorough.run(open, &ones, &mut world, &mut within, &mut out.unread);
+    let open = PASSES
+        .iter()
+        .fold(pairs, |open, pass| pass.run(open, &ones, &mut world, &mut within, &mut out.unread));
     out.undecided = open.iter().map(|(_, all)| all.len() as u64).sum();
     gather(&mut out, same.into_values().collect(), &within);
     out
@@ -89,6 +91,9 @@ pub fn duplicates(all: &[Option<Vec<Filter>>], taxonomy: &Taxonomy) -> Duplicate
 
 /// One look at pairs, with so much effort for each question and so many steps for all.
 struct Pass {
+    /// Bounds of the search for one pair on one event type.
+    budget: Budget,
+    /// Tuples of automata for one question.
     effort: usize,
     steps: u64,
 }
@@ -140,9 +145,9 @@ impl Pass {
             if matched.refute(world, *shape, there) {
                 return Some(false);
             }
-            if !matched.any(*shape) {
-                world.effort = 0;
-                if let Outcome::Event(values) = solve(world, *shape, f, BUDGET, &|_, _| true) {
+            if matched.first(*shape) {
+                world.effort = self.effort;
+                if let Outcome::Event(values) = solve(world, *shape, f, self.budget, &|_, _| true) {
                     matched.keep(world, *shape, f, values);
                 }
                 if matched.refute(world, *shape, there) {
@@ -154,7 +159,8 @@ impl Pass {
         for (shape, f) in &one.on {
             let there = other.on(*shape)?;
             world.effort = self.effort;
-            match solve(world, *shape, &Formula::all([f.clone(), there.negate()]), BUDGET, &|_, _| true) {
+            match solve(world, *shape, &Formula::all([f.clone(), there.negate()]), self.budget, &|_, _| true)
+            {
                 Outcome::Never => {}
                 Outcome::Event(values) => {
                     matched.keep(world, *shape, f, values);

@@ -11,7 +11,7 @@ use hashbrown::{HashMap, HashSet};
 use crate::automaton::{Automaton, Guard, after, before};
 
 /// Characters preferred for made-up texts, best first.
-const READABLE: &str =
+pub(crate) const READABLE: &str =
     "xabcdefghijklmnopqrstuvwyz0123456789 -_.ABCDEFGHIJKLMNOPQRSTUVWXYZ/\\:;,=+()[]{}!#$%&@^~'\"`|<>*?";
 
 /// What a search found.
@@ -113,7 +113,7 @@ impl<'a> Lazy<'a> {
 }
 
 /// Lower case, one character for one: `İ`, whose lower case is two, stays itself.
-fn lower(c: char) -> char {
+pub(crate) fn lower(c: char) -> char {
     let mut all = c.to_lowercase();
     match (all.next(), all.next()) {
         (Some(l), None) => l,

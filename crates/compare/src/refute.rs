@@ -3,7 +3,7 @@
 //! A search for one pair is dear; asking another detection about an event that this one is known to match is not, and
 //! settles most pairs. Events come from searches that found one, so that each search settles later pairs as well.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use shikra_event::Value;
 
@@ -17,6 +17,8 @@ const MOST: usize = 24;
 #[derive(Default)]
 pub(crate) struct Matched {
     events: Vec<Known>,
+    /// Shapes of which an event was looked for.
+    sought: HashSet<usize>,
 }
 
 /// One event, and what was asked of it.
@@ -27,9 +29,9 @@ struct Known {
 }
 
 impl Matched {
-    /// Whether there is an event of this shape yet.
-    pub fn any(&self, shape: usize) -> bool {
-        self.events.iter().any(|e| e.shape == shape)
+    /// Whether there is no event of this shape yet and none was looked for.
+    pub fn first(&mut self, shape: usize) -> bool {
+        !self.events.iter().any(|e| e.shape == shape) && self.sought.insert(shape)
     }
 
     /// Keeps an event for which `formula`, what the detection asks of this shape, is seen to hold.
