@@ -85,7 +85,7 @@ impl Detector {
     }
 
     fn made(mut rules: Vec<Rule>, taxonomy: Arc<Taxonomy>, keep: bool) -> Detector {
-        let index = RuleIndex::of(&rules);
+        let mut programs = programs(&rules);
         let mut build = Build {
             taxonomy: &taxonomy,
             filters: Vec::with_capacity(rules.len()),
@@ -95,13 +95,21 @@ impl Detector {
             names_acts: vec![false; rules.len()],
             not_run: Vec::new(),
         };
-        for (number, rule) in rules.iter().enumerate() {
-            build.rule(number as u32, rule, &index);
+        for (number, rule) in rules.iter_mut().enumerate() {
+            let number = number as u32;
+            match programs.remove(&number) {
+                Some(program) => build.keyed(number, program),
+                None if !runs(rule) => {}
+                None => {
+                    let plan = if keep { rule.plan.clone() } else { std::mem::replace(&mut rule.plan, NOTHING) };
+                    build.single(number, plan);
+                }
+            }
         }
         let Build { filters, targets, keyed, shared, names_acts, not_run, .. } = build;
         let shared = shared.into_iter().map(|(_, programs)| programs).collect();
         if !keep {
-            rules.iter_mut().for_each(|r| r.plan = Plan::Union(Vec::new()));
+            rules.iter_mut().for_each(|r| r.plan = NOTHING);
         }
         let made = if keep { Matcher::new } else { Matcher::sparing };
         let matcher = made(filters, taxonomy.clone());
@@ -243,6 +251,22 @@ impl<'a> RuleIndex<'a> {
     }
 }
 
+/// A plan without rows.
+const NOTHING: Plan = Plan::Union(Vec::new());
+
+/// Whether a rule is to run.
+fn runs(rule: &Rule) -> bool {
+    rule.status != LoadStatus::Rejected && rule.reports
+}
+
+/// The programs of the rules that keep state, by number of the rule, or why there is none.
+fn programs(rules: &[Rule]) -> HashMap<u32, Result<Program, String>> {
+    let index = RuleIndex::of(rules);
+    let keep_state = (0..).zip(rules).filter(|(_, r)| runs(r) && !r.plan.is_of_single_events());
+    let compile = |rule: &Rule| shikra_rows::compile(&rule.plan, &|r| index.resolve(r)).map_err(|e| e.to_string());
+    keep_state.map(|(number, rule)| (number, compile(rule))).collect()
+}
+
 struct Build<'a> {
     taxonomy: &'a Taxonomy,
     filters: Vec<Filter>,
@@ -254,26 +278,27 @@ struct Build<'a> {
 }
 
 impl Build<'_> {
-    fn rule(&mut self, number: u32, rule: &Rule, index: &RuleIndex<'_>) {
-        if rule.status == LoadStatus::Rejected || !rule.reports {
-            return;
+    /// A rule of single events.
+    fn single(&mut self, number: u32, plan: Plan) {
+        let all = plan.into_single_events().unwrap_or_default();
+        if let Some(reason) = all.iter().find_map(|(_, e)| unanswered(e)) {
+            return self.not_run.push(NotRun { rule: number, reason });
         }
-        if let Some(all) = rule.plan.single_events() {
-            if let Some(reason) = all.iter().find_map(|(_, e)| unanswered(e)) {
-                return self.not_run.push(NotRun { rule: number, reason });
-            }
-            self.names_acts[number as usize] = all.iter().all(|(source, _)| self.taxonomy.names_act(source));
-            for (source, expr) in all {
-                self.filter(number, source, expr, Target::Finding(number));
-            }
-            return;
+        self.names_acts[number as usize] = all.iter().all(|(source, _)| self.taxonomy.names_act(source));
+        for (source, expr) in all {
+            self.filter(number, &source, expr, Target::Finding(number));
         }
-        match shikra_rows::compile(&rule.plan, &|r| index.resolve(r)) {
-            Ok(program) => match program.leaves().iter().find_map(|l| unanswered(&l.expr)) {
-                Some(reason) => self.not_run.push(NotRun { rule: number, reason }),
-                None => self.program(number, program),
-            },
-            Err(e) => self.not_run.push(NotRun { rule: number, reason: e.to_string() }),
+    }
+
+    /// A rule that keeps state.
+    fn keyed(&mut self, number: u32, program: Result<Program, String>) {
+        let answered = program.and_then(|p| match p.leaves().iter().find_map(|l| unanswered(&l.expr)) {
+            Some(reason) => Err(reason),
+            None => Ok(p),
+        });
+        match answered {
+            Ok(program) => self.program(number, program),
+            Err(reason) => self.not_run.push(NotRun { rule: number, reason }),
         }
     }
 

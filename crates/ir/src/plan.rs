@@ -453,16 +453,27 @@ impl Plan {
     /// The alternatives of a plan that is nothing but filters and unions over scans: an event that satisfies any
     /// of them is a row. At most 64 of them.
     pub fn single_events(&self) -> Option<Vec<(&LogSource, Expr)>> {
+        let all = self.alternatives()?;
+        Some(all.into_iter().map(|(source, e)| (source, Expr::and(e.into_iter().cloned()))).collect())
+    }
+
+    /// Whether [`Plan::single_events`] has an answer.
+    pub fn is_of_single_events(&self) -> bool {
+        self.alternatives().is_some()
+    }
+
+    /// What [`Plan::single_events`] is made of.
+    fn alternatives(&self) -> Option<Vec<(&LogSource, Vec<&Expr>)>> {
         let mut out = Vec::new();
         let mut open = vec![(self, Vec::new())];
         while let Some((plan, mut above)) = open.pop() {
             match plan {
                 Plan::Scan(source) => {
                     above.reverse();
-                    out.push((source, Expr::and(above)));
+                    out.push((source, above));
                 }
                 Plan::Filter(input, e) => {
-                    above.push(e.clone());
+                    above.push(e);
                     open.push((input, above));
                 }
                 Plan::Union(all) => open.extend(all.iter().rev().map(|p| (p, above.clone()))),
@@ -473,6 +484,32 @@ impl Plan {
             }
         }
         Some(out)
+    }
+
+    /// [`Plan::single_events`] of a plan that is not needed any more: what can be moved is not copied.
+    pub fn into_single_events(self) -> Option<Vec<(LogSource, Expr)>> {
+        let mut beneath = &self;
+        while let Plan::Filter(input, _) = beneath {
+            beneath = input;
+        }
+        if !matches!(beneath, Plan::Scan(_)) {
+            let all = self.single_events()?;
+            return Some(all.into_iter().map(|(source, e)| (source.clone(), e)).collect());
+        }
+        let (mut plan, mut above) = (self, Vec::new());
+        loop {
+            match plan {
+                Plan::Filter(input, e) => {
+                    above.push(e);
+                    plan = *input;
+                }
+                Plan::Scan(source) => {
+                    above.reverse();
+                    return Some(vec![(source, Expr::and(above))]);
+                }
+                _ => return None,
+            }
+        }
     }
 
     /// The plans directly beneath this one.

@@ -3,7 +3,6 @@
 //!
 //! Nothing here depends on a shape; `rules` adds what does.
 
-use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -98,14 +97,14 @@ pub(crate) struct Source {
     pub whens: Vec<Option<WhenId>>,
 }
 
-/// Takes filters apart.
-pub(crate) fn compile(filters: impl IntoIterator<Item = impl Borrow<Filter>>) -> Compiled {
+/// Takes filters apart, one by one, and keeps what it can of them as it is: of thousands of rules, copies take more
+/// time and room than all else.
+pub(crate) fn compile(filters: impl IntoIterator<Item = Filter>) -> Compiled {
     let mut c = Compiler::default();
     let filters = filters.into_iter();
     c.out.trees.reserve_exact(filters.size_hint().0);
     for (id, filter) in filters.enumerate() {
-        let filter = filter.borrow();
-        let tree = c.tree(&filter.expr);
+        let tree = c.tree(filter.expr);
         c.out.trees.push(tree);
         let source = c.source(&filter.selector);
         c.out.by_selector[source].push(id as FilterId);
@@ -127,7 +126,7 @@ struct Compiler {
 }
 
 impl Compiler {
-    fn tree(&mut self, e: &Expr) -> Tree {
+    fn tree(&mut self, e: Expr) -> Tree {
         let node = self.node(e);
         let (mut preds, mut exact) = (Vec::new(), Vec::new());
         collect(&node, &mut preds, &mut exact);
@@ -137,28 +136,28 @@ impl Compiler {
         Tree { node, preds, exact, witness }
     }
 
-    fn node(&mut self, e: &Expr) -> Node {
+    fn node(&mut self, e: Expr) -> Node {
         match e {
-            Expr::Const(t) => Node::Const(*t),
-            Expr::And(v) => Node::And(v.iter().map(|e| self.node(e)).collect()),
-            Expr::Or(v) => Node::Or(v.iter().map(|e| self.node(e)).collect()),
-            Expr::Not(e) => Node::Not(Box::new(self.node(e))),
-            Expr::Named(_, e) => self.node(e),
+            Expr::Const(t) => Node::Const(t),
+            Expr::And(v) => Node::And(v.into_iter().map(|e| self.node(e)).collect()),
+            Expr::Or(v) => Node::Or(v.into_iter().map(|e| self.node(e)).collect()),
+            Expr::Not(e) => Node::Not(Box::new(self.node(*e))),
+            Expr::Named(_, e) => self.node(*e),
             Expr::Opaque(_) => Node::Const(Truth::Unknown),
             Expr::Test(t) => self.test(t),
         }
     }
 
-    fn test(&mut self, t: &Test) -> Node {
+    fn test(&mut self, t: Test) -> Node {
         let mut vars = Vec::new();
-        test_vars(t, &mut vars);
+        test_vars(&t, &mut vars);
         let mut vars = vars.into_iter();
         match (vars.next(), vars.next()) {
-            (None, _) => Node::Const(eval::test(t, &eval::NoFields)),
+            (None, _) => Node::Const(eval::test(&t, &eval::NoFields)),
             (Some(var), None) => {
                 let subject =
                     matches!(t.subject, Scalar::Field(_) | Scalar::AnyField | Scalar::FieldGlob(..));
-                let elementwise = subject && is_elementwise(t);
+                let elementwise = subject && is_elementwise(&t);
                 match var {
                     Var::Field(_) => Node::Pred(self.pred(var, t, elementwise)),
                     _ if elementwise && t.words.multi == Multi::Any => Node::Pred(self.pred(var, t, true)),
@@ -169,12 +168,12 @@ impl Compiler {
         }
     }
 
-    fn exact(&mut self, t: &Test) -> Node {
-        self.out.exact.push(t.clone());
+    fn exact(&mut self, t: Test) -> Node {
+        self.out.exact.push(t);
         Node::Exact((self.out.exact.len() - 1) as ExactId)
     }
 
-    fn pred(&mut self, var: Var, t: &Test, elementwise: bool) -> PredId {
+    fn pred(&mut self, var: Var, t: Test, elementwise: bool) -> PredId {
         let out = &mut self.out;
         let var = *self.vars.entry(var).or_insert_with_key(|v| {
             out.vars.push(v.clone());
@@ -182,15 +181,15 @@ impl Compiler {
             out.absent.push(Vec::new());
             (out.vars.len() - 1) as VarId
         });
-        let hash = hash_test(&self.hasher, var, t);
+        let hash = hash_test(&self.hasher, var, &t);
         let preds = &self.out.preds;
-        let asks_the_same = |&(h, p): &(u64, PredId)| h == hash && same(&preds[p as usize], var, t);
+        let asks_the_same = |&(h, p): &(u64, PredId)| h == hash && same(&preds[p as usize], var, &t);
         if let Some(&(_, known)) = self.preds.find(hash, asks_the_same) {
             return known;
         }
         let id = preds.len() as PredId;
-        let absent = eval::test(t, &eval::NoFields);
-        self.out.preds.push(Pred { var, test: Arc::new(t.clone()), elementwise });
+        let absent = eval::test(&t, &eval::NoFields);
+        self.out.preds.push(Pred { var, test: Arc::new(t), elementwise });
         self.out.by_var[var as usize].push(id);
         self.out.absent[var as usize].extend(Entry::new(id, absent));
         self.preds.insert_unique(hash, (hash, id), |(h, _)| *h);
@@ -228,7 +227,7 @@ impl Compiler {
         if let Some(&known) = self.whens.get(&key) {
             return known;
         }
-        let tree = self.tree(e);
+        let tree = self.tree(e.clone());
         self.out.whens.push(tree);
         let id = (self.out.whens.len() - 1) as WhenId;
         self.whens.insert(key, id);

@@ -97,7 +97,7 @@ pub struct Matcher {
 impl Matcher {
     /// A matcher for these filters.
     pub fn new(filters: Vec<Filter>, taxonomy: Arc<Taxonomy>) -> Matcher {
-        let compiled = compile::compile(&filters);
+        let compiled = compile::compile(filters.iter().cloned());
         Matcher { filters, taxonomy, compiled, cache: rules::Cache::default() }
     }
 
