@@ -105,7 +105,7 @@ fn read(path: &Path, buffer: &mut Vec<u8>) -> Result<Source, Unreadable> {
     if buffer.len() as u64 > LARGEST {
         return Err(unreadable(path, format!("larger than {} MiB", LARGEST >> 20)));
     }
-    let source = Source::new(path.to_string_lossy(), String::from_utf8_lossy(buffer));
+    let source = Source::new(path.to_string_lossy(), shikra_event::lossy(buffer));
     if buffer.capacity() > MOST_ROOM {
         *buffer = Vec::new();
     }

@@ -101,7 +101,8 @@ impl Detector {
                 Some(program) => build.keyed(number, program),
                 None if !runs(rule) => {}
                 None => {
-                    let plan = if keep { rule.plan.clone() } else { std::mem::replace(&mut rule.plan, NOTHING) };
+                    let plan =
+                        if keep { rule.plan.clone() } else { std::mem::replace(&mut rule.plan, NOTHING) };
                     build.single(number, plan);
                 }
             }
@@ -263,7 +264,8 @@ fn runs(rule: &Rule) -> bool {
 fn programs(rules: &[Rule]) -> HashMap<u32, Result<Program, String>> {
     let index = RuleIndex::of(rules);
     let keep_state = (0..).zip(rules).filter(|(_, r)| runs(r) && !r.plan.is_of_single_events());
-    let compile = |rule: &Rule| shikra_rows::compile(&rule.plan, &|r| index.resolve(r)).map_err(|e| e.to_string());
+    let compile =
+        |rule: &Rule| shikra_rows::compile(&rule.plan, &|r| index.resolve(r)).map_err(|e| e.to_string());
     keep_state.map(|(number, rule)| (number, compile(rule))).collect()
 }
 

@@ -4,6 +4,7 @@
 //! fraction digits (`2020-10-22T01:54:25.1234560Z`), binary is upper-case hexadecimal, lists of values are
 //! joined with `,` only where somebody asks for the text of a list.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -73,6 +74,11 @@ impl Slot<'_> {
     }
 }
 
+/// [`String::from_utf8_lossy`], which goes byte by byte even where nothing is wrong, as in nearly all texts.
+pub fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
+}
+
 fn json_number(digits: &[u8]) -> Value {
     let text = std::str::from_utf8(digits).unwrap_or("");
     if let Ok(n) = text.parse::<i64>() {
@@ -104,7 +110,7 @@ fn render_scalar(kind: Kind, d: &[u8], out: &mut String) -> bool {
         Kind::UTF16 => push_utf16(d, out),
         Kind::ANSI => out.extend(d.iter().map(|b| windows_1252(*b))),
         Kind::JSON_STRING => unescape_json(d, out),
-        Kind::XML_TEXT => unescape_xml(&String::from_utf8_lossy(d), out),
+        Kind::XML_TEXT => unescape_xml(&lossy(d), out),
         Kind::I8 | Kind::I16 | Kind::I32 | Kind::I64 => push_or_hex(signed(d), d, out),
         Kind::U8 | Kind::U16 | Kind::U32 | Kind::U64 => match unsigned(d) {
             Some(n) => push_digits(n, 10, 1, out),
@@ -125,7 +131,7 @@ fn render_scalar(kind: Kind, d: &[u8], out: &mut String) -> bool {
         Kind::FILETIME => push_filetime(d, out),
         Kind::SYSTEMTIME => push_systemtime(d, out),
         Kind::UTF8 | Kind::JSON_NUMBER | Kind::JSON_BOOL | Kind::JSON_ARRAY | Kind::JSON_OBJECT => {
-            out.push_str(&String::from_utf8_lossy(d));
+            out.push_str(&lossy(d));
         }
         _ => push_hex(d, out),
     }
@@ -291,10 +297,10 @@ fn unescape_json(d: &[u8], out: &mut String) {
 fn unescape_damaged_json(d: &[u8], out: &mut String) {
     let mut rest = d;
     while let Some(at) = memchr::memchr(b'\\', rest) {
-        out.push_str(&String::from_utf8_lossy(&rest[..at]));
+        out.push_str(&lossy(&rest[..at]));
         rest = unescape_one(&rest[at + 1..], out);
     }
-    out.push_str(&String::from_utf8_lossy(rest));
+    out.push_str(&lossy(rest));
 }
 
 /// One escape, `d` beginning after its backslash; answers what follows.

@@ -89,14 +89,14 @@ impl<B: Bounds> Split for Cutter<B> {
         part: &mut Part,
         trouble: &mut dyn FnMut(Trouble),
     ) -> io::Result<bool> {
-        part.data.clear();
-        part.data.append(&mut self.rest);
+        let mut have = overwrite(&mut part.data, &mut self.rest);
         let (mut bounds, mut seen) = (B::default(), 0);
         loop {
-            let wanted = self.part_size.saturating_sub(part.data.len()).max(self.part_size / 2).max(1);
-            let ended = read_some(input, &mut part.data, wanted)? == 0;
+            let wanted = self.part_size.saturating_sub(have).max(self.part_size / 2).max(1);
+            let ended = read_over(input, &mut part.data, have, wanted)? == 0;
             let found = bounds.last_end(&part.data, seen);
             seen = part.data.len();
+            have = seen;
             let end = if ended { seen } else { found };
             if end == 0 {
                 if ended {
@@ -104,7 +104,7 @@ impl<B: Bounds> Split for Cutter<B> {
                 }
                 if seen > self.max_record {
                     self.skip(input, part, trouble)?;
-                    (bounds, seen) = (B::default(), 0);
+                    (bounds, seen, have) = (B::default(), 0, part.data.len());
                 }
                 continue;
             }
@@ -123,6 +123,14 @@ impl<B: Bounds> Split for Cutter<B> {
 pub(crate) fn read_some(input: &mut dyn Read, data: &mut Vec<u8>, wanted: usize) -> io::Result<usize> {
     data.reserve(wanted);
     input.take(wanted as u64).read_to_end(data)
+}
+
+/// Moves `rest` to the front of `data`, over what stands there; answers how much it is.
+fn overwrite(data: &mut Vec<u8>, rest: &mut Vec<u8>) -> usize {
+    let have = rest.len();
+    data.resize(data.len().max(have), 0);
+    data.iter_mut().zip(rest.drain(..)).for_each(|(to, byte)| *to = byte);
+    have
 }
 
 /// Puts up to `wanted` bytes behind the first `from` bytes of `data`, over what stands there, fewer only at the end;

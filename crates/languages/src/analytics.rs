@@ -24,7 +24,7 @@ const TYPES: &[(&str, &str, Option<&str>)] = &[
 
 /// The rules of an analytic; none where the text is none.
 pub(crate) fn rules(source: &Source, options: &Options) -> Vec<Rule> {
-    if !detect::is_yaml(source) || !detect::has_key(&source.text, "implementations") {
+    if !detect::is_yaml(source) || !detect::has_key(&source.text, detect::key!("implementations")) {
         return Vec::new();
     }
     let documents = yaml::documents(&source.text, Span::new(0, source.text.len()));

@@ -57,8 +57,11 @@ pub(crate) fn read(source: &Source) -> Option<Part> {
         return None;
     }
     let has = |key| detect::has_key(&source.text, key);
-    let detection = has("search") && has("name") && has("id");
-    let known = detection || (has("definition") && has("name")) || has("filename") || has("collection");
+    let detection = has(detect::key!("search")) && has(detect::key!("name")) && has(detect::key!("id"));
+    let known = detection
+        || (has(detect::key!("definition")) && has(detect::key!("name")))
+        || has(detect::key!("filename"))
+        || has(detect::key!("collection"));
     if !known {
         return None;
     }

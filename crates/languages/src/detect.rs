@@ -1,5 +1,8 @@
 //! What a text is: told from its own lines, not from its name alone.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 use shikra_syntax::{Source, Span};
 
 /// Largest file that is looked at.
@@ -15,7 +18,7 @@ pub(crate) fn unfit(source: &Source) -> Option<String> {
 
 /// What a text is that holds no rule.
 pub(crate) fn other(source: &Source) -> String {
-    if has_key(&source.text, "transformations") {
+    if has_key(&source.text, key!("transformations")) {
         return "a Sigma pipeline: give it as one".to_owned();
     }
     if crate::elastic::is_page_of_hunt(&source.text) {
@@ -67,21 +70,43 @@ pub(crate) fn is_called(source: &Source, endings: &[&str]) -> bool {
 /// Whether the top-level keys are those of a rule, a correlation, a filter or a collection document.
 fn is_sigma(text: &str) -> bool {
     let has = |key| has_key(text, key);
-    has("detection")
-        || has("correlation")
-        || (has("title") && has("logsource"))
-        || (has("action")
+    has(key!("detection"))
+        || has(key!("correlation"))
+        || (has(key!("title")) && has(key!("logsource")))
+        || (has(key!("action"))
             && keys(text).any(|(k, v)| k == "action" && ["global", "repeat", "reset"].contains(&v)))
 }
 
+/// A key that texts are asked for, and what finds its name: to make that anew for each text takes as long as to look.
+pub(crate) struct Key {
+    name: &'static str,
+    finder: LazyLock<Finder<'static>>,
+}
+
+/// A [`Key`] of this name, made once.
+macro_rules! key {
+    ($name:literal) => {{
+        static KEY: $crate::detect::Key =
+            $crate::detect::Key::new($name, || memchr::memmem::Finder::new($name));
+        &KEY
+    }};
+}
+pub(crate) use key;
+
+impl Key {
+    pub(crate) const fn new(name: &'static str, finder: fn() -> Finder<'static>) -> Key {
+        Key { name, finder: LazyLock::new(finder) }
+    }
+}
+
 /// Whether the key stands at the start of a line, or one space in.
-pub(crate) fn has_key(text: &str, key: &str) -> bool {
+pub(crate) fn has_key(text: &str, key: &Key) -> bool {
     let bytes = text.as_bytes();
     // Most texts have most words nowhere, which is told far faster than where lines begin.
-    memchr::memmem::find_iter(bytes, key).any(|at| {
+    key.finder.find_iter(bytes).any(|at| {
         let before = text.get(..at).unwrap_or_default();
         let before = before.strip_suffix(' ').unwrap_or(before);
-        bytes.get(at + key.len()) == Some(&b':')
+        bytes.get(at + key.name.len()) == Some(&b':')
             && (before.ends_with('\n') || before.trim_start_matches('\u{feff}').is_empty())
     })
 }

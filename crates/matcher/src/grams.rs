@@ -146,8 +146,10 @@ impl Lane {
             return None;
         }
         // How often each piece stands in the literals, roughly: pieces that share a place count together.
-        let mut counts = vec![0u16; 1 << 15];
-        let place = |piece: u32| (piece.wrapping_mul(SPREAD) >> 17) as usize;
+        let pieces: usize = literals.iter().map(|(_, t)| t.len()).sum();
+        let room = (pieces * 4).next_power_of_two().clamp(1 << 8, 1 << 15);
+        let mut counts = vec![0u16; room];
+        let place = |piece: u32| (piece.wrapping_mul(SPREAD) >> (32 - room.trailing_zeros())) as usize;
         for piece in literals.iter().flat_map(|(_, t)| t.windows(width)).map(piece) {
             let n = &mut counts[place(piece)];
             *n = n.saturating_add(1);
@@ -177,7 +179,7 @@ impl Lane {
             step,
             bits: vec![0; size / 64],
             shift,
-            filed: HashMap::default(),
+            filed: HashMap::with_capacity_and_hasher(filed.len(), Default::default()),
             entries: Vec::with_capacity(filed.len()),
         };
         for (piece, id, at) in filed {

@@ -207,6 +207,13 @@ fn may_be_several(body: &str) -> bool {
     let marks =
         |rest: &[u8]| rest.starts_with(b"---") || rest.starts_with(b"...") || rest.starts_with(&[0xef]);
     let bytes = body.as_bytes();
+    // Without a way out in the middle the loop becomes one over many bytes at a time, and most texts have no line
+    // that begins so.
+    let next = bytes.get(1..).unwrap_or_default();
+    let begins = |b: u8| (b == b'-') | (b == b'.') | (b == 0xef);
+    if !bytes.iter().zip(next).fold(false, |any, (&end, &b)| any | ((end == b'\n') & begins(b))) {
+        return marks(bytes);
+    }
     marks(bytes) || memchr::memchr_iter(b'\n', bytes).any(|at| marks(bytes.get(at + 1..).unwrap_or_default()))
 }
 
