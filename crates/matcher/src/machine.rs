@@ -12,7 +12,7 @@ use hashbrown::{HashMap, HashTable};
 use shikra_event::Value;
 use shikra_ir::func::fold;
 use shikra_ir::regex::{self, Compiled};
-use shikra_ir::{CmpOp, Coerce, Fold, Multi, Nulls, Op, Part, Pattern, Scalar, Test, Truth, eval};
+use shikra_ir::{CmpOp, Coerce, Fold, Multi, Op, Part, Pattern, Scalar, Test, Truth, eval};
 
 use crate::costs::{Kind, Tally};
 use crate::glob::Glob;
@@ -46,8 +46,6 @@ pub(crate) struct Machine {
     generic: Vec<Local>,
     /// Evaluated one by one on values that are no text.
     generic_typed: Vec<Local>,
-    /// What is unknown where there is no value.
-    pub unknown_if_absent: Vec<Local>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -189,9 +187,6 @@ impl Machine {
     }
 
     fn add(&mut self, local: Local, t: &Test, literals: &mut Collected) {
-        if t.words.null == Nulls::Three {
-            self.unknown_if_absent.push(local);
-        }
         match &t.op {
             Op::Like(patterns) => {
                 patterns.iter().for_each(|p| self.pattern(local, p, t.words.fold, literals));

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use shikra_event::{Event, Kind, Slot, Value};
 use shikra_ir::eval::{self, Row};
-use shikra_ir::{FieldRef, Multi, Names, Pattern, Test, Truth};
+use shikra_ir::{FieldRef, Multi, Names, Nulls, Pattern, Test, Truth};
 use shikra_taxonomy::Binding;
 
 use crate::compile::{Pred, PredId};
@@ -42,6 +42,8 @@ pub(crate) struct Program {
     hopeless: OnceLock<u8>,
     /// For JSON strings; made when the first one comes.
     sieve: OnceLock<Option<Sieve>>,
+    /// See [`Program::is_cheap`]; found out when the first value comes.
+    cheap: OnceLock<bool>,
 }
 
 /// The predicates of one variable under one binding. Programs that have it in common share it.
@@ -56,6 +58,9 @@ pub(crate) struct Input {
     /// The machine's comparisons, and their predicates.
     tests: Vec<Arc<Test>>,
     preds: Vec<PredId>,
+    /// Predicates that are unknown where there is no value: told without the machine, which thousands of fields that
+    /// never have a value then do not need.
+    unknown_if_absent: Vec<PredId>,
     /// Predicates on the value as a whole.
     whole: Vec<(PredId, Arc<Test>)>,
     /// The variable stands for many fields: one of them without a value says nothing.
@@ -92,7 +97,7 @@ fn alphabet(slot: Slot<'_>) -> Option<usize> {
 impl Program {
     /// A program of these inputs.
     pub fn new(id: u32, inputs: Vec<Arc<Input>>) -> Program {
-        Program { id, inputs, hopeless: OnceLock::new(), sieve: OnceLock::new() }
+        Program { id, inputs, hopeless: OnceLock::new(), sieve: OnceLock::new(), cheap: OnceLock::new() }
     }
 
     fn find_hopeless(&self) -> u8 {
@@ -127,7 +132,8 @@ impl Program {
 
     /// Whether to evaluate a short text takes less time than to find it among many remembered ones.
     pub fn is_cheap(&self) -> bool {
-        self.inputs.iter().all(|i| i.takes_text() && i.machine().is_cheap())
+        let each = |i: &Arc<Input>| i.takes_text() && i.machine().is_cheap();
+        *self.cheap.get_or_init(|| self.inputs.iter().all(each))
     }
 
     /// Appends the outcome for a group: an event of its slots.
@@ -208,6 +214,11 @@ impl Input {
             plain: binding == Binding::slot(0),
             binding,
             machine: OnceLock::new(),
+            unknown_if_absent: each
+                .iter()
+                .filter(|(_, p)| p.test.words.null == Nulls::Three)
+                .map(|(id, _)| *id)
+                .collect(),
             tests: each.iter().map(|(_, p)| p.test.clone()).collect(),
             preds: each.iter().map(|(id, _)| *id).collect(),
             whole: whole.into_iter().map(|(id, p)| (id, p.test.clone())).collect(),
@@ -245,8 +256,7 @@ impl Input {
         match (there.next(), there.next()) {
             (None, _) if self.spread => {}
             (None, _) => {
-                let unknown = self.machine().unknown_if_absent.iter();
-                out.extend(unknown.filter_map(|&l| Entry::new(self.preds[l as usize], Truth::Unknown)));
+                out.extend(self.unknown_if_absent.iter().filter_map(|&p| Entry::new(p, Truth::Unknown)));
             }
             (Some(one), None) => {
                 self.machine().value(one, &mut buffers.found);

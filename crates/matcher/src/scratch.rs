@@ -152,8 +152,6 @@ struct ReadyGroup {
     absent: ClassId,
     last: Last,
     program: Arc<Program>,
-    /// See [`Program::is_cheap`].
-    cheap: bool,
     values: usize,
     habit: Habit,
 }
@@ -466,8 +464,6 @@ impl Memo {
         ReadyGroup {
             slot: g.slots.first().copied().unwrap_or(SlotIndex::MAX),
             several: if g.slots.len() > 1 { g.slots.into() } else { Box::default() },
-            // What is forgotten by chance would be counted again by chance.
-            cheap: g.program.is_cheap() && self.buffers.found.tally.is_none(),
             program: g.program,
             values,
             absent: self.project(absent, rules),
@@ -573,11 +569,10 @@ impl Memo {
         limits: &Limits,
     ) -> ClassId {
         self.work.values += 1;
-        let class = if g.cheap && Recent::takes(key) && is_text(key.kind) {
-            self.recent_class(g, key, group)
-        } else {
-            self.class(g, key, group, limits)
-        };
+        // What is forgotten by chance would be counted again by chance.
+        let counted = self.buffers.found.tally.is_some();
+        let recent = Recent::takes(key) && is_text(key.kind) && !counted && g.program.is_cheap();
+        let class = if recent { self.recent_class(g, key, group) } else { self.class(g, key, group, limits) };
         let asked = self.project(class, rules);
         g.last.set(key, asked);
         asked

@@ -105,6 +105,9 @@ impl Budget {
     }
 }
 
+/// Most bytes that are unpacked before the budget is looked at again.
+const AT_ONCE: usize = 32 << 10;
+
 /// A reader that fails where its budget is spent.
 pub(crate) struct Guarded {
     input: Box<dyn Read + Send>,
@@ -116,7 +119,8 @@ impl Read for Guarded {
         if let Some(limit) = self.budget.exceeded() {
             return Err(io::Error::other(LimitReached(limit)));
         }
-        let n = self.input.read(buf)?;
+        let room = buf.len().min(AT_ONCE);
+        let n = self.input.read(buf.get_mut(..room).unwrap_or_default())?;
         self.budget.unpacked.fetch_add(n as u64, Ordering::Relaxed);
         Ok(n)
     }
