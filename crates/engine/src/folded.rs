@@ -197,7 +197,7 @@ impl<'a> Pass<'a> {
         let Pass { reader, running, parts, of_filter, survivors, used, .. } = self;
         let of = |filter: FilterId| of_filter.get(filter as usize).copied().flatten();
         read(&|filter| of(filter).is_some(), &mut |event, place, filters| {
-            let mut reading = reader.event(event, place.time);
+            let mut reading = reader.event(event, place.time, place.within);
             for number in filters.iter().filter_map(|f| of(*f)) {
                 let Some(part) = parts.get(number as usize) else { continue };
                 match part.to {

@@ -60,6 +60,8 @@ pub(crate) struct Place {
     pub order: u64,
     /// Handle of the event.
     pub handle: u64,
+    /// Where its bytes stand: in those of this block, where they stay while it is read, or none that stay.
+    pub within: Option<u32>,
 }
 
 impl Block {
@@ -238,7 +240,7 @@ impl Kept {
                 })?;
             }
             places.for_each(&mut |s, _| {
-                let place = Place { time: s.time, order: s.order, handle: s.event };
+                let place = Place { time: s.time, order: s.order, handle: s.event, within: None };
                 pages.event(place, wanted, f)
             })?;
         }
@@ -307,7 +309,8 @@ impl Kept {
             let hits = passed.get(&at).map_or(&[][..], |h| h);
             if !hits.is_empty() {
                 let (time, order) = (Timestamp(record.u64()? as i64), record.u64()?);
-                f(block, bytes, Place { time, order, handle }, hits, record)?;
+                let within = Some(number as u32);
+                f(block, bytes, Place { time, order, handle, within }, hits, record)?;
             }
         }
         Ok(())
@@ -332,12 +335,11 @@ impl Kept {
 }
 
 /// Kept events read one by one, of which many stand close to the one before: what went to the file is read page by
-/// page, and the pages that were used last stay.
+/// page, and a page stays until another is needed in its place.
 pub(crate) struct Pages<'k> {
     kept: &'k Kept,
-    /// By number: the clock at its last use, and its bytes.
-    pages: HashMap<u64, (u64, Vec<u8>)>,
-    clock: u64,
+    /// By number modulo their number: the number, and the bytes.
+    pages: Vec<(u64, Vec<u8>)>,
     /// The event that is read, every slot written out.
     record: Vec<u8>,
     read: Vec<u8>,
@@ -346,11 +348,11 @@ pub(crate) struct Pages<'k> {
 /// Bytes of a page: little more than an event, since many stand alone.
 const PAGE: u64 = 8 << 10;
 /// Pages that stay.
-const PAGES: usize = 1024;
+const PAGES: u64 = 1024;
 
 impl<'k> Pages<'k> {
     fn new(kept: &'k Kept) -> Pages<'k> {
-        Pages { kept, pages: HashMap::new(), clock: 0, record: Vec::new(), read: Vec::new() }
+        Pages { kept, pages: Vec::new(), record: Vec::new(), read: Vec::new() }
     }
 
     fn event(&mut self, place: Place, wanted: Wanted<'_>, f: &mut Visit<'_>) -> io::Result<()> {
@@ -470,8 +472,7 @@ impl<'k> Pages<'k> {
         while length > 0 {
             let (page, from) = (at / PAGE, at % PAGE);
             let some = length.min(PAGE - from);
-            self.hold(page)?;
-            let bytes = self.pages.get(&page).and_then(|(_, b)| b.get(from as usize..(from + some) as usize));
+            let bytes = self.hold(page)?.get(from as usize..(from + some) as usize);
             out.extend_from_slice(bytes.ok_or_else(bad)?);
             at += some;
             length -= some;
@@ -479,23 +480,21 @@ impl<'k> Pages<'k> {
         Ok(())
     }
 
-    /// Has a page among those that are held.
-    fn hold(&mut self, page: u64) -> io::Result<()> {
-        self.clock += 1;
-        if let Some((used, _)) = self.pages.get_mut(&page) {
-            *used = self.clock;
-            return Ok(());
+    /// The bytes of a page.
+    fn hold(&mut self, page: u64) -> io::Result<&[u8]> {
+        if self.pages.is_empty() {
+            self.pages.resize(PAGES as usize, (u64::MAX, Vec::new()));
         }
-        let mut bytes = Vec::new();
-        if self.pages.len() >= PAGES {
-            let oldest = self.pages.iter().min_by_key(|(_, (used, _))| *used).map(|(page, _)| *page);
-            bytes = oldest.and_then(|p| self.pages.remove(&p)).map(|(_, bytes)| bytes).unwrap_or_default();
+        let place = self.pages.get_mut((page % PAGES) as usize);
+        let (number, bytes) = place.ok_or_else(bad)?;
+        if *number != page {
+            *number = u64::MAX;
+            let start = page.saturating_mul(PAGE);
+            bytes.resize(self.kept.end.saturating_sub(start).min(PAGE) as usize, 0);
+            self.kept.read(start, bytes)?;
+            *number = page;
         }
-        let start = page.saturating_mul(PAGE);
-        bytes.resize(self.kept.end.saturating_sub(start).min(PAGE) as usize, 0);
-        self.kept.read(start, &mut bytes)?;
-        self.pages.insert(page, (self.clock, bytes));
-        Ok(())
+        Ok(bytes)
     }
 }
 

@@ -85,6 +85,8 @@ struct OfShape {
 struct Stood {
     kind: Kind,
     bytes: Vec<u8>,
+    /// The block and the address that they were taken from, where they stay.
+    from: Option<(u32, usize)>,
     /// Number of the event that it was looked at for.
     at: u64,
     /// Number of the event that it has stood there since.
@@ -207,8 +209,14 @@ impl<'a> Reader<'a> {
         self.shared
     }
 
-    /// An event, of which no more is read than is asked for.
-    pub fn event<'r>(&'r mut self, event: &'r Event<'r>, time: Timestamp) -> Reading<'r> {
+    /// An event, of which no more is read than is asked for. `within`: while events of the same block come, bytes at one
+    /// address are the same.
+    pub fn event<'r>(
+        &'r mut self,
+        event: &'r Event<'r>,
+        time: Timestamp,
+        within: Option<u32>,
+    ) -> Reading<'r> {
         self.now += 1;
         let many = self.shapes.len() >= MAX_SHAPES && !self.shapes.contains_key(&event.shape.id());
         if many || self.held > MAX_HELD {
@@ -224,6 +232,7 @@ impl<'a> Reader<'a> {
             seed: &self.seed,
             scalars: &self.scalars,
             now: self.now,
+            within,
             held: &mut self.held,
             shared: &mut self.shared,
             key: &mut self.key,
@@ -240,6 +249,7 @@ pub(crate) struct Reading<'r> {
     seed: &'r Seed,
     scalars: &'r Scalars,
     now: u64,
+    within: Option<u32>,
     held: &'r mut usize,
     shared: &'r mut Shared,
     key: &'r mut Vec<u8>,
@@ -286,7 +296,14 @@ impl Reading<'_> {
                 continue;
             }
             source.at = self.now;
-            if source.changes(self.event, self.now, &mut shape.slots, self.held) {
+            let mut looking = Looking {
+                event: self.event,
+                now: self.now,
+                within: self.within,
+                stood: &mut shape.slots,
+                held: self.held,
+            };
+            if source.changes(&mut looking) {
                 let mut around = Around {
                     taxonomy: self.taxonomy,
                     scalars: self.scalars,
@@ -375,41 +392,63 @@ impl Source {
         memo.cell(key, read)
     }
 
-    /// Whether its value has to be read anew; `held`: bytes that are remembered.
-    fn changes(&mut self, event: &Event<'_>, now: u64, stood: &mut Vec<Stood>, held: &mut usize) -> bool {
+    /// Whether its value has to be read anew.
+    fn changes(&mut self, looking: &mut Looking<'_>) -> bool {
         let Some(slots) = &self.slots else { return true };
         // All are looked at, for whoever asks next.
         let mut changes = self.read.is_none();
         for i in slots {
-            let since = looked_at(*i, event, now, stood, held);
+            let since = looking.at(*i);
             changes |= self.read.is_none_or(|read| since > read);
         }
         if changes {
-            self.read = Some(now);
+            self.read = Some(looking.now);
         }
         changes
     }
 }
 
-/// Number of the event since which a slot has held what it holds.
-fn looked_at(i: SlotIndex, event: &Event<'_>, now: u64, stood: &mut Vec<Stood>, held: &mut usize) -> u64 {
-    let slot = event.slot(i);
-    let i = i as usize;
-    if stood.len() <= i {
-        stood.resize_with(i + 1, || Stood { kind: Kind::MISSING, bytes: Vec::new(), at: 0, since: 0 });
-    }
-    let Some(stood) = stood.get_mut(i) else { return now };
-    if stood.at != now {
-        stood.at = now;
-        if stood.kind != slot.kind || stood.bytes != slot.data {
+/// Looks at the slots of an event.
+struct Looking<'r> {
+    event: &'r Event<'r>,
+    now: u64,
+    within: Option<u32>,
+    stood: &'r mut Vec<Stood>,
+    /// Bytes that are remembered.
+    held: &'r mut usize,
+}
+
+impl Looking<'_> {
+    /// Number of the event since which a slot has held what it holds.
+    fn at(&mut self, i: SlotIndex) -> u64 {
+        let (slot, i) = (self.event.slot(i), i as usize);
+        if self.stood.len() <= i {
+            self.stood.resize_with(i + 1, Stood::default);
+        }
+        let Some(stood) = self.stood.get_mut(i) else { return self.now };
+        if stood.at == self.now {
+            return stood.since;
+        }
+        stood.at = self.now;
+        let from = self.within.map(|block| (block, slot.data.as_ptr().addr()));
+        let stays = from.is_some() && stood.from == from && stood.bytes.len() == slot.data.len();
+        let is_same = stood.kind == slot.kind && (stays || stood.bytes == slot.data);
+        stood.from = from;
+        if !is_same {
             let before = stood.bytes.capacity();
-            (stood.kind, stood.since) = (slot.kind, now);
+            (stood.kind, stood.since) = (slot.kind, self.now);
             stood.bytes.clear();
             stood.bytes.extend_from_slice(slot.data);
-            *held += stood.bytes.capacity() - before;
+            *self.held += stood.bytes.capacity() - before;
         }
+        stood.since
     }
-    stood.since
+}
+
+impl Default for Stood {
+    fn default() -> Stood {
+        Stood { kind: Kind::MISSING, bytes: Vec::new(), from: None, at: 0, since: 0 }
+    }
 }
 
 /// An event with its fields bound.
@@ -482,13 +521,17 @@ mod tests {
             let mut reader = Reader { shared: Shared::new(most), ..Reader::new(&taxonomy) };
             let both = [false, true].map(|timed| wanted().iter().map(|s| reader.intern(s, timed)).collect::<Vec<_>>());
             let mut told = Vec::new();
+            // Texts that stay where they are, as those of a block do.
+            let images = [0, 1, 2, 3].map(|n| format!("C:\\{n}.exe"));
+            let lines = [0, 1, 2].map(|n| format!("x {n}"));
             for (n, (which, image, line)) in events.into_iter().enumerate() {
-                let (image, line) = (format!("C:\\{image}.exe"), format!("x {line}"));
-                let slots = [Slot::utf8(&image), Slot::utf8(&line), Slot::utf8("host")];
+                let (image, line) = (&images[image as usize], &lines[line as usize]);
+                let slots = [Slot::utf8(image), Slot::utf8(line), Slot::utf8("host")];
+                let within = (n % 3 > 0).then_some(7);
                 let event = Event { shape: &shapes[which], slots: &slots, record: 1, time: None };
                 let row = EventRow { event: &event, taxonomy: &taxonomy };
                 let time = Timestamp(n as i64);
-                let mut reading = reader.event(&event, time);
+                let mut reading = reader.event(&event, time, within);
                 for (number, reads) in (0..).zip(&both) {
                     let known = Known { event: &event, fields: &[], taxonomy: &taxonomy, time: Some(time) };
                     let expected = |s: &Scalar| match number {

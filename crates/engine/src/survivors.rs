@@ -69,7 +69,7 @@ pub(crate) struct Survivor {
 impl Survivor {
     /// An event at its place that passed a leaf.
     pub(crate) fn new(place: Place, stream: Stream, leaf: u32) -> Survivor {
-        let Place { time, order, handle } = place;
+        let Place { time, order, handle, .. } = place;
         Survivor { time, order, stream, leaf, event: handle }
     }
 
@@ -318,7 +318,12 @@ mod tests {
             let [few, many] = texts.map(|t| seed.cell(Value::from(&*t)));
             let list = seed.cell(Value::List(vec![Value::I64(n as i64), "x".into(), Value::Null]));
             let read: Vec<_> = [few, many, list, seed.cell(Value::Null)].map(|c| shared.put(c)).into();
-            let place = Place { time: Timestamp((n * 7919 % 97) as i64), order: n / 2, handle: n << 32 };
+            let place = Place {
+                time: Timestamp((n * 7919 % 97) as i64),
+                order: n / 2,
+                handle: n << 32,
+                within: None,
+            };
             let stream = Stream { lane: (n / 2 % 3) as u32, number: 1 };
             let survivor = Survivor::new(place, stream, n as u32 % 2);
             all.add(survivor, read.iter().map(|p| (p.cell.value(), p.id))).unwrap();
