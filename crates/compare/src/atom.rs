@@ -11,7 +11,7 @@ use shikra_taxonomy::Derive;
 use crate::automaton::Automaton;
 use crate::glob;
 use crate::product::{self, Found};
-use crate::sample::shortest;
+use crate::sample::{relaxed, shortest};
 
 /// What an atom asks.
 #[derive(Clone, Debug)]
@@ -80,9 +80,16 @@ impl Atom {
         self.automaton.get_or_init(|| self.build()).as_ref()
     }
 
-    /// A short text of that set.
+    /// A short text of which it holds.
     pub fn sample(&self) -> Option<&str> {
-        self.sample.get_or_init(|| shortest(self.automaton()?)).as_deref()
+        let find = || match (self.automaton(), &self.test.op) {
+            (Some(automaton), _) => shortest(automaton),
+            (None, Op::Regex(all)) => {
+                relaxed(all.first()?, &self.test.words, &|t| self.holds(&Value::str(t)))
+            }
+            (None, _) => None,
+        };
+        self.sample.get_or_init(find).as_deref()
     }
 
     fn build(&self) -> Option<Automaton> {

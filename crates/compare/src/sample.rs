@@ -1,7 +1,10 @@
-//! A shortest text of one set. Of several together [`crate::product`] finds one; of one alone its states need not be
+//! A short text that one test takes. Of several together [`crate::product`] finds one; of one alone its states need not be
 //! taken as sets, so that counted repetitions cost no more than their length.
 
 use std::collections::VecDeque;
+
+use shikra_ir::regex::Linear;
+use shikra_ir::{Fold, Regex, Words};
 
 use crate::automaton::{Automaton, Guard, Ranges};
 use crate::product::{READABLE, contains, lower};
@@ -45,6 +48,58 @@ pub(crate) fn shortest(of: &Automaton) -> Option<String> {
     None
 }
 
+/// A text that a regular expression takes which no automaton tells: made as if it looked at nothing around (word
+/// boundaries are nothing, or a space), and good only if it is `right` all the same.
+pub(crate) fn relaxed(r: &Regex, words: &Words, right: &dyn Fn(&str) -> bool) -> Option<String> {
+    ["", r"\x20"].iter().find_map(|boundary| {
+        let automaton = Automaton::regex(&Linear {
+            source: without_looks(&r.source, boundary),
+            case_insensitive: words.fold == Fold::Unicode,
+            multi_line: r.multi_line,
+            dot_all: r.dot_all,
+        })?;
+        shortest(&automaton).filter(|t| right(t))
+    })
+}
+
+/// An expression without its look-around, `boundary` in the place of `\b`.
+fn without_looks(source: &str, boundary: &str) -> String {
+    const LOOKS: [&str; 4] = ["(?!", "(?=", "(?<!", "(?<="];
+    let mut out = String::new();
+    let mut in_class = false;
+    // Parentheses open within a look-around, itself included.
+    let mut skipped = 0usize;
+    let mut chars = source.char_indices();
+    while let Some((at, c)) = chars.next() {
+        let kept = out.len();
+        match c {
+            '\\' => match chars.next() {
+                Some((_, 'b')) if !in_class => out.push_str(boundary),
+                other => {
+                    out.push('\\');
+                    out.extend(other.map(|(_, c)| c));
+                }
+            },
+            '(' if !in_class => {
+                let looks = source.get(at..).is_some_and(|s| LOOKS.iter().any(|l| s.starts_with(l)));
+                if looks || skipped > 0 {
+                    skipped += 1;
+                }
+                out.push(c);
+            }
+            ')' if !in_class && skipped > 0 => skipped -= 1,
+            _ => {
+                in_class = if in_class { c != ']' } else { c == '[' };
+                out.push(c);
+            }
+        }
+        if skipped > 0 {
+            out.truncate(kept);
+        }
+    }
+    out
+}
+
 /// A character of these ranges, one that can be read where there is one.
 fn plain(of: &Automaton, ranges: &Ranges) -> Option<char> {
     let among = |c: char| ranges.iter().any(|(a, b)| *a <= c && c <= *b);
@@ -65,7 +120,27 @@ fn text(from: &[Option<(usize, Option<char>)>], mut at: usize, first: usize) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shikra_ir::regex::Linear;
+
+    #[test]
+    fn relaxed_texts() {
+        for (source, boundary, want) in
+            [(r"a\b[\b(]\\b(?<!\/(x))c(?:d)", "-", r"a-[\b(]\\bc(?:d)"), (r"(?!a(?=b))c", "", "c")]
+        {
+            assert_eq!(without_looks(source, boundary), want);
+        }
+        let words = Words { fold: Fold::None, ..Words::default() };
+        for (source, want) in [
+            (r"-\s+<.*\b(\w+):(\w+)", Some("- <x:x")),
+            (r"Create.*\b(\w+):", Some("Create x:")),
+            (r"(?<!\/)\b\w+:\w+$", Some("x:x")),
+            (r"(?!x)x", None),
+        ] {
+            let r = Regex { source: source.to_owned(), multi_line: false, dot_all: false, whole: false };
+            let compiled = shikra_ir::regex::cached(&r, &words).unwrap();
+            let text = relaxed(&r, &words, &|t| compiled.is_match(t));
+            assert_eq!(text.as_deref().map(str::trim_start), want, "{source}: {text:?}");
+        }
+    }
 
     #[test]
     fn shortest_texts() {
