@@ -13,6 +13,8 @@ use crate::ast::{Body, Expr, Link, Name, Qualified, Search, Stream, Streams, Val
 
 /// Deepest nesting.
 const MAX_DEPTH: usize = 100;
+/// Commands of a whole search: each is a level of the plan or more.
+const MAX_COMMANDS: usize = 200;
 /// Commands, by which a `|` that stands close to a value is told from one between alternatives.
 const COMMANDS: &[&str] = &[
     "chart",
@@ -32,7 +34,7 @@ const SECOND: i64 = 1_000_000_000;
 
 /// Reads a search.
 pub(crate) fn search(text: &str, diagnostics: &mut Vec<Diagnostic>) -> Search {
-    let mut p = Parser { at: Cursor::new(text), diagnostics, depth: 0 };
+    let mut p = Parser { at: Cursor::new(text), diagnostics, depth: 0, commands: 0 };
     let search = p.search(&[]);
     p.at.skip_space();
     if !p.at.at_end() {
@@ -46,6 +48,7 @@ struct Parser<'t, 'd> {
     at: Cursor<'t>,
     diagnostics: &'d mut Vec<Diagnostic>,
     depth: usize,
+    commands: usize,
 }
 
 impl<'t> Parser<'t, '_> {
@@ -87,6 +90,12 @@ impl<'t> Parser<'t, '_> {
         }
         hit
     }
+    /// Passes over all that follows, and tells where it stands.
+    fn rest(&mut self) -> Span {
+        let span = Span::new(self.at.offset(), self.at.offset() + self.at.rest().len());
+        self.at.seek(span.end);
+        span
+    }
     fn peek(&self) -> Option<char> {
         self.at.rest().trim_start().chars().next()
     }
@@ -108,6 +117,12 @@ impl<'t> Parser<'t, '_> {
         };
         let mut commands = Vec::new();
         while self.eat("|") {
+            self.commands += 1;
+            if self.commands > MAX_COMMANDS {
+                let span = self.rest();
+                self.error("too-long", format!("more than {MAX_COMMANDS} commands"), span);
+                break;
+            }
             commands.push(self.command());
         }
         Search { body, commands }
@@ -164,8 +179,7 @@ impl<'t> Parser<'t, '_> {
         self.at.skip_space();
         let negated = self.at.eat("-") || self.eat_word("not");
         if self.depth >= MAX_DEPTH {
-            let span = Span::new(self.at.offset(), self.at.offset() + self.at.rest().len());
-            self.at.seek(span.end);
+            let span = self.rest();
             self.error("depth", "nested too deeply", span);
             return Expr::Broken("nested too deeply".into(), span);
         }

@@ -206,12 +206,10 @@ fn contradicts(parts: &[Expr]) -> bool {
     let mut values: BTreeMap<&FieldRef, BTreeSet<String>> = BTreeMap::new();
     let mut flat = Vec::new();
     flatten(parts, &mut flat);
+    if negates_a_part(&flat) {
+        return true;
+    }
     for e in &flat {
-        if let Expr::Not(inner) = e
-            && flat.iter().any(|o| bare(o) == bare(inner))
-        {
-            return true;
-        }
         let Some((field, wanted)) = whole_values(e).filter(|(f, _)| has_one_value(f)) else { continue };
         match values.get_mut(field) {
             None => drop(values.insert(field, wanted)),
@@ -224,6 +222,15 @@ fn contradicts(parts: &[Expr]) -> bool {
         }
     }
     false
+}
+
+fn negates_a_part(parts: &[&Expr]) -> bool {
+    let negated = |e: &&Expr| match e {
+        Expr::Not(inner) => Some(text::expr(bare(inner))),
+        _ => None,
+    };
+    let denied: BTreeSet<String> = parts.iter().filter_map(negated).collect();
+    !denied.is_empty() && parts.iter().any(|e| denied.contains(&text::expr(e)))
 }
 
 fn flatten<'e>(parts: &'e [Expr], out: &mut Vec<&'e Expr>) {

@@ -109,7 +109,7 @@ pub fn rule(query: Query, source: &Source, options: &Options) -> Rule {
     });
     let Query { language, text, meta, .. } = query;
     let moved = |d: Diagnostic| Diagnostic { span: text.place(d.span), ..d };
-    let diagnostics: Vec<Diagnostic> = answer.diagnostics.into_iter().map(moved).collect();
+    let diagnostics: Vec<Diagnostic> = bounded(answer.diagnostics).into_iter().map(moved).collect();
     let mut plan = answer.plan.unwrap_or_else(|| {
         let reason = diagnostics.first().map_or_else(|| "cannot be read".to_owned(), |d| d.message.clone());
         Plan::Opaque(None, Opaque { reason, span: Span::new(0, 0) })
@@ -118,6 +118,20 @@ pub fn rule(query: Query, source: &Source, options: &Options) -> Rule {
     let path = source.name.to_string();
     let meta = RuleMeta { language, path, span: text.span, text: Arc::from(text.text.trim_end()), ..meta };
     Rule { meta: Arc::new(meta), plan, reports: true, status: answer.status, diagnostics }
+}
+
+/// What is told of one query: all that a reader could want, however broken it is.
+const MOST_TOLD: usize = 100;
+
+fn bounded(mut told: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    if let Some(first) = told.get(MOST_TOLD) {
+        let message = format!("{} more things are wrong from here on", told.len() - MOST_TOLD);
+        let severity = told[MOST_TOLD..].iter().map(|d| d.severity).max().unwrap_or(first.severity);
+        let rest = Diagnostic { severity, ..Diagnostic::error("more", message, first.span) };
+        told.truncate(MOST_TOLD);
+        told.push(rest);
+    }
+    told
 }
 
 fn language_title(name: &str) -> &str {
