@@ -31,7 +31,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use shikra_event::{Form, Shape};
-use shikra_ir::{Expr, text};
+use shikra_ir::{Expr, Op, Test, text};
 use shikra_matcher::Filter;
 use shikra_taxonomy::Taxonomy;
 
@@ -154,12 +154,31 @@ pub fn compare(first: &[Filter], second: &[Filter], taxonomy: &Taxonomy) -> Comp
 /// Most event types over which [`satisfiable`] says no: it is asked of every rule, and has to be quick.
 const MOST_DENIED: usize = 12;
 
+/// Most values asked for by filters of which [`satisfiable`] says anything: lists of indicators have thousands.
+const MOST_ASKED: usize = 1000;
+
+/// Values that tests ask for.
+fn asked(filters: &[Filter]) -> usize {
+    let mut asked = 0;
+    let mut count = |t: &Test| {
+        asked += match &t.op {
+            Op::Like(v) => v.len(),
+            Op::Regex(v) => v.len(),
+            Op::Cidr(v) => v.len(),
+            Op::In(v) => v.len(),
+            _ => 1,
+        }
+    };
+    filters.iter().for_each(|f| f.expr.tests(&mut count));
+    asked
+}
+
 /// Whether any event can match, of the types that the tables know. For lints: quick, and undecided where that
 /// would take longer.
 pub fn satisfiable(filters: &[Filter], taxonomy: &Taxonomy) -> Answer {
     let all: Vec<&Filter> = filters.iter().collect();
     let shapes = universe::shapes(taxonomy, &all);
-    if shapes.len() > MOST_DENIED {
+    if shapes.len() > MOST_DENIED || asked(filters) > MOST_ASKED {
         return Answer::Unknown(Vec::new());
     }
     let mut pair = Pair::new(filters, &[], taxonomy, &shapes, false);

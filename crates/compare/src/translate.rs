@@ -197,29 +197,28 @@ impl Translate<'_, '_> {
                 patterns
                     .iter()
                     .map(|p| {
-                        let one = Test { op: Op::Like(vec![p.clone()]), ..t.clone() };
+                        let one = t.asking(Op::Like(vec![p.clone()]));
                         ask(one, like(p, t.words.fold))
                     })
                     .collect::<Vec<_>>(),
             ),
             Op::Regex(all) => Formula::any(
                 all.iter()
-                    .map(|r| ask(Test { op: Op::Regex(vec![r.clone()]), ..t.clone() }, Kind::Regex))
+                    .map(|r| ask(t.asking(Op::Regex(vec![r.clone()])), Kind::Regex))
                     .collect::<Vec<_>>(),
             ),
             Op::Cidr(nets) => Formula::any(
                 nets.iter()
-                    .map(|n| ask(Test { op: Op::Cidr(vec![*n]), ..t.clone() }, Kind::Net(vec![*n])))
+                    .map(|n| ask(t.asking(Op::Cidr(vec![*n])), Kind::Net(vec![*n])))
                     .collect::<Vec<_>>(),
             ),
             Op::In(values) => {
-                let equal =
-                    |v: &Value| Test { op: Op::Compare(CmpOp::Eq, Scalar::Lit(v.clone())), ..t.clone() };
+                let equal = |v: &Value| t.asking(Op::Compare(CmpOp::Eq, Scalar::Lit(v.clone())));
                 let parts: Option<Vec<Formula>> = values.iter().map(|v| self.one(&equal(v), s)).collect();
                 Formula::any(parts?)
             }
             Op::Compare(CmpOp::Ne, Scalar::Lit(v)) => {
-                let equal = Test { op: Op::Compare(CmpOp::Eq, Scalar::Lit(v.clone())), ..t.clone() };
+                let equal = t.asking(Op::Compare(CmpOp::Eq, Scalar::Lit(v.clone())));
                 let equal = self.one(&equal, s)?;
                 Formula::all([self.there(t, s), equal.negate()])
             }

@@ -266,6 +266,10 @@ pub struct Test {
 }
 
 impl Test {
+    /// Something else asked of the same, in the same words.
+    pub fn asking(&self, op: Op) -> Test {
+        Test { subject: self.subject.clone(), op, words: self.words, span: self.span }
+    }
     /// Calls `f` on every field read, in order of writing.
     pub fn fields<'e>(&'e self, f: &mut dyn FnMut(&'e FieldRef)) {
         self.subject.fields(f);

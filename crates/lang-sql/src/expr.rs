@@ -515,7 +515,7 @@ fn grouped(any: Pred) -> Pred {
         }
     }
     match first {
-        Some(t) => Pred::Test(Test { op: Op::Like(patterns), ..t.clone() }),
+        Some(t) => Pred::Test(t.asking(Op::Like(patterns))),
         None => Pred::Or(parts),
     }
 }

@@ -63,7 +63,7 @@ pub(super) fn lowered(t: &Test) -> Result<Test, String> {
         Op::IsNull | Op::Exists => Ok(t.clone()),
         Op::Compare(CmpOp::Eq, Scalar::Lit(Value::Str(s))) => {
             let op = Op::Like(vec![Pattern::exact(s)]);
-            lowered(&Test { op, ..t.clone() })
+            lowered(&t.asking(op))
         }
         Op::Regex(_) if t.words.fold == Fold::Unicode => Ok(t.clone()),
         Op::In(v) if v.iter().all(|v| matches!(v, Value::I64(_))) => Ok(t.clone()),
@@ -91,7 +91,7 @@ fn path(t: &Test, before: &str, one: &str, after: &str) -> Result<Expr, String> 
     let simple = |p: &Pattern| simple_path(p, before);
     if let Some(all) = patterns.iter().map(simple).collect::<Option<Vec<_>>>() {
         let op = Op::Like(all.into_iter().flatten().collect());
-        return Ok(Expr::Test(Test { op, ..t.clone() }));
+        return Ok(Expr::Test(t.asking(op)));
     }
     let regex = |p: &Pattern| Regex {
         source: format!(r"^{before}{}{after}\z", source(p, one)),
@@ -104,7 +104,7 @@ fn path(t: &Test, before: &str, one: &str, after: &str) -> Result<Expr, String> 
     if let Some(why) = all.iter().find_map(|r| eval::check_regex(r, &words).err()) {
         return Err(why);
     }
-    Ok(Expr::Test(Test { op: Op::Regex(all), words, ..t.clone() }))
+    Ok(Expr::Test(Test { words, ..t.asking(Op::Regex(all)) }))
 }
 
 /// The last part of a path, where the pattern has no wildcard after its beginning: `x`, `*\x`, `*/x`.
@@ -153,7 +153,7 @@ fn number(t: &Test) -> Result<Expr, String> {
         Op::In(v) => equal(v.iter().map(whole).collect()),
         Op::Compare(CmpOp::Eq, Scalar::Lit(v)) => equal(whole(v).map(|p| vec![p])),
         Op::Compare(CmpOp::Ne, Scalar::Lit(v)) => {
-            let there = Test { op: Op::IsNull, ..t.clone() };
+            let there = t.asking(Op::IsNull);
             Ok(Expr::And(vec![Expr::Test(there).negate(), equal(whole(v).map(|p| vec![p]))?.negate()]))
         }
         Op::Like(p) => equal(p.iter().map(|p| p.literal().and_then(|s| whole(&Value::from(s)))).collect()),
@@ -190,7 +190,7 @@ fn dword(t: &Test) -> Result<Expr, String> {
     if kept.is_empty() {
         return Ok(Expr::FALSE);
     }
-    Ok(Expr::Test(Test { op: Op::Like(kept), ..t.clone() }))
+    Ok(Expr::Test(t.asking(Op::Like(kept))))
 }
 
 /// A value by a table: those that satisfy the test.
@@ -215,5 +215,5 @@ fn mapped(t: &Test, derive: &Derive) -> Result<Expr, String> {
         return Ok(Expr::FALSE);
     }
     let words = Words { fold: Fold::Unicode, coerce: Coerce::Stringify, ..t.words };
-    Ok(Expr::Test(Test { op: Op::Like(kept), words, ..t.clone() }))
+    Ok(Expr::Test(Test { words, ..t.asking(Op::Like(kept)) }))
 }

@@ -50,8 +50,8 @@ fn test(t: &Test, negated: bool, depth: usize) -> Result<Expr, Problem> {
     if let Op::Compare(CmpOp::Ne, right) = &t.op
         && t.words.multi != Multi::All
     {
-        let equal = Test { op: Op::Compare(CmpOp::Eq, right.clone()), ..t.clone() };
-        let there = Expr::Test(Test { op: Op::IsNull, ..t.clone() }).negate();
+        let equal = t.asking(Op::Compare(CmpOp::Eq, right.clone()));
+        let there = Expr::Test(t.asking(Op::IsNull)).negate();
         return Ok(match (negated, t.words.null) {
             (false, Nulls::Three) => Expr::Test(equal).negate(),
             (true, Nulls::Three) => Expr::Test(equal),
@@ -214,7 +214,7 @@ impl Renamer<'_, '_> {
         }
         let one = |me: &mut Self, u: &Use| {
             let subject = Scalar::field(me.manner.names, &u.name);
-            let t = Test { op: me.op(&t.op)?, ..t.clone() };
+            let t = t.asking(me.op(&t.op)?);
             let said = me.under(&t, subject, u)?;
             let absent = u.unless.iter().map(|n| me.null(n, t.span));
             Ok::<Expr, String>(if t.op == Op::IsNull { said } else { and(absent.chain([said]).collect()) })
@@ -275,7 +275,7 @@ impl Renamer<'_, '_> {
 
     /// A test that is taken as it is.
     fn whole(&mut self, t: &Test, negated: bool) -> Result<Expr, String> {
-        let t = Test { op: self.op(&t.op)?, ..t.clone() };
+        let t = t.asking(self.op(&t.op)?);
         let keeps = self.manner.three_valued || t.words.null == Nulls::Two || !negated;
         if !keeps {
             return Err("a negated test of a computed value that may be absent".into());
