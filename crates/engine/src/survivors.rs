@@ -142,7 +142,10 @@ impl Survivors {
         let length = u32::try_from(self.values.len() - start).map_err(|_| io::ErrorKind::OutOfMemory)?;
         let start = u32::try_from(start).map_err(|_| io::ErrorKind::OutOfMemory)?;
         self.pending.push((survivor, start, length));
-        let used = self.values.len() + size_of_val(self.pending.as_slice());
+        // Memory is taken before it is used: the next one may have it grow.
+        let places = self.pending.capacity();
+        let places = if self.pending.len() == places { 2 * places } else { places };
+        let used = self.values.capacity() + places * size_of::<(Survivor, u32, u32)>();
         if used > self.budget { self.spill() } else { Ok(()) }
     }
 
@@ -167,6 +170,8 @@ impl Survivors {
         self.end += bytes.len() as u64;
         self.runs.push((run_start, self.end));
         self.values.clear();
+        self.values.shrink_to(self.budget / 4);
+        self.pending.shrink_to(self.budget / 2 / size_of::<(Survivor, u32, u32)>());
         Ok(())
     }
 
