@@ -199,4 +199,15 @@ mod tests {
             load(&text, &Options::default());
         }
     }
+
+    #[test]
+    fn commands_are_counted() {
+        for command in ["| chart count() by a ", "| search b=1 ", "| order by a "] {
+            let few = load(&format!("a=1 {}", command.repeat(100)), &Options::default());
+            assert_eq!(few.status, LoadStatus::Ok, "{command} {:?}", few.diagnostics);
+            let many = load(&format!("a=1 {}", command.repeat(30_000)), &Options::default());
+            assert_eq!(many.status, LoadStatus::Rejected, "{command}");
+            assert!(many.diagnostics.iter().any(|d| d.message == "more than 200 commands"));
+        }
+    }
 }

@@ -178,4 +178,20 @@ mod tests {
         let at = text.text.find("name").unwrap();
         assert_eq!(source.slice(text.place(Span::new(at, at + 4))), "name");
     }
+
+    #[test]
+    fn complaints_are_counted() {
+        let told = |n: usize| {
+            let said = |at| Diagnostic::warning("x", format!("{at}"), Span::new(at, at + 1));
+            bounded((0..n).map(said).collect())
+        };
+        assert_eq!(told(MOST_TOLD).len(), MOST_TOLD);
+        let many = told(MOST_TOLD + 7);
+        assert_eq!(many.len(), MOST_TOLD + 1);
+        let last = &many[MOST_TOLD];
+        assert_eq!(
+            (last.message.as_str(), last.span.start),
+            ("7 more things are wrong from here on", MOST_TOLD)
+        );
+    }
 }
