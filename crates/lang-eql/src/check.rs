@@ -210,18 +210,22 @@ impl Checker<'_> {
             let ty = self.ty(e);
             match m.op {
                 MatchOp::In => {
-                    if !fits(ty, subject) && !fits(subject, ty) {
-                        let message = format!("{} is never equal to {}", subject.name(), ty.name());
-                        self.error("type", message, e.span);
-                    }
+                    self.may_be_equal(subject, ty, e);
                     self.one_side_constant(&m.subject, e);
                 }
-                MatchOp::Seq if ty == Ty::Num => {}
+                MatchOp::Seq if ty == Ty::Num => self.may_be_equal(subject, ty, e),
                 _ if !fits(ty, Ty::Str) || !constant(e) => {
                     self.error("type", format!("`{word}` takes constant strings"), e.span);
                 }
                 _ => {}
             }
+        }
+    }
+
+    fn may_be_equal(&mut self, subject: Ty, ty: Ty, e: &Expr) {
+        if !fits(ty, subject) && !fits(subject, ty) {
+            let message = format!("{} is never equal to {}", subject.name(), ty.name());
+            self.error("type", message, e.span);
         }
     }
 

@@ -163,7 +163,9 @@ fn from(source: &LogSource) -> Said {
     if source.indices.is_empty() {
         return Ok("FROM *".into());
     }
-    Ok(format!("FROM {}", source.indices.join(", ")))
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '*' | ':');
+    let index = |name: &String| if name.chars().all(plain) { Ok(name.clone()) } else { string(name) };
+    Ok(format!("FROM {}", source.indices.iter().map(index).collect::<Said<Vec<_>>>()?.join(", ")))
 }
 
 fn conjuncts(e: &Expr) -> Vec<&Expr> {
@@ -566,6 +568,7 @@ mod tests {
                 "FROM a\n| WHERE x : \"b\"\n    AND LENGTH(y) == 3",
             ),
             ("from a | limit 3", "FROM a\n| LIMIT 3"),
+            ("from \"a b\", c-* | limit 3", "FROM \"a b\", c-*\n| LIMIT 3"),
             (
                 "from a | stats c = count(*), values(b.c), d = max(e) - min(e) where f == 1 by g, h = to_lower(i) | where c > 1",
                 "FROM a\n| STATS c = COUNT(*), `values(b`.`c)` = VALUES(b.c), \

@@ -111,3 +111,25 @@ fn mended(text: &str) -> Option<Loaded> {
         .insert(0, Diagnostic::warning("mended-text", message, line).with_help(r"write '\\\\'"));
     Some(loaded)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clauses_without_counterpart_are_named() {
+        for (text, clause) in [
+            ("FROM dataTable", "FROM without SELECT"),
+            ("SELECT Image FROM dataTable GROUP BY ALL", "GROUP BY ALL"),
+            ("SELECT TOP 3 Image FROM dataTable", "TOP"),
+        ] {
+            let loaded = load(text, Dialect::Spark);
+            assert_ne!(loaded.status, LoadStatus::Ok, "{text}");
+            assert!(
+                loaded.diagnostics.iter().any(|d| d.message.contains(clause)),
+                "{text} {:?}",
+                loaded.diagnostics
+            );
+        }
+    }
+}

@@ -419,6 +419,7 @@ fn unsupported_clause(s: &Select) -> Option<&'static str> {
         (!s.connect_by.is_empty(), "CONNECT BY"),
         (matches!(s.distinct, Some(Distinct::On(_))), "DISTINCT ON"),
         (matches!(s.group_by, GroupByExpr::All(_)), "GROUP BY ALL"),
+        (s.projection.is_empty(), "FROM without SELECT"),
     ];
     clauses.into_iter().find(|(there, _)| *there).map(|(_, what)| what)
 }

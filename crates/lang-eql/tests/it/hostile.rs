@@ -166,3 +166,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_can_never_be_equal_is_refused_however_it_is_asked() {
+    for test in ["== 1", ": 1", "in (1)"] {
+        let said = load(&format!("process where (a : \"b\") {test}"), &Options::default());
+        assert!(said.plan.is_none(), "{test}");
+        assert!(said.diagnostics.iter().any(|d| d.message == "a truth is never equal to a number"), "{test}");
+    }
+}

@@ -27,8 +27,11 @@ pub(super) fn scalar(s: &Scalar) -> Scalar {
         Scalar::Field(f) if matches!(f.names, Names::Column | Names::Cim) => {
             Scalar::field(Names::Splunk, &f.name)
         }
-        Scalar::Call(c) => named(c)
-            .unwrap_or_else(|| Scalar::Call(Call { args: c.args.iter().map(scalar).collect(), ..c.clone() })),
+        Scalar::Call(c) => {
+            let args: Vec<Scalar> = c.args.iter().map(scalar).collect();
+            let field = args.first().and_then(|first| stands_for(c, first));
+            field.unwrap_or_else(|| Scalar::Call(Call { func: c.func, args, words: c.words }))
+        }
         Scalar::Case(arms, other) => Scalar::Case(
             arms.iter().map(|(c, v)| (expr(c), scalar(v))).collect(),
             other.as_ref().map(|o| Box::new(scalar(o))),
@@ -40,10 +43,14 @@ pub(super) fn scalar(s: &Scalar) -> Scalar {
 
 /// The field that a call stands for.
 fn named(c: &Call) -> Option<Scalar> {
-    let first = scalar(c.args.first()?);
-    let Scalar::Field(f) = &first else { return None };
+    stands_for(c, &scalar(c.args.first()?))
+}
+
+/// The same, where it is known what the first argument stands for.
+fn stands_for(c: &Call, first: &Scalar) -> Option<Scalar> {
+    let Scalar::Field(f) = first else { return None };
     match (c.func.0.name, c.args.get(1)) {
-        ("epoch-seconds", None) if &*f.name == "_time" => Some(first),
+        ("epoch-seconds", None) if &*f.name == "_time" => Some(first.clone()),
         ("coalesce", Some(Scalar::Call(inside))) => match inside.args.get(1) {
             // Fields of events leave out what marks a list, texts that are read do not.
             Some(Scalar::Lit(Value::Str(name))) if name.replace("{}", "") == *f.name => {

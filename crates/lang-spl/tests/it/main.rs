@@ -39,6 +39,20 @@ fn depth_is_bounded() {
     }
 }
 
+/// Looked at twice for each, values within values would take as long as 2 to the power of their depth.
+#[test]
+fn printing_takes_one_look_at_values_within_values() {
+    let deep = |wrap: &str| format!("* | eval x={}a{}", wrap.repeat(22), ")".repeat(22));
+    let joined = format!("| makeresults | strcat {} c", "a \"b\" ".repeat(40));
+    for text in [deep("lower("), deep("coalesce("), joined] {
+        let loaded = load(&text, &Options::default());
+        assert_eq!(loaded.status, LoadStatus::Ok, "{text}");
+        // Rows from nowhere and what is made of them are not said, which takes no longer.
+        let Ok(said) = print(&loaded.plan) else { continue };
+        assert_eq!(plan(&load(&said, &Options::default()).plan), plan(&loaded.plan), "{said}");
+    }
+}
+
 #[test]
 fn macros_do_not_grow_without_measure() {
     let mut macros = Macros::default();
