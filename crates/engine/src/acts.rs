@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use shikra_event::{Event, Kind, ShapeId, Timestamp};
+use shikra_event::{Event, Kind, ShapeId, Slot, Timestamp};
 use shikra_taxonomy::{Binding, Taxonomy, Twin};
 
 use crate::view::computer;
@@ -91,16 +91,15 @@ fn host_name(host: &str) -> String {
 /// A value's text in lower case, numbers in decimal. `text` is room for it.
 fn push_value(binding: &Binding, event: &Event<'_>, text: &mut String, key: &mut Vec<u8>) -> Option<()> {
     text.clear();
-    match binding {
+    let alone = match binding {
+        Binding::Slots { slots, derive } if derive.is_empty() && slots.len() == 1 => slots.first(),
+        _ => None,
+    };
+    let is_text = |slot: &Slot<'_>| matches!(slot.kind, Kind::UTF16 | Kind::UTF8 | Kind::JSON_STRING);
+    match alone.map(|i| event.slot(*i)).filter(is_text) {
         // No value is made of what is text: command lines are long.
-        Binding::Slots { slots, derive } if derive.is_empty() && slots.len() == 1 => {
-            let slot = event.slot(*slots.first()?);
-            match slot.kind {
-                Kind::UTF16 | Kind::UTF8 | Kind::JSON_STRING => drop(slot.render(text)),
-                _ => text.push_str(&slot.value().to_text()?),
-            }
-        }
-        _ => text.push_str(&binding.value(event).to_text()?),
+        Some(slot) => drop(slot.render(text)),
+        None => text.push_str(&binding.value(event).to_text()?),
     }
     let text = text.trim();
     let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
@@ -119,7 +118,7 @@ fn push_value(binding: &Binding, event: &Event<'_>, text: &mut String, key: &mut
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shikra_event::{ShapeBuilder, Slot, system};
+    use shikra_event::{ShapeBuilder, system};
 
     const SYSMON: (&str, u32) = ("Microsoft-Windows-Sysmon/Operational", 1);
     const SECURITY: (&str, u32) = ("Security", 4688);

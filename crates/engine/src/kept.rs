@@ -357,11 +357,9 @@ impl<'k> Pages<'k> {
 
     fn event(&mut self, place: Place, wanted: Wanted<'_>, f: &mut Visit<'_>) -> io::Result<()> {
         self.at(place.handle, |block, mut record, bytes| {
-            let hits = match Cursor(record.0).skip_hits()? {
-                Some(at) => Cursor(bytes.get(at as usize..).ok_or_else(bad)?).hits(wanted)?,
-                None => Cursor(record.0).hits(wanted)?,
-            };
-            record.skip_hits()?;
+            let here = record.0;
+            let there = record.skip_hits()?.map_or(Some(here), |at| bytes.get(at as usize..));
+            let hits = Cursor(there.ok_or_else(bad)?).hits(wanted)?;
             record.take(16)?;
             record.event(&block.shapes, bytes, |event| f(event, place, &hits))?
         })

@@ -312,8 +312,7 @@ impl Build<'_> {
             if lineage.contains(&leaf) {
                 self.share(rule, wanted, (place, leaf as u32));
             } else {
-                let (program, leaf) = (place, leaf as u32);
-                let is_witness = witnesses.contains(&(leaf as usize));
+                let (is_witness, program, leaf) = (witnesses.contains(&leaf), place, leaf as u32);
                 let target = match is_witness {
                     true => Target::Witness { program, leaf },
                     false => Target::Leaf { program, leaf },

@@ -359,9 +359,8 @@ impl Waiting {
             };
             part.made.tell(told..noted.at.start, teller)?;
             told = noted.at.end;
-            let other = self.parts.get(twin.0).map(|part| &part.made);
-            if let Some((other, at)) = other.and_then(|made| Some((made, made.noted.get(twin.1)?))) {
-                let mut records = [(&part.made, &noted.at), (other, &at.at)];
+            if let (Some(other), Some(at)) = (self.parts.get(twin.0), self.parts.noted(twin)) {
+                let mut records = [(&part.made, &noted.at), (&other.made, &at.at)];
                 if noted.act.second {
                     records.reverse();
                 }

@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use crate::said::{Said, refuse};
+
 /// A piece of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Part {
@@ -125,14 +127,14 @@ impl Pattern {
     ///
     /// # Errors
     /// What cannot be written so.
-    pub fn starred(&self) -> Result<String, &'static str> {
+    pub fn starred(&self) -> Said {
         let mut out = String::new();
         for part in self.parts() {
             match part {
                 Part::Any => out.push('*'),
-                Part::Lit(l) if l.contains('*') => return Err("an asterisk that is no wildcard"),
+                Part::Lit(l) if l.contains('*') => return refuse("an asterisk that is no wildcard"),
                 Part::Lit(l) => out.push_str(l),
-                Part::One => return Err("a wildcard for one character"),
+                Part::One => return refuse("a wildcard for one character"),
             }
         }
         Ok(out)

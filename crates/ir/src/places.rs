@@ -107,26 +107,11 @@ fn of_stage(stage: &mut Stage, f: &mut dyn FnMut(&mut Span)) {
 }
 
 fn of_aggregate(function: &mut AggFn, f: &mut dyn FnMut(&mut Span)) {
-    match function {
-        AggFn::Count => {}
-        AggFn::Other(_, args) => args.iter_mut().for_each(|s| s.each_span(f)),
-        AggFn::CountOf(s)
-        | AggFn::CountDistinct(s)
-        | AggFn::Sum(s)
-        | AggFn::Avg(s)
-        | AggFn::Min(s)
-        | AggFn::Max(s)
-        | AggFn::Median(s)
-        | AggFn::Percentile(s, _)
-        | AggFn::StdDev(s)
-        | AggFn::Var(s)
-        | AggFn::Earliest(s)
-        | AggFn::Latest(s)
-        | AggFn::First(s)
-        | AggFn::Last(s)
-        | AggFn::Values(s)
-        | AggFn::List(s)
-        | AggFn::Mode(s) => s.each_span(f),
+    if let Some(s) = function.argument_mut() {
+        s.each_span(f);
+    }
+    if let AggFn::Other(_, args) = function {
+        args.iter_mut().for_each(|s| s.each_span(f));
     }
 }
 

@@ -112,10 +112,10 @@ pub enum AggFn {
     Other(String, Vec<Scalar>),
 }
 
-impl AggFn {
-    /// The value that it is over; none for rows counted, and for functions of some language with arguments of their own.
-    pub fn argument(&self) -> Option<&Scalar> {
-        match self {
+/// The argument of an aggregate, borrowed as the aggregate is.
+macro_rules! argument {
+    ($function:expr) => {
+        match $function {
             AggFn::Count | AggFn::Other(..) => None,
             AggFn::CountOf(s)
             | AggFn::CountDistinct(s)
@@ -135,6 +135,18 @@ impl AggFn {
             | AggFn::List(s)
             | AggFn::Mode(s) => Some(s),
         }
+    };
+}
+
+impl AggFn {
+    /// The value that it is over; none for rows counted, and for functions of some language with arguments of their own.
+    pub fn argument(&self) -> Option<&Scalar> {
+        argument!(self)
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn argument_mut(&mut self) -> Option<&mut Scalar> {
+        argument!(self)
     }
 }
 

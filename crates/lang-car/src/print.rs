@@ -354,7 +354,7 @@ fn listed(t: &Test, nets: Option<&Test>) -> Said {
     for p in within.as_deref().unwrap_or(patterns) {
         // Backslashes that are doubled are asked for singly as well.
         if last.is_none_or(|l| l.map(|s| s.replace("\\\\", "\\")) != *p || l == p) {
-            texts.push(quoted(&glob(p)?)?);
+            texts.push(quoted(&p.starred()?)?);
         }
         last = Some(p);
     }
@@ -374,10 +374,6 @@ fn listed(t: &Test, nets: Option<&Test>) -> Said {
 
 fn list(all: &[String]) -> String {
     if let [one] = all { one.clone() } else { format!("[{}]", all.join(", ")) }
-}
-
-fn glob(p: &Pattern) -> Said {
-    p.starred().or_else(refuse)
 }
 
 /// In quotes that the text does not hold.

@@ -164,9 +164,9 @@ impl Lower<'_, '_> {
     fn any_of(&self, field: &Name, values: &[&str], span: Span) -> Pred {
         let (mut nets, mut patterns) = (Vec::new(), Vec::new());
         for value in values {
-            match network(value) {
-                Some(net) => nets.push(net),
-                None => {
+            match value.parse::<ipnet::IpNet>() {
+                Ok(net) => nets.push(net),
+                Err(_) => {
                     patterns.push(pattern(value));
                     patterns.extend(single(value).map(|v| pattern(&v)));
                 }
@@ -212,11 +212,6 @@ fn pattern(text: &str) -> Pattern {
         }
     }
     out
-}
-
-/// The network that a value is taken for.
-pub(crate) fn network(text: &str) -> Option<ipnet::IpNet> {
-    text.contains('/').then(|| text.parse().ok()).flatten()
 }
 
 /// A value with single backslashes, where one is written twice and can hardly be meant so: not at the start, as

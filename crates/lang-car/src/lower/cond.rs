@@ -248,7 +248,7 @@ fn equals(subject: Scalar, values: &[String], span: Span) -> Pred {
     let (mut nets, mut texts) = (Vec::new(), Vec::new());
     for v in values {
         match v.parse::<ipnet::IpNet>() {
-            Ok(net) if v.contains('/') => nets.push(net),
+            Ok(net) => nets.push(net),
             _ => texts.push((Pattern::of_starred(v), v)),
         }
     }

@@ -97,7 +97,7 @@ impl<'e> List<'e> {
 
     /// The values, each as it is written.
     pub fn values(&self) -> Said<Vec<String>> {
-        let nets = self.texts.iter().filter_map(|p| network(p.literal()?));
+        let nets = self.texts.iter().filter_map(|p| p.literal()?.parse::<IpNet>().ok());
         if !nets.eq(self.nets.iter().copied()) {
             return refuse("a text that search would take for a network, or a network that is no text");
         }
@@ -105,28 +105,18 @@ impl<'e> List<'e> {
             return refuse("a text that search would take for a number, however it is written");
         }
         let there = self.there.then(|| Ok("*".to_owned()));
-        let texts = self.texts.iter().map(|p| Ok(quoted(&glob(p)?)));
+        let texts = self.texts.iter().map(|p| Ok(quoted(&p.starred()?)));
         let numbers = self.numbers.iter().map(|v| match v {
             Value::I64(_) | Value::F64(_) => number(v),
-            Value::Str(s) if self.words.coerce != Coerce::None => Ok(quoted(&glob(&Pattern::exact(s))?)),
+            Value::Str(s) if self.words.coerce != Coerce::None => Ok(quoted(&Pattern::exact(s).starred()?)),
             _ => refuse("a value that search cannot write"),
         });
         there.into_iter().chain(texts).chain(numbers).collect()
     }
 }
 
-/// The network that `search` takes a text for.
-fn network(text: &str) -> Option<IpNet> {
-    text.contains('/').then(|| text.parse().ok()).flatten()
-}
-
 /// Whether a text is compared as a number and equals others then: `1.0`, `1.00`. Whole numbers are taken to be
 /// written plainly in events.
 fn is_another_number(text: &str) -> bool {
     is_number(text) && !text.parse::<i64>().is_ok_and(|n| n.to_string() == text)
-}
-
-/// A pattern with `*`, before it is quoted.
-pub(super) fn glob(p: &Pattern) -> Said {
-    p.starred().or_else(refuse)
 }

@@ -16,7 +16,7 @@ use shikra_ir::{
 
 use crate::lower::{NOW, functions, is_aside, is_number};
 use crate::parse::opens;
-use list::{List, glob};
+use list::List;
 pub use pipe::tables;
 
 /// Writes a plan as a search. Fields must be named in Splunk's names (or as they stand in the event), or be those of
@@ -228,7 +228,7 @@ fn term(t: &Test) -> Said {
         let parts = p.parts();
         let inner = parts.strip_prefix(&[Part::Any]).and_then(|p| p.strip_suffix(&[Part::Any]));
         match inner {
-            Some(inner) if !inner.is_empty() => Ok(quoted(&glob(&Pattern::new(inner.iter().cloned()))?)),
+            Some(inner) if !inner.is_empty() => Ok(quoted(&Pattern::new(inner.iter().cloned()).starred()?)),
             _ => refuse("a text that must be the whole of a field, whichever"),
         }
     };
