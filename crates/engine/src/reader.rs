@@ -107,30 +107,38 @@ struct Source {
     sharing: Sharing,
 }
 
-/// Whether values of a source are worth sharing.
+/// Of what use it is to look for values of a source among others.
 #[derive(Default)]
-struct Sharing {
+struct Trial {
     asked: u32,
-    new: u32,
-    /// Nearly each is another.
+    found: u32,
+    /// Too little was found.
     is_of_no_use: bool,
 }
 
-impl Sharing {
-    /// After as many values it is seen of what use it was.
-    const TRIAL: u32 = 4096;
+impl Trial {
+    /// Takes note of one question; of `most` together one in `least` has to find something.
+    fn asked(&mut self, found: bool, most: u32, least: u32) {
+        self.asked += 1;
+        self.found += u32::from(found);
+        if self.asked >= most {
+            self.is_of_no_use = self.found < self.asked / least;
+            (self.asked, self.found) = (0, 0);
+        }
+    }
+}
 
+/// Whether values of a source are worth sharing.
+#[derive(Default)]
+struct Sharing(Trial);
+
+impl Sharing {
     fn share(&mut self, cell: Cell, shared: &mut Shared) -> (Cell, SharedId) {
-        if self.is_of_no_use {
+        if self.0.is_of_no_use {
             return (cell, Shared::NONE);
         }
         let put = shared.put(cell);
-        self.asked += 1;
-        self.new += u32::from(put.is_new);
-        if self.asked >= Sharing::TRIAL {
-            self.is_of_no_use = self.new > self.asked - self.asked / 8;
-            (self.asked, self.new) = (0, 0);
-        }
+        self.0.asked(!put.is_new, 4096, 8);
         (put.cell, put.id)
     }
 }
@@ -139,37 +147,28 @@ impl Sharing {
 #[derive(Default)]
 struct Memo {
     known: HashMap<Box<[u8]>, (Cell, SharedId)>,
-    asked: u32,
-    found: u32,
-    /// Too little was found.
-    is_of_no_use: bool,
+    trial: Trial,
 }
 
 impl Memo {
     /// Values that are remembered.
     const MOST: usize = 512;
-    /// After as many questions it is seen of what use it was.
-    const TRIAL: u32 = 2048;
 
     /// The value with its number, and how many bytes are held more than before, about.
     fn cell(&mut self, bytes: &[u8], read: impl FnOnce() -> (Cell, SharedId)) -> ((Cell, SharedId), usize) {
-        if self.is_of_no_use {
+        if self.trial.is_of_no_use {
             return (read(), 0);
         }
-        self.asked += 1;
-        if let Some(known) = self.known.get(bytes) {
-            self.found += 1;
-            return (known.clone(), 0);
-        }
-        let cell = read();
-        if self.asked >= Memo::TRIAL {
-            self.is_of_no_use = self.found < self.asked / 2;
-            (self.asked, self.found) = (0, 0);
-        }
-        if self.known.len() >= Memo::MOST || self.is_of_no_use {
+        let known = self.known.get(bytes).cloned();
+        self.trial.asked(known.is_some(), 2048, 2);
+        if self.known.len() >= Memo::MOST && known.is_none() || self.trial.is_of_no_use {
             self.known.clear();
         }
-        if self.is_of_no_use {
+        if let Some(known) = known {
+            return (known, 0);
+        }
+        let cell = read();
+        if self.trial.is_of_no_use {
             return (cell, 0);
         }
         self.known.insert(bytes.into(), cell.clone());
@@ -382,7 +381,7 @@ impl Source {
             let value = wanted.map_or(Value::Missing, |w| eval::scalar(&w.scalar, &row));
             sharing.share(seed.cell(value), shared)
         };
-        let Some(slots) = slots.as_ref().filter(|_| !memo.is_of_no_use) else { return (read(), 0) };
+        let Some(slots) = slots.as_ref().filter(|_| !memo.trial.is_of_no_use) else { return (read(), 0) };
         key.clear();
         for slot in slots.iter().map(|i| event.slot(*i)) {
             key.push(slot.kind.0);

@@ -63,22 +63,12 @@ pub(crate) fn write_finding(f: Item<'_>, out: &mut Vec<u8>) {
     let (mut time, mut host) = (Vec::new(), Vec::new());
     Json::new(&mut time).time(f.time);
     Json::new(&mut host).string_or_null(some(&f.host));
-    let (mut events, mut digests) = (Vec::new(), Vec::with_capacity(f.events.len()));
+    let mut group = Group::default();
     for e in &f.events {
-        if !events.is_empty() {
-            events.push(b',');
-        }
         let content = event_content(e);
-        digests.push(content_digest(&content));
-        write_event(&e.source, &content, &mut events);
+        group.add(&e.source, &content, content_digest(&content));
     }
-    write_head(identity_of(f.rule, &digests, &f.row), &time, &host, f.rule, out);
-    out.append(&mut events);
-    out.push(b']');
-    if !f.row.is_empty() {
-        out.extend_from_slice(br#","row":"#);
-        Json::new(out).object(|o| write_row(&f.row, o));
-    }
+    group.write(&time, &host, f.rule, &f.row, out);
     if f.twins {
         out.extend_from_slice(TWINS);
     }
@@ -148,6 +138,26 @@ fn write_event(source: &str, content: &[u8], out: &mut Vec<u8>) {
 }
 
 impl Group {
+    /// Adds an event of which [`event_content`] or the like has been written.
+    fn add(&mut self, source: &str, content: &[u8], digest: [u8; 32]) {
+        if !self.digests.is_empty() {
+            self.events.push(b',');
+        }
+        self.digests.push(digest);
+        write_event(source, content, &mut self.events);
+    }
+
+    /// Everything up to the row. `time` and `host` are JSON.
+    fn write(&self, time: &[u8], host: &[u8], rule: &RuleView, row: &[(Arc<str>, Value)], out: &mut Vec<u8>) {
+        write_head(identity_of(rule, &self.digests, row), time, host, rule, out);
+        out.extend_from_slice(&self.events);
+        out.push(b']');
+        if !row.is_empty() {
+            out.extend_from_slice(br#","row":"#);
+            Json::new(out).object(|o| write_row(row, o));
+        }
+    }
+
     fn clear(&mut self) {
         self.events.clear();
         self.events.shrink_to(KEEP);
@@ -279,12 +289,9 @@ impl Encoder for NdjsonEncoder {
         let group = &mut self.group;
         if group.digests.is_empty() {
             group.host.extend_from_slice(&self.host);
-        } else {
-            group.events.push(b',');
         }
-        group.digests.push(self.digest);
+        group.add(&self.source, &self.content, self.digest);
         group.latest = group.latest.max(self.at);
-        write_event(&self.source, &self.content, &mut group.events);
     }
 
     fn group(&mut self, rule: &Arc<RuleMeta>, row: &[(Arc<str>, Value)], out: &mut Vec<u8>) {
@@ -295,13 +302,7 @@ impl Encoder for NdjsonEncoder {
         if group.digests.is_empty() {
             Json::new(&mut group.host).string_or_null(None);
         }
-        write_head(identity_of(&rule, &group.digests, row), &self.time, &group.host, &rule, out);
-        out.extend_from_slice(&group.events);
-        out.push(b']');
-        if !row.is_empty() {
-            out.extend_from_slice(br#","row":"#);
-            Json::new(out).object(|o| write_row(row, o));
-        }
+        group.write(&self.time, &group.host, &rule, row, out);
         out.extend_from_slice(b"}\n");
         group.clear();
     }
