@@ -1,7 +1,8 @@
 //! Work done by several threads, results taken in the order of the jobs.
 //!
 //! One thread at a time draws the next job; results wait until all earlier ones have been taken. At most a few
-//! results per thread wait, so memory stays bounded. With one thread everything runs on the caller's.
+//! results per thread wait, so memory stays bounded. The caller's thread takes the results, and works like the others
+//! in between: a thread that did nothing but take would be woken for every result and push a worker from its core.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -14,7 +15,7 @@ const AHEAD: u64 = 3;
 /// results to `take` in order, until there are no more jobs or `take` breaks.
 pub(crate) fn run<J, W, T>(
     threads: usize,
-    mut next: impl FnMut() -> Option<J> + Send,
+    next: impl FnMut() -> Option<J> + Send,
     worker: impl Fn() -> W + Sync,
     work: impl Fn(&mut W, J) -> T + Sync,
     mut take: impl FnMut(T) -> ControlFlow<()>,
@@ -22,27 +23,14 @@ pub(crate) fn run<J, W, T>(
     J: Send,
     T: Send,
 {
-    if threads <= 1 {
-        let mut state = worker();
-        while let Some(job) = next() {
-            if take(work(&mut state, job)).is_break() {
-                return;
-            }
-        }
-        return;
-    }
-    let shared = Shared::new(next, threads);
+    let shared = Shared::new(next, threads.max(1));
     std::thread::scope(|scope| {
-        for _ in 0..threads {
+        for _ in 1..shared.threads {
             scope.spawn(|| shared.worker_loop(worker(), &work));
         }
         // Also when `take` panics or breaks, workers must not wait for ever.
         let _stop = StopOnDrop(&shared);
-        while let Some(result) = shared.next_result() {
-            if take(result).is_break() {
-                break;
-            }
-        }
+        shared.caller_loop(worker(), &work, &mut take);
     });
 }
 
@@ -99,6 +87,31 @@ impl<F, T> Shared<F, T> {
         }
     }
 
+    /// Works, and after each piece of work takes all results whose turn it is; at the end it waits for the others.
+    fn caller_loop<J, W>(
+        &self,
+        mut state: W,
+        work: &impl Fn(&mut W, J) -> T,
+        take: &mut impl FnMut(T) -> ControlFlow<()>,
+    ) where
+        F: FnMut() -> Option<J>,
+    {
+        while let Some((number, job)) = self.draw() {
+            let result = work(&mut state, job);
+            lock(&self.results).waiting.insert(number, result);
+            while let Some(result) = self.ready_result() {
+                if take(result).is_break() {
+                    return;
+                }
+            }
+        }
+        while let Some(result) = self.next_result() {
+            if take(result).is_break() {
+                return;
+            }
+        }
+    }
+
     fn draw<J>(&self) -> Option<(u64, J)>
     where
         F: FnMut() -> Option<J>,
@@ -119,21 +132,30 @@ impl<F, T> Shared<F, T> {
         }
     }
 
+    /// The next result in order, if it is there.
+    fn ready_result(&self) -> Option<T> {
+        self.taken(&mut lock(&self.results))
+    }
+
     /// The next result in order; none when all workers have ended and nothing waits.
     fn next_result(&self) -> Option<T> {
         let mut results = lock(&self.results);
         loop {
-            let wanted = results.taken;
-            if let Some(result) = results.waiting.remove(&wanted) {
-                results.taken += 1;
-                self.changed.notify_all();
+            if let Some(result) = self.taken(&mut results) {
                 return Some(result);
             }
-            if results.idle == self.threads {
+            if results.idle == self.threads - 1 {
                 return None;
             }
             results = self.changed.wait(results).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    fn taken(&self, results: &mut Results<T>) -> Option<T> {
+        let result = results.waiting.remove(&results.taken)?;
+        results.taken += 1;
+        self.changed.notify_all();
+        Some(result)
     }
 }
 

@@ -569,6 +569,7 @@ mod tests {
             ),
             ("from a | limit 3", "FROM a\n| LIMIT 3"),
             ("from \"a b\", c-* | limit 3", "FROM \"a b\", c-*\n| LIMIT 3"),
+            ("from \"a, ,b\", c | limit 3", "FROM a, b, c\n| LIMIT 3"),
             (
                 "from a | stats c = count(*), values(b.c), d = max(e) - min(e) where f == 1 by g, h = to_lower(i) | where c > 1",
                 "FROM a\n| STATS c = COUNT(*), `values(b`.`c)` = VALUES(b.c), \

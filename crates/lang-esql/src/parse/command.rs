@@ -100,7 +100,12 @@ impl Parser<'_> {
             let start = self.place();
             match self.peek() {
                 Some(Token::Text(t)) => {
-                    indices.extend(t.split(',').map(|i| i.trim().to_owned()));
+                    let named = t.split(',').map(str::trim).filter(|i| !i.is_empty());
+                    let before = indices.len();
+                    indices.extend(named.map(str::to_owned));
+                    if indices.len() == before {
+                        self.expected("an index pattern");
+                    }
                     self.bump();
                 }
                 None | Some(Token::Sign("|" | ",")) => {
