@@ -11,6 +11,7 @@ use shikra_event::{Event, Kind, Slot};
 
 use crate::cut::read_some;
 use crate::format::{Decode, Format, Head, Part, Sink, Split, Trouble, TroubleKind};
+use crate::inner::Records;
 use crate::json::scan::{Leaf, MAX_LEAVES};
 use crate::layout::Layouts;
 use crate::limits::{MAX_RECORD, PART_SIZE};
@@ -197,6 +198,8 @@ struct Table {
     columns: Vec<Option<PathId>>,
     cells: Vec<u8>,
     ends: Vec<usize>,
+    /// Reads records that cells hold, once there is one.
+    inner: Option<Box<Records>>,
 }
 
 impl Table {
@@ -208,6 +211,7 @@ impl Table {
             columns: Vec::new(),
             cells: vec![0; 64 << 10],
             ends: vec![0; MAX_LEAVES],
+            inner: None,
         }
     }
 
@@ -247,7 +251,7 @@ impl Table {
         }
     }
 
-    fn event(&mut self, fields: usize, record: u64, sink: &mut dyn Sink) {
+    fn event(&mut self, part: &Part, fields: usize, record: u64, sink: &mut dyn Sink) {
         let mut leaves = Vec::with_capacity(self.columns.len());
         let mut start = 0;
         for (path, end) in self.columns.iter().zip(self.ends.iter().take(fields)) {
@@ -258,7 +262,10 @@ impl Table {
                 leaves.push(Leaf { path, slot });
             }
         }
-        self.layouts.event(&self.paths, &leaves, record, false, &mut |e: &Event<'_>| sink.event(e));
+        let told = &mut |e: &Event<'_>| sink.event(e);
+        if let Some(text) = self.layouts.event_or_text(&mut self.paths, &leaves, record, true, told) {
+            self.inner.get_or_insert_with(|| Box::new(Records::new())).decode(part, text, record, sink);
+        }
     }
 
     /// The row repeats the header, as in tables put one behind another.
@@ -282,7 +289,7 @@ impl Decode for Table {
                 return;
             }
             if !self.is_header(&header, fields) {
-                self.event(fields, record, sink);
+                self.event(part, fields, record, sink);
             }
             if fields > header.names.len() {
                 sink.trouble(Trouble {

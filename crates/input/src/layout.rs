@@ -12,6 +12,7 @@ use hashbrown::HashMap;
 use shikra_event::{Event, Form, Kind, Name, Shape, ShapeBuilder, Slot, Timestamp};
 
 use crate::convert::{Convert, american_time, epoch};
+use crate::inner::{self, Inner};
 use crate::json::scan::Leaf;
 use crate::paths::{PathId, Paths};
 use crate::recognise::recognise;
@@ -41,8 +42,24 @@ pub(crate) struct Plan {
     pub times: Vec<Position>,
     /// Where the record's own number stands, for formats that go by it.
     pub record: Option<Position>,
+    /// A record that the document holds within it.
+    pub inner: Inner,
     /// Provider and channel of events that name none, where their fields tell.
     pub inferred: Option<(&'static str, &'static str)>,
+}
+
+/// Where the number of a record comes from.
+#[derive(Clone, Copy)]
+enum Number {
+    Given(u64),
+    /// From the event itself; else this one.
+    Own(u64),
+}
+
+/// What stands for the event, see [`Inner`].
+enum Within {
+    Text(String),
+    Pairs { name: PathId, value: PathId },
 }
 
 struct Layout {
@@ -102,29 +119,73 @@ impl Layouts {
         own_record: bool,
         sink: &mut dyn FnMut(&Event<'_>),
     ) {
+        let number = if own_record { Number::Own(record) } else { Number::Given(record) };
+        self.make(paths, leaves, number, |_| None::<()>, sink);
+    }
+
+    /// As [`Layouts::event`], with event data that stands in lists under its own names. Where `texts` are wanted,
+    /// a record that the document holds as text is answered instead of the event.
+    pub fn event_or_text(
+        &mut self,
+        paths: &mut Paths,
+        leaves: &[Leaf<'_>],
+        record: u64,
+        texts: bool,
+        sink: &mut dyn FnMut(&Event<'_>),
+    ) -> Option<String> {
+        let within = |layout: &Layout| match layout.plan.inner {
+            Inner::None => None,
+            _ => layout.within(leaves, texts),
+        };
+        match self.make(paths, leaves, Number::Given(record), within, sink)? {
+            Within::Text(text) => Some(text),
+            Within::Pairs { name, value } => {
+                let leaves = inner::unpaired(paths, leaves, name, value);
+                self.event(paths, &leaves, record, false, sink);
+                None
+            }
+        }
+    }
+
+    /// Calls `sink` with the event that `leaves` make, unless `instead` answers something for its layout.
+    fn make<T>(
+        &mut self,
+        paths: &Paths,
+        leaves: &[Leaf<'_>],
+        number: Number,
+        instead: impl FnOnce(&Layout) -> Option<T>,
+        sink: &mut dyn FnMut(&Event<'_>),
+    ) -> Option<T> {
         if self.count >= MAX_LAYOUTS || self.positions >= MAX_POSITIONS {
             self.clear();
         }
         let mut slots = recycle(std::mem::take(&mut self.spare));
         let mut scratch = Vec::new();
         let mut key = std::mem::take(&mut self.key);
+        let mut answer = None;
         if let Some(layout) = self.find(paths, leaves) {
-            layout.fill(leaves, &mut slots, &mut scratch);
-            let mut own = Vec::new();
-            let slots = if scratch.is_empty() {
-                &slots[..]
-            } else {
-                own.extend_from_slice(&slots);
-                splice(&mut own, &scratch);
-                &own[..]
-            };
-            let shape = layout.shape(leaves, &mut key);
-            let own_number = if own_record { layout.number(layout.plan.record, leaves) } else { None };
-            let time = layout.time(leaves);
-            sink(&Event { shape: &shape, slots, record: own_number.unwrap_or(record), time });
+            answer = instead(layout);
+            if answer.is_none() {
+                layout.fill(leaves, &mut slots, &mut scratch);
+                let mut own = Vec::new();
+                let slots = if scratch.is_empty() {
+                    &slots[..]
+                } else {
+                    own.extend_from_slice(&slots);
+                    splice(&mut own, &scratch);
+                    &own[..]
+                };
+                let shape = layout.shape(leaves, &mut key);
+                let record = match number {
+                    Number::Given(record) => record,
+                    Number::Own(record) => layout.number(layout.plan.record, leaves).unwrap_or(record),
+                };
+                sink(&Event { shape: &shape, slots, record, time: layout.time(leaves) });
+            }
         }
         self.key = key;
         self.spare = recycle(slots);
+        answer
     }
 
     fn find(&mut self, paths: &Paths, leaves: &[Leaf<'_>]) -> Option<&mut Layout> {
@@ -191,6 +252,22 @@ impl Layout {
         self.places.extend(sorted.iter().map(|(_, place)| *place));
         self.place_fields();
         true
+    }
+
+    /// What `leaves` hold for an event; none where they are the event themselves.
+    #[cold]
+    fn within(&self, leaves: &[Leaf<'_>], texts: bool) -> Option<Within> {
+        let path = |at: &Position| self.paths.get(*at as usize).copied().unwrap_or_default();
+        match &self.plan.inner {
+            Inner::Pairs { name, value } => Some(Within::Pairs { name: path(name), value: path(value) }),
+            _ if !texts => None,
+            Inner::None => None,
+            Inner::Raw(at) => self.slot(leaves, *at).to_text().and_then(inner::raw).map(Within::Text),
+            Inner::Payload { payload, columns } => {
+                let columns = columns.iter().map(|(column, at)| (*column, self.slot(leaves, *at)));
+                inner::joined(&self.slot(leaves, *payload), columns).map(Within::Text)
+            }
+        }
     }
 
     #[inline]

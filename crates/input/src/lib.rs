@@ -15,6 +15,7 @@ mod evtx;
 mod files;
 mod format;
 mod helk;
+mod inner;
 pub mod json;
 mod labels;
 mod layout;
@@ -34,5 +35,12 @@ pub use format::{Decode, Format, Head, Part, Sink, SourceInfo, Split, Trouble, T
 pub use walk::{Item, Options, Parts, estimate};
 
 /// All formats, most specific first: the first that recognises a file's head reads it.
-pub static FORMATS: &[&Format] =
-    &[&evtx::FORMAT, &xml::XML, &json::JSON, &json::NDJSON, &eventlog_text::WINEVENTLOG, &csv::CSV];
+pub static FORMATS: &[&Format] = &[
+    &evtx::FORMAT,
+    &xml::XML,
+    &json::HITS,
+    &json::JSON,
+    &json::NDJSON,
+    &eventlog_text::WINEVENTLOG,
+    &csv::CSV,
+];

@@ -116,6 +116,18 @@ impl Paths {
         self.nodes.get(id as usize).map_or(0, |n| n.token)
     }
 
+    /// The innermost path around `id` whose key is `key`; the root where there is none.
+    pub fn parent(&self, id: PathId, key: &str) -> PathId {
+        let mut at = id;
+        while at != ROOT
+            && let Some(node) = self.nodes.get(at as usize)
+            && *node.key != *key.as_bytes()
+        {
+            at = node.parent;
+        }
+        at
+    }
+
     /// Keys from the root to `id`.
     pub fn keys(&self, id: PathId) -> Vec<String> {
         let mut keys = Vec::new();

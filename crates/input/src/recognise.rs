@@ -11,6 +11,7 @@ use shikra_event::{Form, Name, system};
 
 use crate::convert::{Convert, SECURITY, SECURITY_DISPLAY};
 use crate::helk;
+use crate::inner::Inner;
 use crate::labels;
 use crate::layout::{Plan, Position};
 use crate::paths::{PathId, Paths};
@@ -35,11 +36,14 @@ pub(crate) fn recognise(paths: &Paths, ids: &[PathId]) -> Plan {
     let fields = unwrapped(fields);
     let names: HashSet<&str> = fields.iter().map(|f| f.name.as_str()).collect();
     let known = FORMS.iter().find(|form| (form.admits)(&names)).unwrap_or(&OTHER);
-    let mut plan = Builder { known, fields: Vec::with_capacity(fields.len()) };
+    let mut builder = Builder { known, fields: Vec::with_capacity(fields.len()) };
     for field in &fields {
-        (known.place)(&names, field, &mut plan);
+        (known.place)(&names, field, &mut builder);
     }
-    plan.finish(&names)
+    let mut plan = builder.finish(&names);
+    let places: Vec<(&str, Position)> = fields.iter().map(|f| (f.name.as_str(), f.at)).collect();
+    plan.inner = Inner::of(&places);
+    plan
 }
 
 /// A document form: how it is recognised and where it keeps what.
@@ -60,6 +64,13 @@ static FORMS: &[Known] = &[
         admits: |names| any(names, &["Event.System.", "System."], |rest| rest.starts_with("EventID")),
         place: place_record,
         times: &[system::TIME],
+    },
+    Known {
+        form: Form::Windows,
+        origin: "Wazuh",
+        admits: |names| any(names, &["data.win.system.", "win.system."], |rest| rest == "eventID"),
+        place: place_wazuh,
+        times: &[system::TIME, "timestamp"],
     },
     Known {
         form: Form::Windows,
@@ -303,6 +314,24 @@ const OLD_WINLOGBEAT_NAMES: &[(&str, &str, Convert)] = &[
     ("@timestamp", system::TIME, Convert::Keep),
 ];
 
+/// What Wazuh calls the parts of `System`.
+const WAZUH_NAMES: &[(&str, &str, Convert)] = &[
+    ("providerName", system::PROVIDER, Convert::Keep),
+    ("providerGuid", system::PROVIDER_GUID, Convert::Braces),
+    ("eventID", system::EVENT_ID, Convert::Keep),
+    ("version", system::VERSION, Convert::Keep),
+    ("level", system::LEVEL, Convert::Keep),
+    ("opcode", system::OPCODE, Convert::Keep),
+    ("keywords", system::KEYWORDS, Convert::Keep),
+    ("systemTime", system::TIME, Convert::Keep),
+    ("eventRecordID", system::RECORD, Convert::Keep),
+    ("processID", system::PROCESS_ID, Convert::Keep),
+    ("threadID", system::THREAD_ID, Convert::Keep),
+    ("channel", system::CHANNEL, Convert::Keep),
+    ("computer", system::COMPUTER, Convert::Keep),
+    ("message", system::MESSAGE, Convert::Keep),
+];
+
 fn look_up(
     table: &'static [(&'static str, &'static str, Convert)],
     name: &str,
@@ -338,7 +367,10 @@ fn place_record(_: &HashSet<&str>, field: &Field, plan: &mut Builder) {
 /// `Provider.#attributes.Name` → `Provider_Name`, `EventID.#text` → `EventID`.
 fn place_system(keys: &[&str], field: &Field, plan: &mut Builder) {
     let parts = keys.iter().map(|k| k.strip_suffix("_attributes").unwrap_or(k));
-    let kept: Vec<&str> = parts.filter(|k| *k != "#attributes" && *k != "#text").collect();
+    let parts = parts.map(|k| k.strip_prefix('@').unwrap_or(k));
+    let of_id = keys.first() == Some(&"EventID");
+    let kept: Vec<&str> =
+        parts.filter(|k| !(matches!(*k, "#attributes" | "#text") || of_id && *k == "Value")).collect();
     let name = kept.join("_");
     let convert = match name.as_str() {
         system::PROVIDER_GUID | system::ACTIVITY | system::RELATED_ACTIVITY => Convert::Braces,
@@ -421,6 +453,23 @@ fn place_old_winlogbeat(_: &HashSet<&str>, field: &Field, plan: &mut Builder) {
     }
 }
 
+/// Wazuh's manager begins every name with a small letter, and writes backslashes twice.
+fn place_wazuh(_: &HashSet<&str>, field: &Field, plan: &mut Builder) {
+    let name = field.name.strip_prefix("data.").unwrap_or(&field.name);
+    let known = name.strip_prefix("win.system.").and_then(|name| look_up(WAZUH_NAMES, name));
+    let data = ["win.eventdata.", "win.userdata."].iter().find_map(|p| name.strip_prefix(p));
+    match (known, data) {
+        (Some((name, convert)), _) => plan.put(name, field, convert),
+        (None, Some(data)) => {
+            let mut letters = data.chars();
+            let first = letters.next().map(|c| c.to_ascii_uppercase());
+            let name: String = first.into_iter().chain(letters).collect();
+            plan.put(&name, field, Convert::Doubled);
+        }
+        (None, None) => plan.put(&field.name, field, Convert::Keep),
+    }
+}
+
 /// The host is named by its own field; `host` is the collector.
 fn place_helk(names: &HashSet<&str>, field: &Field, plan: &mut Builder) {
     if field.name == "host_name" {
@@ -459,7 +508,10 @@ fn place_flat(names: &HashSet<&str>, field: &Field, plan: &mut Builder) {
     }
     match look_up(FLAT_NAMES, name) {
         Some((to, convert)) if is_best(names, name, to) => plan.put(to, field, convert),
-        _ => plan.put(name, field, Convert::Keep),
+        _ => match field.keys.iter().map(String::as_str).collect::<Vec<_>>() {
+            keys if matches!(keys[..], ["EventData" | "UserData", _, ..]) => place_data(&keys, field, plan),
+            _ => plan.put(name, field, Convert::Keep),
+        },
     }
     let is_time = !names.contains("TimeCreated") && !names.contains("SystemTime");
     if name == "@timestamp" && is_time && !names.contains(system::TIME) {

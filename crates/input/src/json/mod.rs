@@ -4,10 +4,11 @@ use shikra_event::Event;
 
 use crate::cut::Cutter;
 use crate::format::{Decode, Format, Head, Part, Sink, Trouble, TroubleKind};
+use crate::inner::Records;
 use crate::layout::Layouts;
 use crate::lines::Lines;
 use scan::{Leaf, MAX_LEAVES, Malformed, Scanner, skip_space};
-use split::Boundaries;
+use split::{Boundaries, Hits};
 
 #[cfg(test)]
 mod oracle;
@@ -19,7 +20,15 @@ pub static JSON: Format = Format {
     name: "json",
     detect: |head| split::is_documents(head.bytes),
     split: Cutter::<Boundaries>::boxed,
-    decode: || Box::new(Positioned { documents: Documents::new() }),
+    decode: || Box::new(Positioned { documents: Documents::new(), hits: false }),
+};
+
+/// Answers of Elasticsearch and Splunk: objects in an array within an object. Records are numbered by position.
+pub static HITS: Format = Format {
+    name: "json",
+    detect: |head| split::hits(head.bytes, 0).is_some(),
+    split: Cutter::<Hits>::boxed,
+    decode: || Box::new(Positioned { documents: Documents::new(), hits: true }),
 };
 
 /// One JSON object per line. Records are numbered by line.
@@ -29,6 +38,28 @@ pub static NDJSON: Format = Format {
     split: Cutter::<Lines>::boxed,
     decode: || Box::new(Lined::new()),
 };
+
+/// A decoder of [`NDJSON`] that looks for no records within others.
+pub(crate) fn plain() -> Box<dyn Decode> {
+    let mut lined = Lined::new();
+    lined.documents.inner = None;
+    Box::new(lined)
+}
+
+/// `text` as a JSON string.
+pub(crate) fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if c < ' ' => out.push_str(&format!("\\u{:04x}", c as u32)),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
 
 /// Text that begins with an object; or whose first line is damaged, and another one begins and ends as an
 /// object does.
@@ -43,11 +74,15 @@ fn is_ndjson(head: &Head<'_>) -> bool {
 struct Documents {
     scanner: Scanner,
     layouts: Layouts,
+    /// Reads records that documents hold as text, once there is one; none where these stay values as others.
+    inner: Option<Lazy>,
 }
+
+type Lazy = Option<Box<Records>>;
 
 impl Documents {
     fn new() -> Documents {
-        Documents { scanner: Scanner::new(), layouts: Layouts::new(None) }
+        Documents { scanner: Scanner::new(), layouts: Layouts::new(None), inner: Some(None) }
     }
 
     /// Reads the object at `text[at]` and tells it to `sink`; answers the offset behind it.
@@ -66,7 +101,12 @@ impl Documents {
             self.layouts.clear();
         }
         let end = self.scanner.object(text, at, leaves)?;
-        self.layouts.event(&self.scanner.paths, leaves, record, false, &mut |e: &Event<'_>| sink.event(e));
+        let told = &mut |e: &Event<'_>| sink.event(e);
+        let (paths, texts) = (&mut self.scanner.paths, self.inner.is_some());
+        let text = self.layouts.event_or_text(paths, leaves, record, texts, told);
+        if let (Some(text), Some(records)) = (text, &mut self.inner) {
+            records.get_or_insert_with(|| Box::new(Records::new())).decode(part, text, record, sink);
+        }
         if self.scanner.left_out > 0 {
             sink.trouble(Trouble {
                 source: part.source.name.clone(),
@@ -126,9 +166,11 @@ impl Decode for Lined {
     }
 }
 
-/// Decoder of [`JSON`].
+/// Decoder of [`JSON`] and [`HITS`].
 struct Positioned {
     documents: Documents,
+    /// What stands around the objects is passed over.
+    hits: bool,
 }
 
 impl Decode for Positioned {
@@ -138,10 +180,19 @@ impl Decode for Positioned {
         let (mut at, mut record, mut last_start) = (0, part.first_record, None);
         // Damaged text may be looked at several times, once from each place where it might go on.
         let mut patience = text.len().saturating_mul(8);
+        if self.hits {
+            at = split::hits(text, 0).unwrap_or(0);
+        }
         loop {
-            at = skip_space(text, at);
+            at = split::skip_between(text, at);
             match text.get(at) {
                 None => return,
+                Some(first) if self.hits && !matches!(first, b'{' | b',') => {
+                    match split::next_answer(text, at) {
+                        Some(next) => at = next,
+                        None => return,
+                    }
+                }
                 Some(b',' | b'[' | b']') => at += 1,
                 Some(first) => {
                     if *first == b'{' {

@@ -1,6 +1,6 @@
 //! Where JSON documents end that stand one after another or in arrays.
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr2, memmem};
 
 use super::scan::skip_space;
 use crate::cut::Bounds;
@@ -8,7 +8,7 @@ use crate::cut::Bounds;
 /// Whether `head`, the beginning of a source, is of documents that have ends of lines inside or that stand in
 /// an array, rather than of one object per line.
 pub(super) fn is_documents(head: &[u8]) -> bool {
-    let start = skip_space(head, 0);
+    let start = skip_between(head, 0);
     match head.get(start) {
         Some(b'[') => true,
         Some(b'{') => {
@@ -20,6 +20,75 @@ pub(super) fn is_documents(head: &[u8]) -> bool {
             scan.depth > 0 && !scan.in_string && start + first.len() < head.len()
         }
         _ => false,
+    }
+}
+
+/// Offset of what follows behind space and lines such as `Record 7`, with which `evtx_dump` announces documents.
+pub(super) fn skip_between(text: &[u8], at: usize) -> usize {
+    let start = skip_space(text, at);
+    let number = text.get(start..).and_then(|rest| rest.strip_prefix(b"Record ")).unwrap_or(&[]);
+    let line = number.get(..memchr(b'\n', number).unwrap_or(number.len())).unwrap_or(&[]).trim_ascii();
+    let is_number = (1..=20).contains(&line.len()) && line.iter().all(u8::is_ascii_digit);
+    if is_number { skip_space(text, start + b"Record ".len() + line.len()) } else { start }
+}
+
+/// Offset behind the `[` before the first hit, where `text` from `from` on begins the answer of a search engine:
+/// Elasticsearch's `{"took": …, "hits": {"hits": [`, or Splunk's `{"preview": …, "results": [`.
+pub(super) fn hits(text: &[u8], from: usize) -> Option<usize> {
+    let head = text.get(from..text.len().min(from + MAX_HEAD))?;
+    let start = skip_space(head, 0);
+    let first = head.get(skip_space(head, start + 1)..).filter(|_| head.get(start) == Some(&b'{'))?;
+    let (_, list) = ANSWERS.iter().find(|(keys, _)| keys.iter().any(|key| first.starts_with(key)))?;
+    memmem::find_iter(head, list).find_map(|key| {
+        let colon = skip_space(head, key + list.len());
+        let array = skip_space(head, colon + 1);
+        (head.get(colon) == Some(&b':') && head.get(array) == Some(&b'[')).then_some(from + array + 1)
+    })
+}
+
+/// Offset behind the `[` of the next answer behind `from`; answers begin lines.
+pub(super) fn next_answer(text: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    loop {
+        at = next_document(text, at)?;
+        if let Some(start) = hits(text, at) {
+            return Some(start);
+        }
+    }
+}
+
+/// First keys of an answer, and the key of its hits.
+const ANSWERS: &[(&[&[u8]], &[u8])] = &[
+    (&[b"\"took\"", b"\"_scroll_id\"", b"\"hits\""], b"\"hits\""),
+    (&[b"\"preview\"", b"\"init_offset\""], b"\"results\""),
+];
+
+/// Hits begin within so many bytes of an answer.
+const MAX_HEAD: usize = 16 << 10;
+
+/// Finds where the hits of a search engine's answer end.
+#[derive(Default)]
+pub(super) struct Hits {
+    boundaries: Boundaries,
+    begun: bool,
+}
+
+impl Bounds for Hits {
+    const RECORD: &'static str = "a hit";
+    const KEPT: usize = 1;
+
+    fn last_end(&mut self, text: &[u8], new: usize) -> usize {
+        let from = if std::mem::replace(&mut self.begun, true) { new } else { hits(text, 0).unwrap_or(new) };
+        self.boundaries.run(text, from);
+        self.boundaries.last_end
+    }
+
+    fn count(&self, _: &[u8]) -> u64 {
+        self.boundaries.count
+    }
+
+    fn resume(text: &[u8]) -> Option<usize> {
+        next_document(text, 0)
     }
 }
 
@@ -137,8 +206,9 @@ pub(super) fn resume(text: &[u8], from: usize, column: Option<usize>) -> Option<
 mod tests {
     use super::*;
     use crate::cut::Cutter;
+    use crate::format::Head;
     use crate::format::Split;
-    use crate::json::JSON;
+    use crate::json::{HITS, JSON};
     use crate::test_support::{part, read};
 
     #[test]
@@ -172,6 +242,47 @@ mod tests {
         ] {
             assert_eq!(values(text), (one_two.clone(), vec![]), "{text}");
         }
+    }
+
+    #[test]
+    fn records_may_be_announced() {
+        let text = "Record 1\n{\n \"a\": 1\n}\nRecord 22\r\n{\n \"a\": 2\n}\n";
+        assert!(is_documents(text.as_bytes()));
+        assert_eq!(values(text), (vec![(1, "a=1".to_string()), (2, "a=2".to_string())], vec![]));
+    }
+
+    #[test]
+    fn answers_of_search_engines_are_read_hit_by_hit() {
+        let hits = |n: usize| vec!["{\"_index\":\"i\",\"_source\":{\"a\":\"]}{\"}}"; n].join(",");
+        let answer = |n| {
+            format!(
+                "{{\"took\":1,\"hits\":{{\"total\":1, \"hits\" : [{}]}},\"aggs\":{{\"x\":1}}}}\n",
+                hits(n)
+            )
+        };
+        for (text, events) in [
+            (answer(3), 3),
+            (answer(0), 0),
+            (answer(2) + &answer(1), 3),
+            ("{\"preview\":false,\n\"messages\":[],\"results\":[{\"a\":1},\n{\"a\":2}], \"highlighted\":{}}".into(), 2),
+        ] {
+            assert!((HITS.detect)(&Head { bytes: text.as_bytes(), name: "" }));
+            let kept = read(&HITS, &text);
+            assert_eq!((kept.events.len(), kept.troubles.len()), (events, 0), "{text}");
+            for size in [1, 7, 60, 200] {
+                let (mut split, mut part) = (Cutter::<Hits>::new(size, 1 << 20), part(&HITS, ""));
+                let (mut input, mut sink) = (text.as_bytes(), crate::test_support::Kept::default());
+                while split.next(&mut input, &mut part, &mut |t| panic!("{t:?}")).unwrap() {
+                    (HITS.decode)().decode(&part, &mut sink);
+                }
+                assert_eq!((sink.events.len(), sink.troubles.len()), (events, 0), "{size} {text}");
+            }
+        }
+        assert!(hits_at("{\"preview\":false,\"result\":{\"_raw\":\"x\"}}").is_none());
+    }
+
+    fn hits_at(text: &str) -> Option<usize> {
+        super::hits(text.as_bytes(), 0)
     }
 
     #[test]

@@ -29,12 +29,14 @@ const END: &[u8] = b"</Event>";
 /// An event begins in the head, and it is one of the event log's.
 fn is_events(head: &Head<'_>) -> bool {
     let known: [&[u8]; 2] = [b"schemas.microsoft.com/win/2004/08/events/event", b"<System>"];
-    let in_element =
-        head.bytes.trim_ascii_start().first() == Some(&b'<') || find_event(head.bytes, 0).is_some();
-    in_element
+    let within_json = matches!(head.bytes.trim_ascii_start().first(), Some(b'{' | b'['));
+    !within_json
         && find_event(head.bytes, 0).is_some_and(|at| {
+            // A cell of a table holds it in quotes; some lines are all in quotes.
+            let before = head.bytes.get(..at).unwrap_or(&[]).trim_ascii_start();
+            let quoted = before.len() > 1 && before.ends_with(b"\"");
             let rest = head.bytes.get(at..).unwrap_or(&[]);
-            known.iter().any(|k| memmem::find(rest, k).is_some())
+            !quoted && known.iter().any(|k| memmem::find(rest, k).is_some())
         })
 }
 
