@@ -316,21 +316,11 @@ impl Expr {
 
     /// Conjunction without needless nesting.
     pub fn and(parts: impl IntoIterator<Item = Expr>) -> Expr {
-        let mut parts: Vec<Expr> = parts.into_iter().filter(|p| *p != Expr::TRUE).collect();
-        match parts.len() {
-            0 => Expr::TRUE,
-            1 => parts.remove(0),
-            _ => Expr::And(parts),
-        }
+        joined(parts, Truth::True, Expr::And)
     }
     /// Disjunction without needless nesting.
     pub fn or(parts: impl IntoIterator<Item = Expr>) -> Expr {
-        let mut parts: Vec<Expr> = parts.into_iter().filter(|p| *p != Expr::FALSE).collect();
-        match parts.len() {
-            0 => Expr::FALSE,
-            1 => parts.remove(0),
-            _ => Expr::Or(parts),
-        }
+        joined(parts, Truth::False, Expr::Or)
     }
     /// Negation.
     pub fn negate(self) -> Expr {
@@ -372,6 +362,24 @@ impl Expr {
             Expr::Test(_) | Expr::Const(_) => {}
         }
     }
+}
+
+/// The parts that are not `neutral`, under a connective where there are several. Most often there is one: that
+/// takes no list.
+fn joined(
+    parts: impl IntoIterator<Item = Expr>,
+    neutral: Truth,
+    connective: impl FnOnce(Vec<Expr>) -> Expr,
+) -> Expr {
+    let parts = parts.into_iter();
+    let most = parts.size_hint().1.unwrap_or(0);
+    let mut parts = parts.filter(|p| *p != Expr::Const(neutral));
+    let Some(first) = parts.next() else { return Expr::Const(neutral) };
+    let Some(second) = parts.next() else { return first };
+    let mut all = Vec::with_capacity(most.max(2));
+    all.extend([first, second]);
+    all.extend(parts);
+    connective(all)
 }
 
 impl Scalar {

@@ -24,7 +24,7 @@ pub(crate) fn plan(
     sink: &mut Sink,
 ) -> Plan {
     let scan = || Box::new(Plan::Scan(source.clone()));
-    let (mut plain, mut plans) = (Vec::new(), Vec::new());
+    let (mut plain, mut plans) = (Vec::with_capacity(conditions.len()), Vec::new());
     for c in conditions {
         let base = selections.lower(&c.cond, sink);
         match &c.aggregation {
@@ -38,10 +38,12 @@ pub(crate) fn plan(
     if let (true, Some((_, span))) = (plans.is_empty(), timeframe) {
         sink.warn("unused-timeframe", "a timeframe without an aggregation: it has no effect", span);
     }
-    if !plain.is_empty() {
-        plans.insert(0, Plan::Filter(Box::new(Plan::Scan(source)), Expr::or(plain)));
+    let plain = (!plain.is_empty()).then(|| Plan::Filter(Box::new(Plan::Scan(source)), Expr::or(plain)));
+    match (plain, plans.len()) {
+        (Some(plain), 0) => plain,
+        (None, 1) => plans.remove(0),
+        (plain, _) => Plan::Union(plain.into_iter().chain(plans).collect()),
     }
-    if plans.len() == 1 { plans.remove(0) } else { Plan::Union(plans) }
 }
 
 fn aggregated(

@@ -431,7 +431,7 @@ fn emit(item: &Item, work: &Work, out: &mut Sink) -> Expr {
         return test(item, work, out, Op::IsNull);
     }
     let expr = if work.all {
-        Expr::and(each_of(work).map(|of_one| any_of(item, work, of_one, out)).collect::<Vec<_>>())
+        Expr::and(each_of(work).map(|of_one| any_of(item, work, of_one, out)))
     } else {
         any_of(item, work, &work.vals, out)
     };
@@ -470,23 +470,16 @@ fn any_of(item: &Item, work: &Work, vals: &[(usize, Val)], out: &mut Sink) -> Ex
         }
     }
     out.patterns += patterns.len() + regexes.len() + nets.len() + parts.len();
-    if !nets.is_empty() {
-        parts.insert(0, test(item, work, out, Op::Cidr(nets)));
+    let words = words(work);
+    if let Some(why) = regexes.iter().find_map(|r| shikra_ir::eval::check_regex(r, &words).err()) {
+        let why = why.lines().last().unwrap_or("").trim().trim_start_matches("error: ").to_owned();
+        return out.opaque("regex", format!("regular expression: {why}"), item.span, None);
     }
-    if !regexes.is_empty() {
-        let words = words(work);
-        match regexes.iter().find_map(|r| shikra_ir::eval::check_regex(r, &words).err()) {
-            Some(why) => {
-                let why = why.lines().last().unwrap_or("").trim().trim_start_matches("error: ").to_owned();
-                return out.opaque("regex", format!("regular expression: {why}"), item.span, None);
-            }
-            None => parts.insert(0, test(item, work, out, Op::Regex(regexes))),
-        }
-    }
-    if !patterns.is_empty() {
-        parts.insert(0, test(item, work, out, Op::Like(patterns)));
-    }
-    Expr::or(parts)
+    let likes = (!patterns.is_empty()).then_some(Op::Like(patterns));
+    let regexes = (!regexes.is_empty()).then_some(Op::Regex(regexes));
+    let nets = (!nets.is_empty()).then_some(Op::Cidr(nets));
+    let whole = likes.into_iter().chain(regexes).chain(nets).map(|op| test(item, work, out, op));
+    Expr::or(whole.chain(parts))
 }
 
 /// A keyword is looked for anywhere in each value of the event.

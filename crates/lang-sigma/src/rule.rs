@@ -146,10 +146,10 @@ fn can_be(e: &Expr) -> (bool, bool) {
 /// The selections of a `detection` or `filter` section; `skip` names keys that are none.
 pub(crate) fn selections(section: &Node, skip: &[&str], sink: &Sink) -> Vec<Selection> {
     let named = section.entries().iter().filter_map(|(k, v)| Some((k.text()?, k.span, v)));
-    named
-        .filter(|(name, ..)| !skip.contains(name))
-        .map(|(n, at, v)| item::selection(n, at, v, sink))
-        .collect()
+    let wanted = named.filter(|(name, ..)| !skip.contains(name));
+    let mut all = Vec::with_capacity(section.entries().len());
+    all.extend(wanted.map(|(n, at, v)| item::selection(n, at, v, sink)));
+    all
 }
 
 /// The conditions of a section: one, or several of which any may hold.
@@ -158,7 +158,7 @@ pub(crate) fn conditions(section: &Node, place: &Place, sink: &mut Sink) -> Vec<
         sink.reject("missing-condition", "no condition", meta::head(place), None);
         return Vec::new();
     };
-    let mut out = Vec::new();
+    let mut out = Vec::with_capacity(node.items().len());
     for c in node.items() {
         let Some(text) = c.text() else {
             sink.reject("condition", "a condition must be text", c.span, None);
@@ -269,8 +269,12 @@ pub(crate) fn lower(root: &Node, place: &Place, legacy: bool, mut sink: Sink) ->
     let (false, Some(source)) = (sink.rejected, sources.pop()) else {
         return vec![rejected(meta, sink.diagnostics)];
     };
-    let draft =
-        Draft { source, selections, conditions, tags: meta.tags.clone(), attributes: attributes(&meta) };
+    // Only pipelines ask for these.
+    let (tags, attributes) = match sink.options.pipelines.is_empty() {
+        true => (Vec::new(), Vec::new()),
+        false => (meta.tags.clone(), attributes(&meta)),
+    };
+    let draft = Draft { source, selections, conditions, tags, attributes };
     let mut rules = Vec::with_capacity(sources.len() + 1);
     for source in sources {
         let draft = Draft { source, ..draft.clone() };

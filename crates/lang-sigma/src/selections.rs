@@ -45,8 +45,8 @@ impl Selections {
             },
             Cond::Of(quantity, pattern, span) => self.quantified(*quantity, pattern.as_deref(), *span, sink),
             Cond::Not(c) => self.lower(c, sink).negate(),
-            Cond::And(v) => Expr::and(v.iter().map(|c| self.lower(c, sink)).collect::<Vec<_>>()),
-            Cond::Or(v) => Expr::or(v.iter().map(|c| self.lower(c, sink)).collect::<Vec<_>>()),
+            Cond::And(v) => Expr::and(v.iter().map(|c| self.lower(c, sink))),
+            Cond::Or(v) => Expr::or(v.iter().map(|c| self.lower(c, sink))),
         }
     }
 
@@ -103,11 +103,13 @@ impl Selections {
         if targets.is_empty() {
             return self.nothing_matches(quantity, pattern, span, sink);
         }
-        let parts: Vec<Expr> = targets.into_iter().map(|at| self.named(at, sink)).collect();
         match quantity {
-            Quantity::All => Expr::and(parts),
-            Quantity::AtLeast(1) => Expr::or(parts),
-            Quantity::AtLeast(n) => at_least(n, parts, span, sink),
+            Quantity::AtLeast(n) if n != 1 => {
+                let parts = targets.into_iter().map(|at| self.named(at, sink)).collect();
+                at_least(n, parts, span, sink)
+            }
+            Quantity::All => Expr::and(targets.into_iter().map(|at| self.named(at, sink))),
+            Quantity::AtLeast(_) => Expr::or(targets.into_iter().map(|at| self.named(at, sink))),
         }
     }
 
@@ -168,8 +170,7 @@ fn at_least(n: usize, parts: Vec<Expr>, span: Span, sink: &mut Sink) -> Expr {
         sink.reject("too-large", message, span, None);
         return Expr::Opaque(Opaque { reason: "too many combinations".into(), span });
     };
-    let all = |v: Vec<usize>| Expr::and(v.into_iter().map(|i| parts[i].clone()).collect::<Vec<_>>());
-    Expr::or(chosen.into_iter().map(all).collect::<Vec<_>>())
+    Expr::or(chosen.into_iter().map(|v| Expr::and(v.into_iter().map(|i| parts[i].clone()))))
 }
 
 /// All ways to choose `n` of `len`, in order; none where there are more than `most`.
@@ -211,8 +212,8 @@ pub(crate) fn glob(pattern: &str, name: &str) -> bool {
 pub(crate) fn lower(det: &Det, sink: &mut Sink) -> Expr {
     match det {
         Det::Item(i) => modifier::lower(i, sink),
-        Det::All(v) => Expr::and(v.iter().map(|d| lower(d, sink)).collect::<Vec<_>>()),
-        Det::Any(v) => Expr::or(v.iter().map(|d| lower(d, sink)).collect::<Vec<_>>()),
+        Det::All(v) => Expr::and(v.iter().map(|d| lower(d, sink))),
+        Det::Any(v) => Expr::or(v.iter().map(|d| lower(d, sink))),
     }
 }
 

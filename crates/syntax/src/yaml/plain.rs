@@ -16,6 +16,8 @@ use crate::Span;
 const LONGEST: usize = 384 << 10;
 /// Deeper ones as well.
 const DEEPEST: usize = 16;
+/// Items and entries that are being read at a time in most documents.
+const ROOM: usize = 32;
 /// Longest key; longer ones are none in YAML.
 const LONGEST_KEY: usize = 1000;
 
@@ -24,7 +26,8 @@ pub(super) fn read(text: &str, base: usize) -> Option<Node<'_>> {
     if text.len() > LONGEST || has_odd(text) {
         return None;
     }
-    let mut reader = Reader { text, base, at: 0, line: None, items: Vec::new(), entries: Vec::new() };
+    let (items, entries) = (Vec::with_capacity(ROOM), Vec::with_capacity(ROOM));
+    let mut reader = Reader { text, base, at: 0, line: None, items, entries };
     reader.advance();
     let first = reader.line?;
     if first.body.starts_with('%') || first.indent != 0 {
