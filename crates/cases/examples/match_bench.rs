@@ -88,7 +88,7 @@ fn alter(e: &Expr, n: usize) -> Expr {
                 for p in patterns {
                     *p = Pattern::new(p.parts().iter().map(|part| match part {
                         Part::Lit(s) if s.chars().count() >= 4 => Part::Lit(alter_text(s, n)),
-                        other => other.clone(),
+                        other => other.owned(),
                     }));
                 }
             }

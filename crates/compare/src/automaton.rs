@@ -62,7 +62,7 @@ impl Automaton {
     pub fn glob(pattern: &Pattern, fold: bool) -> Option<Automaton> {
         let mut a = Automaton::empty(fold);
         let mut at = 0;
-        for part in pattern.parts() {
+        for part in pattern.parts().iter() {
             match part {
                 Part::Any => a.step(at, everything(), at),
                 Part::One => at = a.next(at, everything())?,

@@ -30,10 +30,7 @@ fn lowered(p: &Pattern) -> Option<Pattern> {
 }
 
 fn literals(p: &Pattern) -> impl Iterator<Item = &str> {
-    p.parts().iter().filter_map(|part| match part {
-        Part::Lit(text) => Some(text.as_str()),
-        Part::Any | Part::One => None,
-    })
+    p.literals()
 }
 
 fn same_case(a: &Pattern, b: &Pattern, bounded: bool) -> Option<Relation> {
@@ -64,12 +61,13 @@ struct Ends<'p> {
 
 impl<'p> Ends<'p> {
     fn of(p: &'p Pattern) -> Option<Ends<'p>> {
-        let text = |part: Option<&'p Part>| match part {
-            Some(Part::Lit(t)) => t.as_str(),
+        let parts = p.parts();
+        let text = |part: Option<&Part<&'p str>>| match part {
+            Some(Part::Lit(t)) => *t,
             _ => "",
         };
-        let wild = p.parts().contains(&Part::Any) && !p.parts().contains(&Part::One);
-        wild.then(|| Ends { head: text(p.parts().first()), tail: text(p.parts().last()) })
+        let wild = parts.contains(&Part::Any) && !parts.contains(&Part::One);
+        wild.then(|| Ends { head: text(parts.first()), tail: text(parts.last()) })
     }
 
     /// Whether one text can match both: the longer head, all that either wants between, the longer tail.
@@ -88,7 +86,7 @@ enum Plain<'p> {
 }
 
 fn plain(p: &Pattern) -> Option<Plain<'_>> {
-    Some(match p.parts() {
+    Some(match *p.parts() {
         [] => Plain::Exact(""),
         [Part::Lit(s)] => Plain::Exact(s),
         [Part::Lit(s), Part::Any] => Plain::Starts(s),

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use shikra_ir::Part;
 use shikra_taxonomy::Derive;
 
 use crate::atom::Kind;
@@ -67,8 +66,7 @@ impl Index {
             found.extend(self.atoms.get(&a).into_iter().flatten().copied());
             let Some(atom) = world.atom(a) else { continue };
             let (Some(var), Kind::Like(p, _)) = (atom.var, &atom.kind) else { continue };
-            for part in p.parts() {
-                let Part::Lit(text) = part else { continue };
+            for text in p.literals() {
                 let whole =
                     format!("{}{text}", if atom.derive.contains(&Derive::BaseName) { "\\" } else { "" });
                 self.texts.within(var, &whole.to_lowercase(), &mut found);
@@ -92,8 +90,7 @@ fn positive(f: &Formula, out: &mut BTreeSet<u32>) {
 /// The longest literal text of a pattern, in lower case.
 fn text_of(world: &World<'_>, atom: u32) -> Option<String> {
     let Kind::Like(p, _) = &world.atom(atom)?.kind else { return None };
-    let texts = p.parts().iter().filter_map(|p| if let Part::Lit(s) = p { Some(s) } else { None });
-    texts.max_by_key(|s| s.len()).map(|s| s.to_lowercase())
+    p.literals().max_by_key(|s| s.len()).map(str::to_lowercase)
 }
 
 /// Texts by field, as a tree of characters.

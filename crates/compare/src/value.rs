@@ -205,7 +205,7 @@ fn filled(p: &Pattern) -> String {
     p.parts()
         .iter()
         .map(|p| match p {
-            Part::Lit(s) => s.as_str(),
+            Part::Lit(s) => s,
             Part::Any => "",
             Part::One => "x",
         })

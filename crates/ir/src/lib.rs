@@ -17,6 +17,7 @@ pub mod text;
 
 mod expr;
 mod history;
+mod keys;
 mod pattern;
 mod places;
 mod plan;
@@ -27,11 +28,12 @@ mod words;
 pub use expr::{CmpOp, Each, EachGives, Expr, FieldRef, Names, Op, Opaque, Regex, Scalar, Test, Truth};
 pub use func::{Call, Func};
 pub use history::{Asked, History, Measure, Seen};
+pub use keys::Keys;
 pub use pattern::{Part, Pattern};
 pub use plan::{
     Agg, AggFn, Condition, Dedup, Duration, Extract, Join, JoinKind, Joined, Key, LogSource, Lookup, Mark,
     Member, Plan, Policy, RuleRef, Seq, Set, Sort, SortKey, Stage, TimeBound, Window,
 };
-pub use rule::{Level, LoadStatus, Rule, RuleMeta};
+pub use rule::{Digest, Level, LoadStatus, Rule, RuleMeta};
 pub use table::{MatchKind, Matching, Table};
 pub use words::{Coerce, Flavor, Fold, Multi, Nulls, Words};

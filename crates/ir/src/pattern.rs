@@ -2,28 +2,83 @@
 //!
 //! `contains x` is `any x any`. Each language parses its own glob syntax into this.
 
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use crate::said::{Said, refuse};
 
-/// A piece of a pattern.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Part {
+/// A piece of a pattern, its text owned or, where it is looked at, borrowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Part<T = String> {
     /// This text. Never empty, never two in a row.
-    Lit(String),
+    Lit(T),
     /// Any number of any characters.
     Any,
     /// Exactly one character.
     One,
 }
 
+impl Part<&str> {
+    /// The piece with a text of its own.
+    pub fn owned(&self) -> Part {
+        match self {
+            Part::Lit(s) => Part::Lit((*s).to_owned()),
+            Part::Any => Part::Any,
+            Part::One => Part::One,
+        }
+    }
+}
+
+impl Part {
+    fn borrowed(&self) -> Part<&str> {
+        match self {
+            Part::Lit(s) => Part::Lit(s),
+            Part::Any => Part::Any,
+            Part::One => Part::One,
+        }
+    }
+}
+
 /// A wildcard pattern over a whole value. The empty pattern matches the empty text.
 ///
-/// Copies share their pieces: patterns are what rules mostly consist of, and a rule, its filters and the matcher
+/// Copies share what they hold: patterns are what rules mostly consist of, and a rule, its filters and the matcher
 /// hold the same ones.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-pub struct Pattern {
-    parts: Arc<Vec<Part>>,
+#[derive(Clone)]
+pub struct Pattern(Form);
+
+/// Nearly all patterns are one text, open at one end or both: these are held as that text.
+#[derive(Clone)]
+enum Form {
+    /// The text is not empty.
+    Text {
+        text: Arc<str>,
+        before: bool,
+        after: bool,
+    },
+    Parts(Arc<Vec<Part>>),
+}
+
+/// The pieces of a pattern: a slice of them.
+pub struct Parts<'p>(Pieces<'p>);
+
+enum Pieces<'p> {
+    /// So many of these, from the first or from the second on.
+    Few([Part<&'p str>; 3], Range<usize>),
+    Many(Vec<Part<&'p str>>),
+}
+
+impl<'p> Deref for Parts<'p> {
+    type Target = [Part<&'p str>];
+
+    fn deref(&self) -> &[Part<&'p str>] {
+        match &self.0 {
+            Pieces::Few(pieces, range) => pieces.get(range.clone()).unwrap_or_default(),
+            Pieces::Many(pieces) => pieces,
+        }
+    }
 }
 
 impl Pattern {
@@ -32,7 +87,13 @@ impl Pattern {
         let parts = parts.into_iter();
         let mut joined = Vec::with_capacity(parts.size_hint().0);
         parts.for_each(|part| join(&mut joined, part));
-        Pattern { parts: Arc::new(joined) }
+        match joined.as_slice() {
+            [Part::Lit(text)] => Pattern::exact(text),
+            [Part::Any, Part::Lit(text)] => Pattern::exact_within(text, true, false),
+            [Part::Lit(text), Part::Any] => Pattern::exact_within(text, false, true),
+            [Part::Any, Part::Lit(text), Part::Any] => Pattern::contains(text),
+            _ => Pattern(Form::Parts(Arc::new(joined))),
+        }
     }
     /// Exactly this text.
     pub fn exact(text: &str) -> Pattern {
@@ -40,12 +101,10 @@ impl Pattern {
     }
     /// This text, with `Any` before it, after it, or both.
     pub fn exact_within(text: &str, before: bool, after: bool) -> Pattern {
-        let literal = usize::from(!text.is_empty());
-        let mut parts = Vec::with_capacity(literal + usize::from(before) + usize::from(after));
-        parts.extend(before.then_some(Part::Any));
-        parts.extend((literal > 0).then(|| Part::Lit(text.into())));
-        parts.extend((after && parts.last() != Some(&Part::Any)).then_some(Part::Any));
-        Pattern { parts: Arc::new(parts) }
+        if text.is_empty() {
+            return Pattern::new((before || after).then_some(Part::Any));
+        }
+        Pattern(Form::Text { text: text.into(), before, after })
     }
     /// This text anywhere.
     pub fn contains(text: &str) -> Pattern {
@@ -53,14 +112,24 @@ impl Pattern {
     }
     /// Appends a piece.
     pub fn push(&mut self, part: Part) {
-        join(Arc::make_mut(&mut self.parts), part);
+        self.change(|parts| join(parts, part));
     }
     /// Appends one character of literal text.
     pub fn push_char(&mut self, c: char) {
-        let parts = Arc::make_mut(&mut self.parts);
-        match parts.last_mut() {
+        self.change(|parts| match parts.last_mut() {
             Some(Part::Lit(s)) => s.push(c),
             _ => parts.push(Part::Lit(c.into())),
+        });
+    }
+    /// Has the pieces changed.
+    fn change(&mut self, f: impl FnOnce(&mut Vec<Part>)) {
+        match &mut self.0 {
+            Form::Parts(parts) => f(Arc::make_mut(parts)),
+            Form::Text { .. } => {
+                let mut parts = self.parts().iter().map(Part::owned).collect();
+                f(&mut parts);
+                self.0 = Form::Parts(Arc::new(parts));
+            }
         }
     }
     /// The same with `Any` before it, after it, or both.
@@ -70,29 +139,50 @@ impl Pattern {
     }
     /// The same with `Any` before it.
     pub fn any_before(mut self) -> Pattern {
-        if self.parts.first() != Some(&Part::Any) {
-            let parts = Arc::make_mut(&mut self.parts);
-            parts.reserve_exact(1);
-            parts.insert(0, Part::Any);
+        match &mut self.0 {
+            Form::Text { before, .. } => *before = true,
+            Form::Parts(parts) if parts.first() == Some(&Part::Any) => {}
+            Form::Parts(parts) => Arc::make_mut(parts).insert(0, Part::Any),
         }
         self
     }
     /// The same with `Any` after it.
     pub fn any_after(mut self) -> Pattern {
-        if self.parts.last() != Some(&Part::Any) {
-            let parts = Arc::make_mut(&mut self.parts);
-            parts.reserve_exact(1);
-            parts.push(Part::Any);
+        match &mut self.0 {
+            Form::Text { after, .. } => *after = true,
+            Form::Parts(parts) if parts.last() == Some(&Part::Any) => {}
+            Form::Parts(parts) => Arc::make_mut(parts).push(Part::Any),
         }
         self
     }
     /// The pieces.
-    pub fn parts(&self) -> &[Part] {
-        &self.parts
+    pub fn parts(&self) -> Parts<'_> {
+        Parts(match &self.0 {
+            Form::Text { text, before, after } => {
+                let range = usize::from(!before)..2 + usize::from(*after);
+                Pieces::Few([Part::Any, Part::Lit(text), Part::Any], range)
+            }
+            Form::Parts(parts) => Pieces::Many(parts.iter().map(Part::borrowed).collect()),
+        })
+    }
+    /// The literal texts among the pieces.
+    pub fn literals(&self) -> impl Iterator<Item = &str> {
+        let (text, parts) = match &self.0 {
+            Form::Text { text, .. } => (Some(&**text), &[][..]),
+            Form::Parts(parts) => (None, parts.as_slice()),
+        };
+        text.into_iter().chain(parts.iter().filter_map(|part| match part {
+            Part::Lit(s) => Some(s.as_str()),
+            Part::Any | Part::One => None,
+        }))
+    }
+    /// Whether every text matches.
+    pub fn is_any(&self) -> bool {
+        *self.parts() == [Part::Any]
     }
     /// The text, where the pattern has no wildcard.
     pub fn literal(&self) -> Option<&str> {
-        match self.parts.as_slice() {
+        match *self.parts() {
             [] => Some(""),
             [Part::Lit(s)] => Some(s),
             _ => None,
@@ -129,7 +219,7 @@ impl Pattern {
     /// What cannot be written so.
     pub fn starred(&self) -> Said {
         let mut out = String::new();
-        for part in self.parts() {
+        for part in self.parts().iter() {
             match part {
                 Part::Any => out.push('*'),
                 Part::Lit(l) if l.contains('*') => return refuse("an asterisk that is no wildcard"),
@@ -141,10 +231,13 @@ impl Pattern {
     }
     /// With every literal passed through `f`, e.g. folded.
     pub fn map(&self, f: impl Fn(&str) -> String) -> Pattern {
-        Pattern::new(self.parts.iter().map(|p| match p {
-            Part::Lit(s) => Part::Lit(f(s)),
-            other => other.clone(),
-        }))
+        match &self.0 {
+            Form::Text { text, before, after } => Pattern::exact_within(&f(text), *before, *after),
+            Form::Parts(parts) => Pattern::new(parts.iter().map(|p| match p {
+                Part::Lit(s) => Part::Lit(f(s)),
+                other => other.clone(),
+            })),
+        }
     }
 
     /// Whether the whole of `text` matches, character by character, no folding. The slow, obvious way
@@ -179,8 +272,9 @@ impl Pattern {
 
     /// The same in place for ASCII, with or without heed to case; none where the text or the pattern is not ASCII.
     pub(crate) fn matches_ascii(&self, text: &str, ignore_case: bool) -> Option<bool> {
-        let ascii = |p: &Part| !matches!(p, Part::Lit(s) if !s.is_ascii());
-        if !text.is_ascii() || !self.parts.iter().all(ascii) {
+        let parts = self.parts();
+        let ascii = |p: &Part<&str>| !matches!(p, Part::Lit(s) if !s.is_ascii());
+        if !text.is_ascii() || !parts.iter().all(ascii) {
             return None;
         }
         let text = text.as_bytes();
@@ -188,7 +282,7 @@ impl Pattern {
         let (mut t, mut p) = (0, 0);
         let mut retry: Option<(usize, usize)> = None;
         loop {
-            let taken = match self.parts.get(p) {
+            let taken = match parts.get(p) {
                 None => (t == text.len()).then_some(0),
                 Some(Part::Any) => {
                     retry = Some((p + 1, t));
@@ -201,7 +295,7 @@ impl Pattern {
                 }
             };
             match (taken, retry) {
-                (Some(_), _) if p == self.parts.len() => return Some(true),
+                (Some(_), _) if p == parts.len() => return Some(true),
                 (Some(n), _) => (t, p) = (t + n, p + 1),
                 (None, Some((after, from))) if from < text.len() => {
                     retry = Some((after, from + 1));
@@ -215,7 +309,7 @@ impl Pattern {
     /// One entry a character: `None` any number, `Some(None)` one of any, `Some(Some(c))` this one.
     fn flatten(&self) -> Vec<Option<Option<char>>> {
         let mut out = Vec::new();
-        for part in self.parts.iter() {
+        for part in self.parts().iter() {
             match part {
                 Part::Any => out.push(None),
                 Part::One => out.push(Some(None)),
@@ -223,6 +317,44 @@ impl Pattern {
             }
         }
         out
+    }
+}
+
+impl Default for Pattern {
+    fn default() -> Pattern {
+        Pattern(Form::Parts(Arc::default()))
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Pattern) -> bool {
+        *self.parts() == *other.parts()
+    }
+}
+
+impl Eq for Pattern {}
+
+impl Hash for Pattern {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.parts().hash(state);
+    }
+}
+
+impl PartialOrd for Pattern {
+    fn partial_cmp(&self, other: &Pattern) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Pattern {
+    fn cmp(&self, other: &Pattern) -> Ordering {
+        self.parts().cmp(&other.parts())
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pattern").field("parts", &&*self.parts()).finish()
     }
 }
 
@@ -237,9 +369,9 @@ fn join(parts: &mut Vec<Part>, part: Part) {
 }
 
 /// `*` and `?` for the wildcards, `\` before a literal `*`, `?` or `\`.
-impl std::fmt::Display for Pattern {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for part in self.parts.iter() {
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in self.parts().iter() {
             match part {
                 Part::Any => f.write_str("*")?,
                 Part::One => f.write_str("?")?,
@@ -282,6 +414,36 @@ mod tests {
             proptest::prop_assert_eq!(pattern.matches_ascii(&text, false), known.then(|| pattern.matches(&text)));
             proptest::prop_assert_eq!(pattern.matches_ascii(&text, true), known.then_some(lower));
         }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_same_however_it_is_made(text in "[ab*]{0,4}", before: bool, after: bool, more in "[ab]{0,2}") {
+            let any = |there: bool| there.then_some(Any);
+            let all: Vec<Part> = any(before).into_iter().chain([Lit(text.clone())]).chain(any(after)).collect();
+            let mut pushed = Pattern::default();
+            all.iter().for_each(|p| pushed.push(p.clone()));
+            let mut made = [
+                pushed,
+                Pattern::new(all),
+                Pattern::exact_within(&text, before, after),
+                Pattern::exact(&text).around(before, after),
+                Pattern::exact_within(&text.to_uppercase(), before, after).map(str::to_lowercase),
+            ];
+            for n in 0..2 {
+                for p in &made {
+                    proptest::prop_assert_eq!(p, &made[0]);
+                    proptest::prop_assert_eq!(hash_of(p), hash_of(&made[0]));
+                    proptest::prop_assert_eq!(format!("{p} {p:?} {:?}", p.literal()), format!("{0} {0:?} {1:?}", made[0], made[0].literal()));
+                }
+                made.iter_mut().for_each(|p| if n == 0 { more.chars().for_each(|c| p.push_char(c)) });
+            }
+        }
+    }
+
+    fn hash_of(p: &Pattern) -> u64 {
+        use std::hash::BuildHasher;
+        std::hash::BuildHasherDefault::<std::hash::DefaultHasher>::default().hash_one(p)
     }
 
     #[test]

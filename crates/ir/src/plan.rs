@@ -1,9 +1,8 @@
 //! Relational operators. Every row keeps the identities of the events that made it, through every operator.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::{Expr, FieldRef, Matching, Names, Opaque, Pattern, Regex, Scalar, Table};
+use crate::{Expr, FieldRef, Keys, Matching, Names, Opaque, Pattern, Regex, Scalar, Table};
 
 /// A span of time in nanoseconds.
 pub type Duration = i64;
@@ -16,7 +15,7 @@ pub struct LogSource {
     /// Whose words.
     pub names: Names,
     /// Keys and values, lower-case.
-    pub keys: BTreeMap<String, String>,
+    pub keys: Keys,
     /// Index patterns, where the language names indices (`logs-endpoint.events.process-*`).
     pub indices: Vec<String>,
 }
@@ -24,7 +23,7 @@ pub struct LogSource {
 impl LogSource {
     /// Every event, fields named in `names`.
     pub fn any(names: Names) -> LogSource {
-        LogSource { names, keys: BTreeMap::new(), indices: Vec::new() }
+        LogSource { names, keys: Keys::new(), indices: Vec::new() }
     }
     /// With these keys.
     pub fn with_keys<const N: usize>(names: Names, keys: [(&str, &str); N]) -> LogSource {
@@ -288,7 +287,7 @@ pub struct Join {
     /// Distance in time.
     pub time: Option<TimeBound>,
     /// Further condition over both sides.
-    pub on: Option<Expr>,
+    pub on: Option<Box<Expr>>,
     /// Greatest number of right rows per left row.
     pub most: Option<u64>,
 }
@@ -423,7 +422,7 @@ pub enum Plan {
     /// First rows per key.
     Dedup(Dedup),
     /// Table look-up.
-    Lookup(Lookup),
+    Lookup(Box<Lookup>),
     /// The rows of a named outside table (inputlookup, indicator index).
     Table(String),
     /// Rows that came with the rule.

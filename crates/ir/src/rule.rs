@@ -102,11 +102,23 @@ pub struct RuleMeta {
     pub path: String,
     /// Where it stands in that file.
     pub span: Span,
-    /// The rule's own text.
+    /// The rule's own text; empty where [`RuleMeta::digest`] stands for it.
     pub text: Arc<str>,
+    /// What findings' identities need of the text, of rules that nothing but findings is asked of.
+    pub digest: Option<[u8; 32]>,
 }
 
+/// Makes a [`RuleMeta::digest`] of what is known of a rule, its text included.
+pub type Digest = fn(&RuleMeta) -> [u8; 32];
+
 impl RuleMeta {
+    /// Has the digest stand for the text: of thousands of rules that nothing but findings is asked of, texts are most
+    /// of what they hold.
+    pub fn condense(&mut self, digest: Digest) {
+        self.digest = Some(digest(self));
+        self.text = Arc::default();
+    }
+
     /// ATT&CK technique ids named by the tags, upper-case, in order, once each.
     pub fn techniques(&self) -> Vec<String> {
         let mut out: Vec<String> = Vec::new();

@@ -140,7 +140,7 @@ fn join_line(j: &crate::Join) -> String {
     let bound = |b: Option<i64>| b.map_or(String::new(), |b| b.to_string());
     let time = j.time.map(|t| format!("{}..{}", bound(t.least), bound(t.most)));
     let sides = format!("{}, {}", named(&j.left.0), named(&j.right.0));
-    let on = j.on.as_ref().map(expr);
+    let on = j.on.as_deref().map(expr);
     format!(
         "{kind} ({sides}) by [{}]{}{}{}",
         keys_text(&j.keys),

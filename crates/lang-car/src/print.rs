@@ -344,8 +344,9 @@ fn test(t: &Test) -> Said {
 fn listed(t: &Test, nets: Option<&Test>) -> Said {
     let patterns: &[Pattern] = if let Op::Like(p) = &t.op { p } else { &[] };
     let inner = |p: &Pattern| {
-        let parts = p.parts().strip_prefix(&[Part::Any])?.strip_suffix(&[Part::Any])?;
-        Some(Pattern::new(parts.iter().cloned()))
+        let parts = p.parts();
+        let inner = parts.strip_prefix(&[Part::Any])?.strip_suffix(&[Part::Any])?;
+        Some(Pattern::new(inner.iter().map(Part::owned)))
     };
     let within: Option<Vec<Pattern>> = patterns.iter().map(inner).collect();
     let within = within.filter(|w| !w.is_empty() && nets.is_none());

@@ -7,8 +7,8 @@
 use shikra_event::Value;
 use shikra_ir::said::{Said, refuse};
 use shikra_ir::{
-    Call, CmpOp, Expr, Extract, Flavor, Fold, LogSource, Lookup, Multi, Names, Nulls, Op, Part, Pattern,
-    Plan, Regex, Scalar, SortKey, Test, Truth, Words, regex,
+    Call, CmpOp, Expr, Extract, Flavor, Fold, LogSource, Lookup, Multi, Names, Nulls, Op, Pattern, Plan,
+    Regex, Scalar, SortKey, Test, Truth, Words, regex,
 };
 
 mod forms;
@@ -259,7 +259,7 @@ fn negated(inner: &Expr, at: At<'_>) -> Said<(String, u8)> {
 fn asks_presence(e: &Expr) -> bool {
     let mut found = false;
     e.tests(&mut |t| {
-        let all = matches!(&t.op, Op::Like(p) if p.iter().any(|p| p.parts() == [Part::Any]));
+        let all = matches!(&t.op, Op::Like(p) if p.iter().any(|p| p.is_any()));
         found |= all && t.words.null == Nulls::Three;
     });
     found
@@ -329,7 +329,7 @@ fn comparison(op: CmpOp, t: &Test, right: &Scalar, at: At<'_>) -> Said<(String, 
 
 /// Patterns, in the operator that means them. What ignores case asks of the text in lower case.
 fn like(subject: &str, patterns: &[Pattern], words: &Words) -> Said<(String, u8)> {
-    if patterns.iter().any(|p| p.parts() == [Part::Any]) {
+    if patterns.iter().any(|p| p.is_any()) {
         return Ok((format!("{subject} IS NOT NULL"), 2));
     }
     let exact = patterns.iter().all(|p| p.literal().is_some());

@@ -1,6 +1,6 @@
 //! The tree that KQL and Lucene query strings share. What a leaf means is left to the lowering.
 
-use shikra_ir::{CmpOp, Part, Pattern};
+use shikra_ir::{CmpOp, Pattern};
 use shikra_syntax::Span;
 
 /// A word, a phrase or the name of a field: escapes resolved, wildcards kept apart from text.
@@ -20,7 +20,7 @@ impl Literal {
 
     /// A lone `*`.
     pub(crate) fn is_star(&self) -> bool {
-        self.pattern.parts() == [Part::Any]
+        self.pattern.is_any()
     }
 }
 

@@ -236,7 +236,7 @@ impl Lower<'_, '_> {
 fn qualify(tree: &Query, outer: &str) -> Query {
     let prefixed = |field: &Literal| {
         let mut pattern = Pattern::exact(&format!("{outer}."));
-        field.pattern.parts().iter().for_each(|p| pattern.push(p.clone()));
+        field.pattern.parts().iter().for_each(|p| pattern.push(p.owned()));
         Literal { pattern, ..field.clone() }
     };
     match tree {
@@ -296,7 +296,7 @@ fn subject_of(e: &Expr) -> Option<&Scalar> {
 fn akin(a: &Scalar, b: &Scalar) -> bool {
     let members = |glob: &Scalar, of: &Scalar| match (glob, of) {
         (Scalar::FieldGlob(_, p), Scalar::Field(f)) => {
-            matches!(p.parts(), [Part::Lit(l), Part::Any] if l.strip_suffix('.') == Some(&*f.name))
+            matches!(*p.parts(), [Part::Lit(l), Part::Any] if l.strip_suffix('.') == Some(&*f.name))
         }
         _ => false,
     };

@@ -304,13 +304,13 @@ impl Printer<'_> {
     }
 
     fn pattern(&self, p: &Pattern, t: &Test) -> Said {
-        self.fold_fits(t, p.parts().iter().any(|x| matches!(x, Part::Lit(s) if has_case(s))))?;
+        self.fold_fits(t, p.literals().any(has_case))?;
         match p.literal() {
             Some(text) => Ok(literal::quoted(text)),
             None if self.kql() && p.parts().contains(&Part::One) => {
                 refuse(format!("a wildcard for one character ({p})"))
             }
-            None if p.parts() == [Part::Any] => Ok("*".to_owned()),
+            None if p.is_any() => Ok("*".to_owned()),
             None => Ok(literal::bare(p, self.options.syntax)),
         }
     }
@@ -439,7 +439,7 @@ fn covers(first: &Expr, second: &Expr) -> bool {
     };
     match (exists(first), exists(second)) {
         (Some(Scalar::Field(f)), Some(Scalar::FieldGlob(_, p))) => {
-            p.parts() == [Part::Lit(format!("{}.", f.name)), Part::Any]
+            p == Pattern::exact_within(&format!("{}.", f.name), false, true)
         }
         _ => false,
     }

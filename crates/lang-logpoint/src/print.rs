@@ -41,7 +41,7 @@ fn events(source: &LogSource, e: &Expr) -> Said {
         return refuse(format!("a log source of the scheme {}", source.names.as_str()));
     }
     let mut parts = Vec::new();
-    for (key, value) in &source.keys {
+    for (key, value) in source.keys.iter() {
         let word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '*' | '-');
         if key != "norm_id" || value.is_empty() || value.starts_with('-') || !value.chars().all(word) {
             return refuse(format!("log source {key}={value}"));
@@ -78,8 +78,10 @@ fn condition(e: &Expr, above: u8) -> Said {
 fn test(t: &Test) -> Said {
     if let (Scalar::AnyField, Op::Like(patterns)) = (&t.subject, &t.op) {
         plain(&t.words)?;
-        let one = |p: &Pattern| match p.parts() {
-            [Part::Any, inner @ .., Part::Any] => quoted(&glob(&Pattern::new(inner.iter().cloned()))?),
+        let one = |p: &Pattern| match &*p.parts() {
+            [Part::Any, inner @ .., Part::Any] => {
+                quoted(&glob(&Pattern::new(inner.iter().map(Part::owned)))?)
+            }
             _ => refuse("a keyword that is a whole value"),
         };
         let all = patterns.iter().map(one).collect::<Said<Vec<_>>>()?;
@@ -153,7 +155,7 @@ fn field(s: &Scalar) -> Said {
 
 fn glob(p: &Pattern) -> Said {
     let mut out = String::new();
-    for part in p.parts() {
+    for part in p.parts().iter() {
         match part {
             Part::Any => out.push('*'),
             Part::One => out.push('?'),

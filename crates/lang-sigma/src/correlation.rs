@@ -183,9 +183,9 @@ fn aliases(section: &Node) -> Vec<Alias> {
     let alias = |(name, by_rule): &(Node, Node)| {
         let fields = by_rule.entries().iter();
         let fields = fields.filter_map(|(r, f)| {
-            Some((r.text()?.trim().to_owned(), field_name(f.text()?), r.span.to(f.span)))
+            Some((r.text()?.trim().to_owned(), field_name(f.text()?).into_owned(), r.span.to(f.span)))
         });
-        Some(Alias { name: field_name(name.text()?), fields: fields.collect() })
+        Some(Alias { name: field_name(name.text()?).into_owned(), fields: fields.collect() })
     };
     entries.iter().filter_map(alias).collect()
 }

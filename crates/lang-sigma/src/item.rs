@@ -12,40 +12,55 @@ pub(crate) type Fault = (&'static str, String, Span);
 
 /// A value as written.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Literal {
-    pub value: Lit,
+pub(crate) struct Literal<'a> {
+    pub value: Lit<'a>,
     pub span: Span,
 }
 
 /// What a value is.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Lit {
+pub(crate) enum Lit<'a> {
     Null,
     Bool(bool),
     /// A number: as written, and its value.
-    Int(String, i64),
-    Float(String, f64),
-    Text(String),
+    Int(Cow<'a, str>, i64),
+    Float(Cow<'a, str>, f64),
+    Text(Cow<'a, str>),
 }
 
-impl Lit {
+impl Literal<'_> {
+    /// The same with a text of its own.
+    pub fn owned(&self) -> Literal<'static> {
+        let own = |text: &str| Cow::Owned(text.to_owned());
+        let value = match &self.value {
+            Lit::Null => Lit::Null,
+            Lit::Bool(b) => Lit::Bool(*b),
+            Lit::Int(t, n) => Lit::Int(own(t), *n),
+            Lit::Float(t, n) => Lit::Float(own(t), *n),
+            Lit::Text(t) => Lit::Text(own(t)),
+        };
+        Literal { value, span: self.span }
+    }
+}
+
+impl Lit<'_> {
     /// As text, where it is not null.
     pub fn text(&self) -> Option<Cow<'_, str>> {
         match self {
             Lit::Null => None,
             Lit::Bool(b) => Some(b.to_string().into()),
             Lit::Int(_, n) => Some(n.to_string().into()),
-            Lit::Float(t, _) | Lit::Text(t) => Some(t.into()),
+            Lit::Float(t, _) | Lit::Text(t) => Some(Cow::Borrowed(t)),
         }
     }
 }
 
 /// `field|modifier|…: values`, or a keyword search where there is no field.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Item {
-    pub field: Option<String>,
-    pub modifiers: Vec<(String, Span)>,
-    pub values: Vec<Literal>,
+pub(crate) struct Item<'a> {
+    pub field: Option<Cow<'a, str>>,
+    pub modifiers: Vec<(Cow<'a, str>, Span)>,
+    pub values: Vec<Literal<'a>>,
     /// Key and values.
     pub span: Span,
     /// Why it cannot be used as it is written.
@@ -56,17 +71,17 @@ pub(crate) struct Item {
 
 /// A selection, or a part of one.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Det {
-    Item(Item),
-    All(Vec<Det>),
-    Any(Vec<Det>),
+pub(crate) enum Det<'a> {
+    Item(Item<'a>),
+    All(Vec<Det<'a>>),
+    Any(Vec<Det<'a>>),
 }
 
-impl Det {
+impl<'a> Det<'a> {
     /// Calls `f` on every item; it answers what to put in its place, or nothing to leave it out. None where nothing
     /// is left.
-    pub fn rewrite(self, f: &mut dyn FnMut(Item) -> Option<Det>) -> Option<Det> {
-        let mut all = |v: Vec<Det>| {
+    pub fn rewrite(self, f: &mut dyn FnMut(Item<'a>) -> Option<Det<'a>>) -> Option<Det<'a>> {
+        let mut all = |v: Vec<Det<'a>>| {
             let kept: Vec<Det> = v.into_iter().filter_map(|d| d.rewrite(f)).collect();
             Some(kept).filter(|k| !k.is_empty())
         };
@@ -80,10 +95,10 @@ impl Det {
 
 /// A named selection.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Selection {
-    pub name: String,
+pub(crate) struct Selection<'a> {
+    pub name: Cow<'a, str>,
     pub name_span: Span,
-    pub det: Det,
+    pub det: Det<'a>,
     /// Written as a list: what v1's `all of name` quantifies over.
     pub is_list: bool,
     /// Joined to the rule by a pipeline: no pattern means it.
@@ -91,10 +106,10 @@ pub(crate) struct Selection {
 }
 
 /// Reads a selection.
-pub(crate) fn selection(name: &str, name_span: Span, node: &Node, out: &Sink) -> Selection {
+pub(crate) fn selection<'a>(name: &'a str, name_span: Span, node: &'a Node, out: &Sink) -> Selection<'a> {
     let det = detection(node, out);
     Selection {
-        name: name.to_owned(),
+        name: Cow::Borrowed(name),
         name_span,
         det,
         is_list: matches!(node.value, Yaml::Seq(_)),
@@ -102,7 +117,7 @@ pub(crate) fn selection(name: &str, name_span: Span, node: &Node, out: &Sink) ->
     }
 }
 
-fn detection(node: &Node, out: &Sink) -> Det {
+fn detection<'a>(node: &'a Node, out: &Sink) -> Det<'a> {
     match &node.value {
         Yaml::Map(entries) if !entries.is_empty() => {
             Det::All(entries.iter().map(|(k, v)| field_item(k, v, out)).collect())
@@ -128,12 +143,12 @@ fn is_keyword(node: &Node) -> bool {
     matches!(node.value, Yaml::Scalar(..)) && !node.is_null()
 }
 
-fn keywords(nodes: &[Node], span: Span) -> Det {
+fn keywords<'a>(nodes: &'a [Node], span: Span) -> Det<'a> {
     let values = nodes.iter().map(literal).collect();
     Det::Item(Item { field: None, modifiers: Vec::new(), values, span, fault: None, applied: Vec::new() })
 }
 
-fn field_item(key: &Node, value: &Node, out: &Sink) -> Det {
+fn field_item<'a>(key: &'a Node, value: &'a Node, out: &Sink) -> Det<'a> {
     let Yaml::Scalar(text, _) = &key.value else { return Det::All(Vec::new()) };
     let mut parts = text.split('|');
     let name = field_name(parts.next().unwrap_or_default());
@@ -149,7 +164,7 @@ fn field_item(key: &Node, value: &Node, out: &Sink) -> Det {
     Det::Item(item)
 }
 
-fn modifiers<'t>(parts: impl Iterator<Item = &'t str>, key: Span, out: &Sink) -> Vec<(String, Span)> {
+fn modifiers<'t>(parts: impl Iterator<Item = &'t str>, key: Span, out: &Sink) -> Vec<(Cow<'t, str>, Span)> {
     let mut seek = key.start;
     parts
         .map(|m| {
@@ -159,12 +174,12 @@ fn modifiers<'t>(parts: impl Iterator<Item = &'t str>, key: Span, out: &Sink) ->
             let at = rest.match_indices('|').find(follows).map(|(i, _)| seek + i + 1);
             let span = at.map_or(key, |at| Span::new(at, at + m.len()));
             seek = at.map_or(seek, |at| at + m.len());
-            (m.trim().to_owned(), span)
+            (Cow::Borrowed(m.trim()), span)
         })
         .collect()
 }
 
-fn values(node: &Node) -> (Vec<Literal>, Option<Fault>) {
+fn values<'a>(node: &'a Node) -> (Vec<Literal<'a>>, Option<Fault>) {
     let nested = |span| ("nested-value", "a value must be text, a number, a truth or null".to_owned(), span);
     match &node.value {
         Yaml::Scalar(..) => (vec![literal(node)], None),
@@ -179,7 +194,7 @@ fn values(node: &Node) -> (Vec<Literal>, Option<Fault>) {
     }
 }
 
-pub(crate) fn literal(node: &Node) -> Literal {
+pub(crate) fn literal<'a>(node: &'a Node) -> Literal<'a> {
     let text = match &node.value {
         Yaml::Scalar(t, _) => t.as_ref(),
         _ => "",
@@ -187,24 +202,24 @@ pub(crate) fn literal(node: &Node) -> Literal {
     let value = match node.core() {
         Core::Null => Lit::Null,
         Core::Bool(b) => Lit::Bool(b),
-        Core::Int(n) => Lit::Int(text.to_owned(), n),
-        Core::Float(n) => Lit::Float(text.to_owned(), n),
-        Core::Str => Lit::Text(text.to_owned()),
+        Core::Int(n) => Lit::Int(Cow::Borrowed(text), n),
+        Core::Float(n) => Lit::Float(Cow::Borrowed(text), n),
+        Core::Str => Lit::Text(Cow::Borrowed(text)),
     };
     Literal { value, span: node.span }
 }
 
 /// A field as Sigma names it: without spaces, attributes of the event's header with `_`
 /// (`System/Provider@Name` is `Provider_Name`).
-pub(crate) fn field_name(written: &str) -> String {
+pub(crate) fn field_name(written: &str) -> Cow<'_, str> {
     // Nearly all are words.
     if written.bytes().all(|b| b.is_ascii_graphic() && b != b'@') {
-        return written.to_owned();
+        return Cow::Borrowed(written);
     }
     let name: String = written.chars().filter(|c| !c.is_whitespace()).collect();
     match name.contains('@').then(|| name.rsplit('/').next()).flatten() {
-        Some(last) if !last.starts_with('@') => last.replace('@', "_"),
-        _ => name,
+        Some(last) if !last.starts_with('@') => Cow::Owned(last.replace('@', "_")),
+        _ => Cow::Owned(name),
     }
 }
 

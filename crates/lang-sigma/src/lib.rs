@@ -43,6 +43,9 @@ pub struct Options {
     pub pipelines: Vec<Pipeline>,
     /// What `new`, `rare`, `rarehosts` and `outlier` ask; a rule with one of them cannot run without.
     pub seen: Option<shikra_ir::Seen>,
+    /// Nothing but findings is asked of detection rules: they need not keep their texts, for which what this makes of
+    /// them stands, nor what is remarked of them (description, references and the like).
+    pub digest: Option<shikra_ir::Digest>,
 }
 
 /// What `1 of name` and `all of name` quantify over where `name` is a list, and whether `them` means selections

@@ -17,30 +17,47 @@ pub(crate) struct Place<'s> {
 
 /// Reads the metadata of a document.
 pub(crate) fn read(root: &Node, place: &Place, diagnostics: &mut Vec<Diagnostic>) -> RuleMeta {
-    let text = |key| root.text_of(key).map(|t| t.trim().to_owned());
-    let list = |key| root.texts_of(key).iter().map(|t| t.trim().to_owned()).collect::<Vec<_>>();
-    let mut references = list("references");
-    references.extend(list("reference"));
-    let name = text("name");
+    let mut meta = named(root, place, diagnostics);
+    remarks(root, &mut meta);
+    meta
+}
+
+/// What a rule is called, and what findings say of it.
+pub(crate) fn named(root: &Node, place: &Place, diagnostics: &mut Vec<Diagnostic>) -> RuleMeta {
+    let name = text(root, "name");
     RuleMeta {
-        id: text("id").filter(|t| !t.is_empty()).unwrap_or_else(|| made_id(place)),
-        title: text("title").or_else(|| name.clone()).unwrap_or_default(),
+        id: text(root, "id").filter(|t| !t.is_empty()).unwrap_or_else(|| made_id(place)),
+        title: text(root, "title").or_else(|| name.clone()).unwrap_or_default(),
         name,
         language: "sigma",
         level: level(root, place, diagnostics),
-        status: text("status"),
-        description: text("description"),
-        author: Some(list("author").join(", ")).filter(|a| !a.is_empty()),
-        date: text("date"),
-        modified: text("modified"),
         tags: root.texts_of("tags").iter().map(|t| t.trim().to_lowercase()).collect(),
-        references,
-        false_positives: list("falsepositives"),
-        fields: list("fields"),
+        fields: list(root, "fields"),
         path: place.source.name.to_string(),
         span: place.span,
         text: place.text.clone(),
+        ..RuleMeta::default()
     }
+}
+
+/// What people are told of a rule beside.
+pub(crate) fn remarks(root: &Node, meta: &mut RuleMeta) {
+    meta.status = text(root, "status");
+    meta.description = text(root, "description");
+    meta.author = Some(list(root, "author").join(", ")).filter(|a| !a.is_empty());
+    meta.date = text(root, "date");
+    meta.modified = text(root, "modified");
+    meta.references = list(root, "references");
+    meta.references.extend(list(root, "reference"));
+    meta.false_positives = list(root, "falsepositives");
+}
+
+fn text(root: &Node, key: &str) -> Option<String> {
+    root.text_of(key).map(|t| t.trim().to_owned())
+}
+
+fn list(root: &Node, key: &str) -> Vec<String> {
+    root.texts_of(key).iter().map(|t| t.trim().to_owned()).collect()
 }
 
 fn level(root: &Node, place: &Place, diagnostics: &mut Vec<Diagnostic>) -> Level {

@@ -19,7 +19,7 @@ use crate::text::{self, NoExpansion, Utf16};
 #[derive(Clone, Debug)]
 enum Val<'i> {
     /// As written.
-    Lit(Cow<'i, Lit>),
+    Lit(Cow<'i, Lit<'i>>),
     /// Text with wildcards.
     Pattern(Pattern),
     /// Encoded text.
@@ -37,7 +37,7 @@ struct Work<'i> {
     /// Ascending.
     vals: Vec<(usize, Val<'i>)>,
     /// The values as written.
-    written: &'i [Literal],
+    written: &'i [Literal<'i>],
     /// All values must match instead of any.
     all: bool,
     cased: bool,
@@ -294,7 +294,8 @@ impl<'i> Work<'i> {
                 Val::Lit(l) if matches!(**l, Lit::Text(_) | Lit::Int(..)) => l.text(),
                 _ => None,
             };
-            *v = Val::Field(crate::item::field_name(&name.ok_or("takes the name of a field")?), None);
+            let name = name.ok_or("takes the name of a field")?;
+            *v = Val::Field(crate::item::field_name(&name).into_owned(), None);
             Ok(())
         })
     }
@@ -366,13 +367,16 @@ pub(crate) fn lower(item: &Item, out: &mut Sink) -> Expr {
 }
 
 /// The values as written, placeholders expanded.
-fn start<'i>(item: &'i Item, out: &mut Sink) -> Result<Work<'i>, Expr> {
+fn start<'i>(item: &'i Item<'i>, out: &mut Sink) -> Result<Work<'i>, Expr> {
     let expands = item.modifiers.iter().any(|(m, _)| m == "expand");
     let mut vals = Vec::with_capacity(item.values.len());
     for (at, literal) in item.values.iter().enumerate() {
         match &literal.value {
             Lit::Text(t) if expands => match text::expand(t, &|name| placeholder(name, out)) {
-                Ok(texts) => vals.extend(texts.into_iter().map(|t| (at, Val::Lit(Cow::Owned(Lit::Text(t)))))),
+                Ok(texts) => {
+                    let text = |t: String| Val::Lit(Cow::Owned(Lit::Text(t.into())));
+                    vals.extend(texts.into_iter().map(|t| (at, text(t))));
+                }
                 Err(e) => return Err(no_expansion(e, literal.span, out)),
             },
             other => vals.push((at, Val::Lit(Cow::Borrowed(other)))),

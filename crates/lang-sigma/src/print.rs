@@ -233,7 +233,7 @@ fn selection(t: &Test) -> Said<Selection> {
     }
     plain(&t.words)?;
     let Op::Like(patterns) = &t.op else { return refuse("a search in all fields that is no text") };
-    let one = |p: &Pattern| match p.parts() {
+    let one = |p: &Pattern| match &*p.parts() {
         [Part::Any, inner @ .., Part::Any] if !inner.is_empty() => Ok(quoted(&text(inner))),
         _ => refuse("a keyword that is a whole value"),
     };
@@ -295,7 +295,7 @@ fn constant(v: &Value) -> Said<Pattern> {
 }
 
 fn like(field: &str, patterns: &[Pattern], cased: &str) -> Said<Item> {
-    type Inner = fn(&[Part]) -> Option<&[Part]>;
+    type Inner = for<'a, 'p> fn(&'a [Part<&'p str>]) -> Option<&'a [Part<&'p str>]>;
     const FORMS: &[(&str, Inner)] = &[
         ("|contains", |p| match p {
             [Part::Any, inner @ .., Part::Any] => Some(inner),
@@ -311,16 +311,15 @@ fn like(field: &str, patterns: &[Pattern], cased: &str) -> Said<Item> {
         }),
     ];
     for (modifier, inner) in FORMS {
-        let all: Option<Vec<&[Part]>> =
-            patterns.iter().map(|p| inner(p.parts()).filter(|i| !i.is_empty())).collect();
-        if let Some(all) = all {
-            let values = all.into_iter().map(|p| quoted(&text(p))).collect();
+        let written = |p: &Pattern| inner(&p.parts()).filter(|i| !i.is_empty()).map(|i| quoted(&text(i)));
+        let values: Option<Vec<String>> = patterns.iter().map(written).collect();
+        if let Some(values) = values {
             return Ok(Item { key: format!("{field}{modifier}{cased}"), values });
         }
     }
     let value = |p: &Pattern| match p.literal() {
         Some(t) if t.parse::<i64>().is_ok_and(|n| n.to_string() == t) => t.to_owned(),
-        _ => quoted(&text(p.parts())),
+        _ => quoted(&text(&p.parts())),
     };
     Ok(Item { key: format!("{field}{cased}"), values: patterns.iter().map(value).collect() })
 }
@@ -409,7 +408,7 @@ fn related(s: &Scalar) -> Said<Item> {
     };
     match args.as_slice() {
         [f, Scalar::Lit(Value::Str(t))] if !t.is_empty() => {
-            let values = vec![quoted(&text(&[Part::Lit(t.to_string())]))];
+            let values = vec![quoted(&text(&[Part::Lit(t)]))];
             Ok(Item { key: format!("{}{modifier}{cased}", field(f)?), values })
         }
         [f, other @ Scalar::Field(_)] => {
@@ -421,7 +420,7 @@ fn related(s: &Scalar) -> Said<Item> {
 }
 
 /// A pattern as Sigma writes it: a backslash is doubled only where what follows would make it an escape.
-fn text(parts: &[Part]) -> String {
+fn text(parts: &[Part<&str>]) -> String {
     let mut signs: Vec<(char, bool)> = Vec::new();
     for part in parts {
         match part {

@@ -144,7 +144,7 @@ fn can_be(e: &Expr) -> (bool, bool) {
 }
 
 /// The selections of a `detection` or `filter` section; `skip` names keys that are none.
-pub(crate) fn selections(section: &Node, skip: &[&str], sink: &Sink) -> Vec<Selection> {
+pub(crate) fn selections<'a>(section: &'a Node, skip: &[&str], sink: &Sink) -> Vec<Selection<'a>> {
     let named = section.entries().iter().filter_map(|(k, v)| Some((k.text()?, k.span, v)));
     let wanted = named.filter(|(name, ..)| !skip.contains(name));
     let mut all = Vec::with_capacity(section.entries().len());
@@ -251,7 +251,12 @@ fn taxonomy(root: &Node, sink: &mut Sink) -> Names {
 /// version 1.
 pub(crate) fn lower(root: &Node, place: &Place, legacy: bool, mut sink: Sink) -> Vec<Rule> {
     sink.head = meta::head(place);
-    let meta = meta::read(root, place, &mut sink.diagnostics);
+    let mut meta = meta::named(root, place, &mut sink.diagnostics);
+    match sink.options.digest {
+        // Pipelines may ask for what is remarked of a rule.
+        Some(digest) if sink.options.pipelines.is_empty() => meta.condense(digest),
+        _ => meta::remarks(root, &mut meta),
+    }
     sink.names = taxonomy(root, &mut sink);
     let mut sources = log_sources(root, place, &mut sink);
     let Some(section) = root.get("detection").filter(|d| d.is_map()) else {

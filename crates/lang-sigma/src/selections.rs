@@ -17,16 +17,16 @@ pub(crate) const MAX_PATTERNS: usize = 500_000;
 const MAX_COMBINATIONS: usize = 2_000;
 
 /// The selections of one rule.
-pub(crate) struct Selections {
-    list: Vec<Selection>,
+pub(crate) struct Selections<'a> {
+    list: Vec<Selection<'a>>,
     /// The patterns of those that have been lowered.
     lowered: Vec<Option<usize>>,
     /// Version 1: `all of name` quantifies over the items of a list, and `them` means all.
     v1: bool,
 }
 
-impl Selections {
-    pub fn new(list: Vec<Selection>, v1: bool) -> Selections {
+impl<'a> Selections<'a> {
+    pub fn new(list: Vec<Selection<'a>>, v1: bool) -> Selections<'a> {
         let lowered = vec![None; list.len()];
         Selections { list, lowered, v1 }
     }
@@ -37,7 +37,7 @@ impl Selections {
             Cond::Name(name, span) => match self.list.iter().position(|s| s.name == *name) {
                 Some(at) => self.named(at, sink),
                 None => {
-                    let near = nearest(name, self.list.iter().map(|s| s.name.as_str()));
+                    let near = nearest(name, self.list.iter().map(|s| &*s.name));
                     let help = near.map(|n| format!("did you mean `{n}`?"));
                     sink.reject("undefined-selection", format!("no selection `{name}`"), *span, help);
                     Expr::FALSE
@@ -84,7 +84,7 @@ impl Selections {
         // Few are named twice: to lower those again takes less than to keep a copy of all. What there is to say of
         // them has been said.
         let (before, said) = (sink.patterns, sink.diagnostics.len());
-        let expr = Expr::Named(Arc::from(selection.name.as_str()), Box::new(lower(&selection.det, sink)));
+        let expr = Expr::Named(Arc::from(&*selection.name), Box::new(lower(&selection.det, sink)));
         if known.is_some() {
             sink.diagnostics.truncate(said);
         }

@@ -20,6 +20,14 @@ pub(crate) fn pattern(raw: &str) -> Pattern {
 /// The same with any text before it, after it, or both.
 pub(crate) fn pattern_within(raw: &str, before: bool, after: bool) -> Pattern {
     let next = |rest: &str| memchr::memchr3(b'*', b'?', b'\\', rest.as_bytes());
+    // Most texts that have signs in them have backslashes alone, which stand for themselves.
+    let is_plain = |at: usize| match raw.as_bytes().get(at..) {
+        Some([b'\\', follows @ ..]) => !matches!(follows, [b'*' | b'?' | b'\\', ..]),
+        _ => false,
+    };
+    if memchr::memchr3_iter(b'*', b'?', b'\\', raw.as_bytes()).all(is_plain) {
+        return Pattern::exact_within(raw, before, after);
+    }
     let mut rest = raw;
     let mut parts = Vec::new();
     let mut text = String::with_capacity(raw.len());
@@ -93,7 +101,7 @@ pub(crate) fn windash(p: &Pattern) -> (Vec<Pattern>, bool) {
     let whole = all.len() <= MAX_DASHES;
     let mut places = if whole { all } else { dashes(p, true) };
     places.truncate(MAX_DASHES);
-    let mut out = vec![p.parts().to_vec()];
+    let mut out = vec![p.parts().iter().map(Part::owned).collect::<Vec<_>>()];
     for (part, at) in places.into_iter().rev() {
         out = out.iter().flat_map(|parts| DASHES.map(|dash| with_dash(parts, part, at, dash))).collect();
     }

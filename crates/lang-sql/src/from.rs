@@ -170,7 +170,7 @@ impl Lower<'_> {
                 right: (name, Box::new(right)),
                 keys,
                 time: None,
-                on: (!rest.is_empty()).then(|| Pred::and(rest)),
+                on: (!rest.is_empty()).then(|| Box::new(Pred::and(rest))),
                 most: None,
             });
         }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use shikra_event::Value;
 use shikra_ir::said::{Said, refuse};
 use shikra_ir::{
-    Call, CmpOp, Expr, Flavor, Fold, LogSource, Multi, Names, Nulls, Op, Part, Pattern, Plan, Regex, Scalar,
-    Test, Truth, Words, eval,
+    Call, CmpOp, Expr, Flavor, Fold, LogSource, Multi, Names, Nulls, Op, Pattern, Plan, Regex, Scalar, Test,
+    Truth, Words, eval,
 };
 
 use crate::text::{like_text, quoted};
@@ -183,9 +183,8 @@ fn like(subject: &str, patterns: &[Pattern], fold: Fold, not: &str) -> Said {
 
 /// A pattern as a literal: `%` and `_` are wildcards, `\` before a literal one; the literal then doubles backslashes.
 fn wildcards(p: &Pattern) -> String {
-    let plain = |part: &Part| !matches!(part, Part::Lit(s) if s.contains(['%', '_', '\\']));
     let text = like_text(p);
-    if p.parts().iter().all(plain) {
+    if !p.literals().any(|s| s.contains(['%', '_', '\\'])) {
         return quoted(&text);
     }
     // In a literal `\%` and `\_` stay as they are.
@@ -330,7 +329,7 @@ fn identifier(name: &str) -> Said {
 mod tests {
     use super::*;
     use crate::{Dialect, load};
-    use shikra_ir::text;
+    use shikra_ir::{Part, text};
 
     /// What is printed means the same, word by word.
     fn check(query: &str, want: &str) {

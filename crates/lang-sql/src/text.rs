@@ -65,7 +65,7 @@ pub(crate) fn like(text: &str, escape: char) -> Pattern {
 /// A pattern in LIKE's syntax.
 pub(crate) fn like_text(pattern: &Pattern) -> String {
     let mut out = String::new();
-    for part in pattern.parts() {
+    for part in pattern.parts().iter() {
         match part {
             Part::Any => out.push('%'),
             Part::One => out.push('_'),

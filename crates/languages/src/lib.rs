@@ -312,6 +312,9 @@ pub fn parse_file(source: &Source, options: &Options) -> ParsedFile {
     if file.parts.is_empty() {
         file.skipped = Some(detect::other(source));
     }
+    if options.sigma.digest.is_some() && !file.parts.iter().any(|p| matches!(p, Parsed::Content(_))) {
+        file.source = source.without_text();
+    }
     file
 }
 

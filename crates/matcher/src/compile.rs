@@ -149,6 +149,11 @@ impl Compiler {
     }
 
     fn test(&mut self, t: Test) -> Node {
+        // Nearly all ask something of one field.
+        if let (Scalar::Field(field), true) = (&t.subject, !matches!(t.op, Op::Compare(..))) {
+            let (var, elementwise) = (Var::Field(field.clone()), is_elementwise(&t));
+            return Node::Pred(self.pred(var, t, elementwise));
+        }
         let mut vars = Vec::new();
         test_vars(&t, &mut vars);
         let mut vars = vars.into_iter();

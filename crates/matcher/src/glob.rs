@@ -23,16 +23,16 @@ enum Piece {
 impl Glob {
     pub fn new(p: &Pattern) -> Glob {
         let mut segments = vec![Vec::new()];
-        for part in p.parts() {
+        for part in p.parts().iter() {
             match part {
                 Part::Any => segments.push(Vec::new()),
                 Part::One => segments.last_mut().into_iter().for_each(|s| s.push(Piece::One)),
                 Part::Lit(l) => {
-                    segments.last_mut().into_iter().for_each(|s| s.push(Piece::Lit(l.clone())));
+                    segments.last_mut().into_iter().for_each(|s| s.push(Piece::Lit((*l).to_owned())));
                 }
             }
         }
-        let any = |p: Option<&Part>| p == Some(&Part::Any);
+        let any = |p: Option<&Part<&str>>| p == Some(&Part::Any);
         let (open_start, open_end) = (any(p.parts().first()), any(p.parts().last()));
         segments.retain(|s| !s.is_empty());
         Glob { segments, open_start, open_end }

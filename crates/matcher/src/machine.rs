@@ -227,18 +227,14 @@ impl Machine {
             return self.exact(local, text, how, false);
         }
         let cased = how == Fold::None;
-        let texts = p.parts().iter().filter_map(|part| match part {
-            Part::Lit(s) => Some(s.as_str()),
-            _ => None,
-        });
-        let Some(longest) = texts.max_by_key(|s| s.len()) else {
-            if p.parts() == [Part::Any] {
+        let Some(longest) = p.literals().max_by_key(|s| s.len()) else {
+            if p.is_any() {
                 return self.always.push(local);
             }
             let glob = self.glob(p, how);
             return self.direct_globs.push((local, glob, cased));
         };
-        let found = match p.parts() {
+        let found = match *p.parts() {
             [Part::Any, Part::Lit(_), Part::Any] if !cased => Use::Contains(local),
             [Part::Lit(_), Part::Any] if !cased => Use::Prefix(local),
             [Part::Any, Part::Lit(_)] if !cased => Use::Suffix(local),

@@ -83,10 +83,10 @@ fn equal(v: &Value) -> f64 {
 
 /// The longer the literal text, the rarer; tied to an end, rarer still.
 fn like(p: &Pattern) -> f64 {
-    let longest =
-        p.parts().iter().map(|part| if let Part::Lit(s) = part { s.chars().count() } else { 0 }).max();
+    let parts = p.parts();
+    let longest = parts.iter().map(|part| if let Part::Lit(s) = part { s.chars().count() } else { 0 }).max();
     let Some(longest) = longest else { return 0.1 };
-    let free = match (p.parts().first(), p.parts().last()) {
+    let free = match (parts.first(), parts.last()) {
         (Some(Part::Any), Some(Part::Any)) => 1.0,
         (Some(Part::Any), _) | (_, Some(Part::Any)) => 0.5,
         _ => 0.3,

@@ -35,7 +35,7 @@ impl RuleView {
     pub fn with_techniques(meta: Arc<RuleMeta>, techniques: Vec<String>) -> RuleView {
         let mut hash = Hash::default();
         hash.text("shikra.finding/1");
-        hash.bytes(&rule_digest(&meta));
+        hash.bytes(&meta.digest.unwrap_or_else(|| rule_digest(&meta)));
         let json = rule_json(&meta, &techniques).into();
         RuleView { meta, techniques, begun: hash.sha, json }
     }
@@ -58,8 +58,9 @@ impl RuleViews {
     }
 }
 
-/// Says the same of the same rule wherever its file lies.
-fn rule_digest(meta: &RuleMeta) -> [u8; 32] {
+/// Says the same of the same rule wherever its file lies. What is kept in place of rules' texts where nothing but
+/// findings is asked of them ([`shikra_ir::Digest`]).
+pub fn rule_digest(meta: &RuleMeta) -> [u8; 32] {
     let mut hash = Hash::default();
     // An id of our own making ("x-…") is derived from the path.
     hash.text(if meta.id.starts_with("x-") { "" } else { &meta.id });

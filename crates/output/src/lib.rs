@@ -44,7 +44,7 @@ mod telling;
 mod timesketch;
 
 pub use convert::ConvertLine;
-pub use finding::{FindingId, Item, RuleView};
+pub use finding::{FindingId, Item, RuleView, rule_digest};
 pub use json::{Json, setting_json};
 pub use paint::{Paint, Style};
 pub use rules::{Reason, RuleCheck, RuleSummary, rule_line, rule_page};

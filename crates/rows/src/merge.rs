@@ -75,7 +75,7 @@ pub(crate) struct Spec {
 
 impl Spec {
     pub fn of(j: &Join) -> Spec {
-        Spec { kind: j.kind, keys: j.keys.clone(), time: j.time, on: j.on.clone(), most: j.most }
+        Spec { kind: j.kind, keys: j.keys.clone(), time: j.time, on: j.on.as_deref().cloned(), most: j.most }
     }
     /// Left rows whose keys the right does not have.
     pub fn except(keys: &[(Scalar, Scalar)]) -> Spec {

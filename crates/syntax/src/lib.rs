@@ -72,6 +72,11 @@ impl Source {
         Source { name: name.into(), text: text.into(), blocks: OnceLock::new() }
     }
 
+    /// The name alone: what is left of a source whose text is not needed any more.
+    pub fn without_text(&self) -> Source {
+        Source { name: self.name.clone(), text: Arc::default(), blocks: OnceLock::new() }
+    }
+
     /// 1-based line and column (in characters) of a byte offset; offsets past the end answer the end.
     pub fn position(&self, offset: usize) -> (usize, usize) {
         let mut at = offset.min(self.text.len());

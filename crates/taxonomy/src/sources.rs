@@ -1,18 +1,16 @@
 //! Log sources: rows of keys, and the events each means.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use shikra_event::Form;
-use shikra_ir::{Expr, LogSource, Names, Op, Part, Pattern, Scalar, Test, Words};
+use shikra_ir::{Expr, Keys, LogSource, Names, Op, Part, Pattern, Scalar, Test, Words};
 
 use crate::events::{EventRef, Logs};
 use crate::nearest::nearest;
 use crate::table::{Row, TableErrorKind as Kind, split_outside, words};
 use crate::{Alternative, Selector, UnknownLogSource};
-
-type Keys = BTreeMap<String, String>;
 
 /// Log sources of all schemes.
 #[derive(Debug, Default)]
@@ -199,7 +197,7 @@ impl Scheme {
     fn unknown(&self, keys: &Keys, key: &str, value: &str) -> Result<Source, UnknownLogSource> {
         let product = keys.get("product").filter(|_| key != "product");
         let ours = |row: &&Keys| product.is_none_or(|p| row.get("product").is_none_or(|r| r == p));
-        let pairs = || self.rows.keys().filter(ours).flatten().filter(|(k, _)| *k != "product");
+        let pairs = || self.rows.keys().filter(ours).flat_map(Keys::iter).filter(|(k, _)| *k != "product");
         let mut known: Vec<&str> =
             self.rows.keys().filter(ours).filter_map(|row| row.get(key)).map(String::as_str).collect();
         known.retain(|k| *k != value);

@@ -268,6 +268,6 @@ fn within_folder(p: &Pattern) -> Pattern {
     let mut out = Pattern::default();
     out.push(Part::Any);
     out.push(Part::Lit("\\".into()));
-    p.parts().iter().for_each(|part| out.push(part.clone()));
+    p.parts().iter().for_each(|part| out.push(part.owned()));
     out
 }

@@ -58,7 +58,7 @@ fn contains(p: &Pattern, v: &str) -> Truth {
     if let Some(l) = literal(p) {
         return Truth::of(l.contains(v));
     }
-    let within = p.parts().iter().any(|part| matches!(part, Part::Lit(l) if l.contains(v)));
+    let within = p.literals().any(|l| l.contains(v));
     if within { Truth::True } else { Truth::Unknown }
 }
 
@@ -66,7 +66,7 @@ fn begins(p: &Pattern, v: &str) -> Truth {
     match (literal(p), p.parts().first()) {
         (Some(l), _) => Truth::of(l.starts_with(v)),
         (None, Some(Part::Lit(l))) if l.starts_with(v) => Truth::True,
-        (None, Some(Part::Lit(l))) if !v.starts_with(&**l) => Truth::False,
+        (None, Some(Part::Lit(l))) if !v.starts_with(*l) => Truth::False,
         _ => Truth::Unknown,
     }
 }
@@ -75,7 +75,7 @@ fn ends(p: &Pattern, v: &str) -> Truth {
     match (literal(p), p.parts().last()) {
         (Some(l), _) => Truth::of(l.ends_with(v)),
         (None, Some(Part::Lit(l))) if l.ends_with(v) => Truth::True,
-        (None, Some(Part::Lit(l))) if !v.ends_with(&**l) => Truth::False,
+        (None, Some(Part::Lit(l))) if !v.ends_with(*l) => Truth::False,
         _ => Truth::Unknown,
     }
 }
@@ -89,7 +89,7 @@ fn image(p: &Pattern, v: &str) -> Truth {
         (Some(l), _) => Truth::of(l.rsplit('\\').next() == Some(v)),
         (None, Some(Part::Lit(l))) => match l.rsplit_once('\\') {
             Some((_, name)) => Truth::of(name == v),
-            None if v.ends_with(&**l) => Truth::Unknown,
+            None if v.ends_with(*l) => Truth::Unknown,
             None => Truth::False,
         },
         _ => Truth::Unknown,

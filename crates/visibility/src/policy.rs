@@ -98,14 +98,11 @@ fn conditions(constraint: &Constraint) -> Vec<Condition> {
 /// A condition that holds of all that matches the pattern; none where there is no text to ask for. Values lose
 /// blanks at their ends, as Sysmon reads them: what is asked becomes wider, not narrower.
 fn condition(p: &Pattern) -> Option<(Operator, String)> {
-    let (operator, text) = match p.parts() {
+    let (operator, text) = match *p.parts() {
         [Part::Lit(l)] => (Operator::Is, l),
         [Part::Any, Part::Lit(l)] => (Operator::EndWith, l),
         [Part::Lit(l), Part::Any] => (Operator::BeginWith, l),
-        parts => {
-            let texts = parts.iter().filter_map(|part| if let Part::Lit(l) = part { Some(l) } else { None });
-            (Operator::Contains, texts.max_by_key(|l| l.len())?)
-        }
+        _ => (Operator::Contains, p.literals().max_by_key(|l| l.len())?),
     };
     let trimmed = text.trim();
     let operator = if trimmed.len() == text.len() { operator } else { Operator::Contains };

@@ -22,6 +22,11 @@ pub fn argument(c: Clap) -> Clap {
     c.arg(arg.help("Write a report with pictures, tables and events to a file too: HTML, whole in itself"))
 }
 
+/// Whether one is asked for.
+pub fn is_asked(matches: &ArgMatches) -> bool {
+    matches.contains_id("html")
+}
+
 fn about(title: &str, matches: &ArgMatches, settings: &Settings) -> About {
     About {
         title: title.to_owned(),

@@ -63,7 +63,7 @@ fn run(matches: &ArgMatches, merged: &Merged) -> Outcome {
     if let [only] = inputs.as_slice() {
         shared::must_exist(std::slice::from_ref(only), "input")?;
     }
-    let detector = detector(&settings)?;
+    let detector = detector(&settings, reporting::is_asked(matches))?;
     let mut findings = reporting::Findings::new(writer(&settings, &inputs)?, matches, &settings)?;
     let totals_file = match matches.get_one::<PathBuf>("totals") {
         Some(path) => Some(stream::open(Some(path), &inputs)?),
@@ -100,8 +100,10 @@ fn run(matches: &ArgMatches, merged: &Merged) -> Outcome {
     Ok(exit(&totals, &settings))
 }
 
-fn detector(settings: &Settings) -> Result<Detector, Failure> {
-    let set = shared::load(&settings.rules, settings)?;
+/// `tells`: what rules say of themselves will be told.
+fn detector(settings: &Settings, tells: bool) -> Result<Detector, Failure> {
+    let load = if tells { shared::load } else { shared::load_condensed };
+    let set = load(&settings.rules, settings)?;
     if !set.rules.iter().any(|r| r.status != LoadStatus::Rejected) {
         return Err(Failure::new(match set.rules.len() {
             0 => "there are no rules to run".to_owned(),

@@ -46,12 +46,25 @@ pub fn read_baseline(path: &Path) -> Result<Baseline, Failure> {
 /// # Errors
 /// Where a path that the user named is not there.
 pub fn load(paths: &[PathBuf], settings: &Settings) -> Result<RuleSet, Failure> {
-    let options = rule_options(settings)?;
+    load_with(paths, &rule_options(settings)?, settings)
+}
+
+/// The same for who asks nothing but findings of them, which spares the room of what rules say beside.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_condensed(paths: &[PathBuf], settings: &Settings) -> Result<RuleSet, Failure> {
+    let mut options = rule_options(settings)?;
+    options.sigma.digest = Some(shikra_output::rule_digest);
+    load_with(paths, &options, settings)
+}
+
+fn load_with(paths: &[PathBuf], options: &Options, settings: &Settings) -> Result<RuleSet, Failure> {
     if paths.is_empty() {
-        return Ok(embedded_rules(&options));
+        return Ok(embedded_rules(options));
     }
     must_exist(paths, "rules")?;
-    let (set, failed) = load_rules(paths, &options, settings.threads);
+    let (set, failed) = load_rules(paths, options, settings.threads);
     tell_unreadable(&failed, settings);
     tell_skipped(&set, settings);
     Ok(set)

@@ -53,7 +53,7 @@ pub fn phrase(words: &[&str]) -> Regex {
 /// The expression that finds one word of this form; none where no word can have it.
 pub fn word_like(pattern: &Pattern) -> Option<Regex> {
     let mut source = LEFT.to_owned();
-    for part in pattern.parts() {
+    for part in pattern.parts().iter() {
         match part {
             Part::Any => source.push_str(&format!("{IN_WORD}*")),
             Part::One => source.push_str(IN_WORD),
@@ -161,7 +161,7 @@ impl Finder {
             if at > 0 {
                 states.extend([State::Gap, State::GapNeedsMore, State::GapGoesOn]);
             }
-            for part in form(word).parts() {
+            for part in form(word).parts().iter() {
                 match part {
                     Part::Any => states.push(State::Any),
                     Part::One => states.push(State::One),

@@ -175,10 +175,7 @@ impl<'p> Printer<'p> {
         }
         let subject = self.operand(subject)?;
         let exact = patterns.iter().all(|p| p.literal().is_some());
-        let literal_wild = |c: &[char]| {
-            let lit = |part: &Part| matches!(part, Part::Lit(s) if s.contains(c));
-            patterns.iter().any(|p| p.parts().iter().any(lit))
-        };
+        let literal_wild = |c: &[char]| patterns.iter().any(|p| p.literals().any(|s| s.contains(c)));
         let ones = patterns.iter().any(|p| p.parts().contains(&Part::One));
         let endgame = self.dialect == Dialect::Endgame;
         let operator = match (endgame, insensitive) {
@@ -206,7 +203,7 @@ impl<'p> Printer<'p> {
     /// Text that holds wildcards itself, at the start, at the end or anywhere, by the function for that.
     fn affix(&mut self, subject: &Scalar, patterns: &[Pattern], insensitive: bool) -> Option<Said> {
         let [pattern] = patterns else { return None };
-        let (function, text) = match pattern.parts() {
+        let (function, text) = match *pattern.parts() {
             [Part::Any, Part::Lit(s), Part::Any] => ("stringContains", s),
             [Part::Lit(s), Part::Any] => ("startsWith", s),
             [Part::Any, Part::Lit(s)] => ("endsWith", s),
@@ -304,10 +301,10 @@ pub(super) fn quote(text: &str) -> String {
 }
 
 fn wildcards(p: &Pattern) -> String {
-    let part = |p: &Part| match p {
+    let part = |p: &Part<&str>| match p {
         Part::Any => "*".to_owned(),
         Part::One => "?".to_owned(),
-        Part::Lit(s) => s.clone(),
+        Part::Lit(s) => (*s).to_owned(),
     };
     p.parts().iter().map(part).collect()
 }
@@ -315,7 +312,7 @@ fn wildcards(p: &Pattern) -> String {
 /// A pattern as a regular expression of Lucene's.
 fn lucene(p: &Pattern) -> String {
     let mut out = String::new();
-    for part in p.parts() {
+    for part in p.parts().iter() {
         match part {
             Part::Any => out.push_str(".*"),
             Part::One => out.push('.'),

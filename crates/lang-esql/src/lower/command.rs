@@ -252,7 +252,7 @@ impl Lower<'_, '_> {
         let table = table.to_owned();
         self.wrap(|input| {
             let (data, matching) = (None, Matching::default());
-            Plan::Lookup(Lookup { input, table, on, output, only_new: false, data, matching })
+            Plan::Lookup(Box::new(Lookup { input, table, on, output, only_new: false, data, matching }))
         });
     }
 }

@@ -2,8 +2,8 @@
 
 use shikra_event::Value;
 use shikra_ir::{
-    CmpOp, Coerce, Expr as Pred, Flavor, Fold, Multi, Nulls, Op, Part, Pattern, Regex, Scalar, Test, Truth,
-    Words, eval,
+    CmpOp, Coerce, Expr as Pred, Flavor, Fold, Multi, Nulls, Op, Pattern, Regex, Scalar, Test, Truth, Words,
+    eval,
 };
 use shikra_syntax::Span;
 
@@ -311,7 +311,7 @@ fn not_null(subject: Scalar, span: Span) -> Pred {
 
 /// Pattern matching; what is asked of a lower-cased text is asked of the text, case ignored.
 pub(super) fn matches(subject: Scalar, patterns: Vec<Pattern>, span: Span) -> Pred {
-    if patterns.iter().any(|p| p.parts() == [Part::Any]) {
+    if patterns.iter().any(|p| p.is_any()) {
         return not_null(subject, span);
     }
     let lower = |p: &Pattern| p.map(str::to_lowercase) == *p;

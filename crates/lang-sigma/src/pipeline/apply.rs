@@ -1,5 +1,6 @@
 //! Applies pipelines to rules.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 
 use shikra_syntax::Span;
@@ -160,7 +161,7 @@ impl Progress {
             });
             match changed {
                 Some(det) => draft.selections.push(Selection { det, ..s }),
-                None => dropped.push(s.name),
+                None => dropped.push(s.name.into_owned()),
             }
         }
         if !dropped.is_empty() {
@@ -184,11 +185,13 @@ fn any_item(det: &Det, test: &dyn Fn(&Item) -> bool) -> bool {
 }
 
 /// What becomes of an item; none where it is dropped.
-fn change(what: &Transformation, mut item: Item, step: &Step) -> Option<Det> {
+fn change<'a>(what: &Transformation, mut item: Item<'a>, step: &Step) -> Option<Det<'a>> {
     item.applied.extend(step.id.clone());
     if let Some(names) = item.field.as_ref().and_then(|f| renamed(what, f)) {
-        let mut named: Vec<Det> =
-            names.into_iter().map(|n| Det::Item(Item { field: Some(n), ..item.clone() })).collect();
+        let mut named: Vec<Det> = names
+            .into_iter()
+            .map(|n| Det::Item(Item { field: Some(Cow::Owned(n)), ..item.clone() }))
+            .collect();
         return Some(if named.len() == 1 { named.remove(0) } else { Det::Any(named) });
     }
     match what {
@@ -211,10 +214,13 @@ fn change(what: &Transformation, mut item: Item, step: &Step) -> Option<Det> {
     Some(Det::Item(item))
 }
 
-fn each_text(item: &mut Item, f: impl Fn(&str) -> Vec<String>) {
-    let one = |l: Literal| match &l.value {
-        Lit::Text(t) => f(t).into_iter().map(|t| Literal { value: Lit::Text(t), span: l.span }).collect(),
-        _ => vec![l],
+fn each_text<'a>(item: &mut Item<'a>, f: impl Fn(&str) -> Vec<String>) {
+    let one = |l: Literal<'a>| -> Vec<Literal<'a>> {
+        let text = |t: String| Literal { value: Lit::Text(t.into()), span: l.span };
+        match &l.value {
+            Lit::Text(t) => f(t).into_iter().map(text).collect(),
+            _ => vec![l],
+        }
     };
     item.values = std::mem::take(&mut item.values).into_iter().flat_map(one).collect();
 }
@@ -223,18 +229,18 @@ fn each_text(item: &mut Item, f: impl Fn(&str) -> Vec<String>) {
 fn add_condition(
     draft: &mut Draft,
     name: String,
-    entries: &[(String, Vec<Literal>)],
+    entries: &[(String, Vec<Literal<'static>>)],
     negated: bool,
     at: Span,
 ) {
     // The place in the pipeline is of another file: messages point at the rule.
     let items = entries.iter().map(|(key, values)| {
         let mut parts = key.split('|');
-        let field = field_name(parts.next().unwrap_or_default());
+        let field = field_name(parts.next().unwrap_or_default()).into_owned();
         let values = values.iter().map(|l| Literal { value: l.value.clone(), span: at }).collect();
         Det::Item(Item {
-            field: Some(field).filter(|f| !f.is_empty()),
-            modifiers: parts.map(|m| (m.to_owned(), at)).collect(),
+            field: Some(field).filter(|f| !f.is_empty()).map(Cow::Owned),
+            modifiers: parts.map(|m| (Cow::Owned(m.to_owned()), at)).collect(),
             values,
             span: at,
             fault: None,
@@ -242,7 +248,13 @@ fn add_condition(
         })
     });
     let det = Det::All(items.collect());
-    draft.selections.push(Selection { name: name.clone(), name_span: at, det, is_list: false, added: true });
+    draft.selections.push(Selection {
+        name: Cow::Owned(name.clone()),
+        name_span: at,
+        det,
+        is_list: false,
+        added: true,
+    });
     for c in &mut draft.conditions {
         let own = Cond::Name(name.clone(), at);
         let own = if negated { Cond::Not(Box::new(own)) } else { own };

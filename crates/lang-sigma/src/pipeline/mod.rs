@@ -60,7 +60,7 @@ enum Transformation {
     FailRule(String),
     AddCondition {
         name: Option<String>,
-        entries: Vec<(String, Vec<Literal>)>,
+        entries: Vec<(String, Vec<Literal<'static>>)>,
         negated: bool,
     },
     ChangeLogSource(Vec<(String, String)>),
@@ -69,7 +69,7 @@ enum Transformation {
         replacement: String,
     },
     MapString(Vec<(String, Vec<String>)>),
-    SetValue(Literal),
+    SetValue(Literal<'static>),
     Case(Case),
     ValuePlaceholders(Names),
     WildcardPlaceholders(Names),
@@ -186,9 +186,9 @@ impl Matcher {
 
 /// A rule on its way through pipelines.
 #[derive(Clone, Debug)]
-pub(crate) struct Draft {
+pub(crate) struct Draft<'a> {
     pub source: LogSource,
-    pub selections: Vec<Selection>,
+    pub selections: Vec<Selection<'a>>,
     pub conditions: Vec<Condition>,
     pub tags: Vec<String>,
     /// Attributes that conditions may ask for: `level`, `status`, `id`, …

@@ -28,7 +28,7 @@ const TRANSFORMATIONS: &[(&str, Read<Transformation>)] = &[
     ("replace_string", replace_string),
     ("map_string", |n| mapping(n).map(Transformation::MapString)),
     ("set_value", |n| match n.get("value").map(item::literal) {
-        Some(value) => Ok(Transformation::SetValue(value)),
+        Some(value) => Ok(Transformation::SetValue(value.owned())),
         None => Err("needs `value`".into()),
     }),
     ("case", |n| match n.text_of("method") {
@@ -213,7 +213,7 @@ fn matchers(node: &Node) -> Result<Vec<Matcher>, String> {
     let mode = node.text_of("mode").or_else(|| node.text_of("match_type")).unwrap_or("plain");
     let fields = node.texts_of("fields").into_iter();
     match mode {
-        "plain" => Ok(fields.map(|f| Matcher::Plain(field_name(f))).collect()),
+        "plain" => Ok(fields.map(|f| Matcher::Plain(field_name(f).into_owned())).collect()),
         // As Python's `match`: at the start.
         "re" | "regex" => fields.map(|f| build(&format!("^(?:{f})")).map(Matcher::Regex)).collect(),
         other => Err(format!("does not support `mode: {other}`")),
@@ -228,7 +228,7 @@ fn add_condition(node: &Node) -> Result<Transformation, String> {
     let entries = map.entries().iter();
     let entries = entries.filter_map(|(k, v)| {
         let key = k.text()?.to_owned();
-        Some((key, v.items().iter().map(item::literal).collect()))
+        Some((key, v.items().iter().map(|v| item::literal(v).owned()).collect()))
     });
     let negated = node.get("negated").is_some_and(|n| n.core() == Core::Bool(true));
     let name = node.text_of("name").map(str::to_owned);

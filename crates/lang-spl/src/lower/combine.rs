@@ -158,7 +158,7 @@ impl Lower<'_> {
         output.iter().for_each(|(_, n)| s.add(n));
         let only_new = l.only_new;
         s.wrap(|p| {
-            Plan::Lookup(IrLookup {
+            Plan::Lookup(Box::new(IrLookup {
                 input: Box::new(p),
                 table: table.name.clone(),
                 on,
@@ -166,7 +166,7 @@ impl Lower<'_> {
                 only_new,
                 data: Some(table),
                 matching,
-            })
+            }))
         });
         s
     }

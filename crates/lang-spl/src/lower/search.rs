@@ -37,7 +37,9 @@ impl Lower<'_> {
         let mut source = LogSource::any(Names::Splunk);
         for part in conjuncts(e) {
             if let Some((key, value)) = source_key(part) {
-                source.keys.entry(key.to_owned()).or_insert_with(|| value.to_lowercase());
+                if !source.keys.contains_key(key) {
+                    source.keys.insert(key.to_owned(), value.to_lowercase());
+                }
             }
         }
         let mut s = Stream::events(source);

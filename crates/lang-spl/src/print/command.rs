@@ -225,7 +225,7 @@ fn own_command(to: &str, value: &Scalar) -> Option<String> {
 }
 
 fn dropped(patterns: &[Pattern]) -> Vec<String> {
-    let one = |p: &Pattern| match p.parts() {
+    let one = |p: &Pattern| match *p.parts() {
         [Part::Lit(name)] => Some(word(name)),
         _ => None,
     };

@@ -228,7 +228,9 @@ fn term(t: &Test) -> Said {
         let parts = p.parts();
         let inner = parts.strip_prefix(&[Part::Any]).and_then(|p| p.strip_suffix(&[Part::Any]));
         match inner {
-            Some(inner) if !inner.is_empty() => Ok(quoted(&Pattern::new(inner.iter().cloned()).starred()?)),
+            Some(inner) if !inner.is_empty() => {
+                Ok(quoted(&Pattern::new(inner.iter().map(Part::owned)).starred()?))
+            }
             _ => refuse("a text that must be the whole of a field, whichever"),
         }
     };
@@ -344,21 +346,20 @@ fn like(subject: &str, p: &Pattern, fold: Fold) -> Said {
     if let (Some(text), Fold::None) = (p.literal(), fold) {
         return Ok(format!("{subject}={}", quoted(text)));
     }
-    let plain = |part: &Part| !matches!(part, Part::Lit(l) if l.contains(['%', '_']));
-    if fold == Fold::None && p.parts().iter().all(plain) {
+    if fold == Fold::None && !p.literals().any(|l| l.contains(['%', '_'])) {
         let text: String = p
             .parts()
             .iter()
             .map(|part| match part {
                 Part::Any => "%".to_owned(),
                 Part::One => "_".to_owned(),
-                Part::Lit(l) => l.clone(),
+                Part::Lit(l) => (*l).to_owned(),
             })
             .collect();
         return Ok(format!("like({subject}, {})", quoted(&text)));
     }
     let mut r = String::from(if fold == Fold::Unicode { "(?is)^" } else { "(?s)^" });
-    for part in p.parts() {
+    for part in p.parts().iter() {
         match part {
             Part::Any => r.push_str(".*"),
             Part::One => r.push('.'),

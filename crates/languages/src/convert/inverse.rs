@@ -121,7 +121,7 @@ fn simple_path(p: &Pattern, before: &str) -> Option<Vec<Pattern>> {
 /// A pattern as a regular expression whose wildcards are characters like `one`.
 fn source(p: &Pattern, one: &str) -> String {
     let mut out = String::new();
-    for part in p.parts() {
+    for part in p.parts().iter() {
         match part {
             Part::Any => out.push_str(&format!("{one}*")),
             Part::One => out.push_str(one),
@@ -175,7 +175,7 @@ fn dword(t: &Test) -> Result<Expr, String> {
             let digits = text.strip_prefix("dword (0x")?.strip_suffix(')')?;
             u32::from_str_radix(digits, 16).ok().filter(|_| digits.len() == 8)
         };
-        let foreign = |part: &Part| match part {
+        let foreign = |part: &Part<&str>| match part {
             Part::Lit(s) => {
                 !s.to_lowercase().chars().all(|c| "dwor (0x)abcdef".contains(c) || c.is_ascii_digit())
             }

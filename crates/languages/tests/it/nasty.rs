@@ -216,8 +216,8 @@ fn probes(e: &Expr) -> Vec<Fields> {
 
 fn near(p: &Pattern, out: &mut BTreeSet<String>) {
     for any in ["", "zz"] {
-        let one = |part: &Part| match part {
-            Part::Lit(l) => l.clone(),
+        let one = |part: &Part<&str>| match part {
+            Part::Lit(l) => (*l).to_owned(),
             Part::Any => any.to_owned(),
             Part::One => "q".to_owned(),
         };

@@ -98,6 +98,7 @@ fn meta() -> RuleMeta {
         path: String::new(),
         span: Default::default(),
         text: "".into(),
+        digest: None,
     }
 }
 

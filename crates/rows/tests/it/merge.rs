@@ -102,7 +102,10 @@ fn joins_keep_the_events_of_both_sides() {
         span: Span::default(),
     };
     let on = Some(Expr::Test(test).negate());
-    assert_eq!(shown(Join { on, ..join(JoinKind::Inner) }), ["ann cmd of 0+3", "ann reg of 0+4"]);
+    assert_eq!(
+        shown(Join { on: on.map(Box::new), ..join(JoinKind::Inner) }),
+        ["ann cmd of 0+3", "ann reg of 0+4"]
+    );
 }
 
 #[test]

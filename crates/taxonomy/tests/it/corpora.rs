@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 use shikra_event::{Event, Form, Slot, Value};
-use shikra_ir::{FieldRef, LogSource, Names};
+use shikra_ir::{FieldRef, Keys, LogSource, Names};
 use shikra_taxonomy::Taxonomy;
 
 use crate::shape;
@@ -32,16 +32,16 @@ fn rules(dir: &Path, out: &mut Vec<PathBuf>) {
 }
 
 /// The `logsource` blocks of a rule file, read line by line.
-fn log_sources(text: &str) -> Vec<BTreeMap<String, String>> {
+fn log_sources(text: &str) -> Vec<Keys> {
     let mut all = Vec::new();
-    let mut block: Option<BTreeMap<String, String>> = None;
+    let mut block: Option<Keys> = None;
     for line in text.lines().chain(["end:"]) {
         let indented = line.starts_with(' ');
         if !indented && !line.trim().is_empty() {
             all.extend(block.take());
         }
         if line.trim_end() == "logsource:" {
-            block = Some(BTreeMap::new());
+            block = Some(Keys::new());
         } else if let (Some(b), Some((key, value))) = (&mut block, line.trim().split_once(':')) {
             let value = value.split(" #").next().unwrap_or("").trim().trim_matches(['\'', '"']);
             if ["product", "category", "service"].contains(&key) {
