@@ -97,12 +97,18 @@ pub(crate) struct Source {
     pub whens: Vec<Option<WhenId>>,
 }
 
+/// Predicates that no other filter has, of most filters.
+const PREDS: usize = 3;
+
 /// Takes filters apart, one by one, and keeps what it can of them as it is: of thousands of rules, copies take more
 /// time and room than all else.
 pub(crate) fn compile(filters: impl IntoIterator<Item = Filter>) -> Compiled {
     let mut c = Compiler::default();
     let filters = filters.into_iter();
-    c.out.trees.reserve_exact(filters.size_hint().0);
+    let number = filters.size_hint().0;
+    c.out.trees.reserve_exact(number);
+    c.out.preds.reserve(PREDS * number);
+    c.preds.reserve(PREDS * number, |(hash, _)| *hash);
     for (id, filter) in filters.enumerate() {
         let tree = c.tree(filter.expr);
         c.out.trees.push(tree);

@@ -32,6 +32,12 @@ pub(crate) struct Texts {
 }
 
 impl Texts {
+    /// Makes room for so many texts, of this length together.
+    pub fn reserve(&mut self, number: usize, length: usize) {
+        self.spans.reserve_exact(number);
+        self.bytes.reserve_exact(length);
+    }
+
     /// Appends a text; answers its number.
     pub fn push(&mut self, text: &str) -> u32 {
         let start = self.bytes.len() as u32;
@@ -246,7 +252,11 @@ fn cheapest(costs: &[u32], run: usize) -> Option<usize> {
 }
 
 fn piece(window: &[u8]) -> u32 {
-    caseless(window.iter().rev().fold(0, |p, &b| p << 8 | u32::from(b)))
+    // The widest ones are nearly all that there are.
+    caseless(match window.first_chunk::<WIDEST>() {
+        Some(whole) => u32::from_le_bytes(*whole),
+        None => window.iter().rev().fold(0, |p, &b| p << 8 | u32::from(b)),
+    })
 }
 
 /// Letters of either case become the same, and some others too: a piece only says where to look.

@@ -70,6 +70,8 @@ struct Literals {
 #[derive(Default)]
 struct Collected {
     all: Literals,
+    /// The present one.
+    folded: String,
     hasher: RandomState,
     /// Literals with their hash.
     known: HashTable<(u64, u32)>,
@@ -163,7 +165,7 @@ impl Found {
 impl Machine {
     pub fn new(tests: Vec<Arc<Test>>) -> Machine {
         let mut m = Machine::default();
-        let mut literals = Collected::default();
+        let mut literals = Collected::with_room(&tests);
         for (i, t) in tests.iter().enumerate() {
             m.add(i as Local, t, &mut literals);
         }
@@ -227,7 +229,7 @@ impl Machine {
             return self.exact(local, text, how, false);
         }
         let cased = how == Fold::None;
-        let Some(longest) = p.literals().max_by_key(|s| s.len()) else {
+        let Some(longest) = longest(p) else {
             if p.is_any() {
                 return self.always.push(local);
             }
@@ -241,7 +243,7 @@ impl Machine {
             _ if cased => Use::Cased(local, self.glob(p, how)),
             _ => Use::Glob(local, self.glob(p, how)),
         };
-        literals.add(&fold(longest, Fold::Unicode), found);
+        literals.add(longest, found);
     }
 
     fn glob(&mut self, p: &Pattern, how: Fold) -> u32 {
@@ -407,8 +409,29 @@ impl Machine {
     }
 }
 
+/// The text of a pattern that is looked for.
+fn longest(p: &Pattern) -> Option<&str> {
+    p.literals().max_by_key(|s| s.len())
+}
+
 impl Collected {
+    /// With room for the literals of the patterns: tables that grow leave twice their size behind.
+    fn with_room(tests: &[Arc<Test>]) -> Collected {
+        let patterns =
+            tests.iter().flat_map(|t| if let Op::Like(all) = &t.op { all.as_slice() } else { &[] });
+        let sought = patterns.filter(|p| p.literal().is_none()).filter_map(longest);
+        let (number, length) = sought.fold((0, 0), |(n, length), text| (n + 1, length + text.len()));
+        let mut collected = Collected::default();
+        collected.known.reserve(number, |(hash, _)| *hash);
+        collected.all.texts.reserve(number, length);
+        collected.all.uses.reserve_exact(number);
+        collected
+    }
+
+    /// Adds a literal, folded or not.
     fn add(&mut self, text: &str, how: Use) {
+        fold_into(text, &mut self.folded);
+        let text = self.folded.as_str();
         let hash = self.hasher.hash_one(text);
         let texts = &mut self.all.texts;
         let id = match self.known.find(hash, |&(h, id)| h == hash && texts.get(id) == text) {

@@ -152,7 +152,7 @@ impl Scheme {
         let matching: Vec<(&Keys, Cow<'_, Source>)> = exact.chain(patterns).collect();
         let covered = |key: &String| matching.iter().any(|(row, _)| row.contains_key(key));
         let missing = || keys.iter().filter(|(key, _)| !covered(key));
-        let unheard = || missing().find(|(k, v)| !self.rows.keys().any(|row| row.get(*k) == Some(*v)));
+        let unheard = || missing().find(|(k, v)| !self.rows.keys().any(|row| row.get(k) == Some(*v)));
         if let Some((key, value)) = unheard().or_else(|| missing().next()) {
             return self.unknown(keys, key, value);
         }

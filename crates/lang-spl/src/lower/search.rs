@@ -36,10 +36,10 @@ impl Lower<'_> {
     pub fn base_search(&mut self, e: &Search, at: Span) -> Stream {
         let mut source = LogSource::any(Names::Splunk);
         for part in conjuncts(e) {
-            if let Some((key, value)) = source_key(part) {
-                if !source.keys.contains_key(key) {
-                    source.keys.insert(key.to_owned(), value.to_lowercase());
-                }
+            if let Some((key, value)) = source_key(part)
+                && !source.keys.contains_key(key)
+            {
+                source.keys.insert(key.to_owned(), value.to_lowercase());
             }
         }
         let mut s = Stream::events(source);

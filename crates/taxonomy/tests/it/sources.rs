@@ -16,7 +16,7 @@ fn source(text: &str) -> LogSource {
     for pair in rest.chunks(2) {
         match pair[0] {
             "@index" => source.indices.push(pair[1].into()),
-            key => drop(source.keys.insert(key.into(), pair[1].into())),
+            key => source.keys.insert(key.into(), pair[1].into()),
         }
     }
     source
