@@ -14,6 +14,7 @@ mod esql;
 mod fields;
 mod lists;
 mod many;
+mod math;
 mod pieces;
 mod spl;
 mod sql;
@@ -98,6 +99,7 @@ pub static FUNCS: &[&[FuncDef]] = &[
     sql::TABLE,
     esql::TABLE,
     values::TABLE,
+    math::TABLE,
     calendar::TABLE,
 ];
 

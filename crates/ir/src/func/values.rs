@@ -20,6 +20,9 @@ pub(super) const TABLE: &[FuncDef] = &[
     FuncDef { name: "values-last", arity: (1, 1), takes_null: false, eval: last },
     FuncDef { name: "values-max", arity: (1, 1), takes_null: false, eval: |a, _| outer(&a[0], true) },
     FuncDef { name: "values-median", arity: (1, 1), takes_null: false, eval: median },
+    FuncDef { name: "values-deviation", arity: (1, 1), takes_null: false, eval: deviation },
+    FuncDef { name: "values-percentile", arity: (2, 2), takes_null: false, eval: percentile },
+    FuncDef { name: "values-series-sum", arity: (2, 2), takes_null: false, eval: series_sum },
     FuncDef { name: "values-min", arity: (1, 1), takes_null: false, eval: |a, _| outer(&a[0], false) },
     FuncDef { name: "values-slice", arity: (2, 3), takes_null: false, eval: slice },
     FuncDef { name: "values-sort", arity: (1, 2), takes_null: false, eval: sort },
@@ -135,6 +138,38 @@ fn median(args: &[Value], _: &Words) -> Value {
     let middle = (low + high) / 2.0;
     let whole = known(&args[0]).iter().all(|v| matches!(v, Value::I64(_)));
     if whole { Value::I64(middle.floor() as i64) } else { real(middle) }
+}
+
+/// The median of how far values are from their median.
+fn deviation(args: &[Value], words: &Words) -> Value {
+    let middle = median(args, words);
+    let Some(from) = eval::number(&middle) else { return Value::Null };
+    let whole = matches!(middle, Value::I64(_));
+    let far = |n: f64| if whole { Value::I64((n - from).abs() as i64) } else { Value::F64((n - from).abs()) };
+    median(&[Value::List(numbers(&args[0]).into_iter().map(far).collect())], words)
+}
+
+/// Linear between neighbours; cut off where the values are whole numbers.
+fn percentile(args: &[Value], _: &Words) -> Value {
+    let mut all = numbers(&args[0]);
+    all.sort_by(f64::total_cmp);
+    let Some(share) = eval::number(&args[1]).filter(|p| (0.0..=100.0).contains(p)) else {
+        return Value::Null;
+    };
+    let rank = share / 100.0 * all.len().saturating_sub(1) as f64;
+    let (Some(low), Some(high)) = (all.get(rank.floor() as usize), all.get(rank.ceil() as usize)) else {
+        return Value::Null;
+    };
+    let between = low + (high - low) * rank.fract();
+    let whole = known(&args[0]).iter().all(|v| matches!(v, Value::I64(_)));
+    if whole { Value::I64(between as i64) } else { real(between) }
+}
+
+/// Each value divided by its place, from 1, to a power, summed up.
+fn series_sum(args: &[Value], _: &Words) -> Value {
+    let Some(power) = eval::number(&args[1]) else { return Value::Null };
+    let terms = numbers(&args[0]).into_iter().zip(1..).map(|(n, place)| n / f64::from(place).powf(power));
+    if known(&args[0]).is_empty() { Value::Null } else { real(terms.sum()) }
 }
 
 fn sum(args: &[Value], _: &Words) -> Value {

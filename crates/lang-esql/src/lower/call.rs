@@ -32,20 +32,36 @@ use Make::{All, One, With};
 /// Functions: name, least and greatest number of arguments, meaning.
 const FUNCTIONS: &[(&str, usize, usize, Make)] = &[
     ("abs", 1, 1, One("absolute")),
+    ("acos", 1, 1, One("arc-cosine")),
+    ("acosh", 1, 1, One("area-cosine")),
+    ("asin", 1, 1, One("arc-sine")),
+    ("asinh", 1, 1, One("area-sine")),
+    ("atan", 1, 1, One("arc-tangent")),
+    ("atan2", 2, 2, One("arc-tangent-of")),
+    ("atanh", 1, 1, One("area-tangent")),
     ("bit_length", 1, 1, With(|a, _| function("multiply", vec![of_one("byte-length", a), lit(8)]))),
     ("byte_length", 1, 1, One("byte-length")),
+    ("cbrt", 1, 1, One("cube-root")),
     ("ceil", 1, 1, One("ceiling")),
+    ("clamp", 3, 3, With(clamp)),
+    ("clamp_max", 2, 2, With(|a, _| function("least", a.into_iter().map(single).collect()))),
+    ("clamp_min", 2, 2, With(|a, _| function("greatest", a.into_iter().map(single).collect()))),
     ("coalesce", 1, 99, All("first-known")),
     ("concat", 1, 99, One("concat")),
+    ("copy_sign", 2, 2, One("sign-of-other")),
+    ("cos", 1, 1, One("cosine")),
+    ("cosh", 1, 1, One("hyperbolic-cosine")),
     ("date_extract", 2, 2, One("time-field")),
     ("date_diff", 3, 3, One("time-difference")),
     ("date_format", 1, 2, With(date_format)),
     ("date_parse", 1, 2, With(date_parse)),
+    ("day_name", 1, 1, With(|a, _| function("time-format", vec![lit("EEEE"), first(a)]))),
     ("e", 0, 0, With(|_, _| lit(Value::F64(std::f64::consts::E)))),
     ("exp", 1, 1, One("exponential")),
     ("floor", 1, 1, One("floor")),
     ("from_base64", 1, 1, One("base64-decode")),
     ("greatest", 1, 99, With(|a, _| function("greatest", folded(a, "values-max")))),
+    ("hypot", 2, 2, One("hypotenuse")),
     ("ip_prefix", 3, 3, One("ip-prefix")),
     ("least", 1, 99, With(|a, _| function("least", folded(a, "values-min")))),
     ("left", 2, 2, With(left)),
@@ -54,6 +70,7 @@ const FUNCTIONS: &[(&str, usize, usize, Make)] = &[
     ("log", 1, 2, With(log)),
     ("log10", 1, 1, With(|a, _| function("logarithm", vec![lit(10), first(a)]))),
     ("ltrim", 1, 1, With(|a, _| trimmed("trim-start", a))),
+    ("month_name", 1, 1, With(|a, _| function("time-format", vec![lit("MMMM"), first(a)]))),
     ("mv_append", 2, 2, All("values-append")),
     ("mv_avg", 1, 1, All("values-average")),
     ("mv_concat", 2, 2, All("values-join")),
@@ -65,7 +82,10 @@ const FUNCTIONS: &[(&str, usize, usize, Make)] = &[
     ("mv_last", 1, 1, All("values-last")),
     ("mv_max", 1, 1, All("values-max")),
     ("mv_median", 1, 1, All("values-median")),
+    ("mv_median_absolute_deviation", 1, 1, All("values-deviation")),
     ("mv_min", 1, 1, All("values-min")),
+    ("mv_percentile", 2, 2, All("values-percentile")),
+    ("mv_pseries_weighted_sum", 2, 2, All("values-series-sum")),
     ("mv_slice", 2, 3, All("values-slice")),
     ("mv_sort", 1, 2, All("values-sort")),
     ("mv_sum", 1, 1, All("values-sum")),
@@ -77,14 +97,23 @@ const FUNCTIONS: &[(&str, usize, usize, Make)] = &[
     ("reverse", 1, 1, One("reverse")),
     ("right", 2, 2, With(right)),
     ("round", 1, 2, One("round")),
+    ("round_to", 2, 99, One("round-to")),
     ("rtrim", 1, 1, With(|a, _| trimmed("trim-end", a))),
+    ("scalb", 2, 2, One("times-power-of-two")),
     ("signum", 1, 1, One("sign")),
+    ("sin", 1, 1, One("sine")),
+    ("sinh", 1, 1, One("hyperbolic-sine")),
     ("space", 1, 1, With(|a, _| function("repeat", vec![lit(" "), first(a)]))),
     ("split", 2, 2, One("split-at")),
     ("sqrt", 1, 1, One("root")),
     ("substring", 2, 3, One("substring-from-1")),
+    ("tan", 1, 1, One("tangent")),
+    ("tanh", 1, 1, One("hyperbolic-tangent")),
+    ("tau", 0, 0, With(|_, _| lit(Value::F64(std::f64::consts::TAU)))),
     ("to_base64", 1, 1, One("base64-encode")),
+    ("to_degrees", 1, 1, One("degrees")),
     ("to_lower", 1, 1, All("lower-each")),
+    ("to_radians", 1, 1, One("radians")),
     ("to_upper", 1, 1, All("upper-each")),
     ("trim", 1, 1, With(|a, _| trimmed("trim", a))),
     ("url_decode", 1, 1, One("percent-decode")),
@@ -492,6 +521,14 @@ fn date_parse(args: Vec<Scalar>, _: Span) -> Scalar {
         1 => function("convert", args.into_iter().chain([lit("time")]).collect()),
         _ => function("time-parse", args),
     }
+}
+
+fn clamp(args: Vec<Scalar>, _: Span) -> Scalar {
+    let mut args = args.into_iter().map(single);
+    let (Some(value), Some(least), Some(most)) = (args.next(), args.next(), args.next()) else {
+        return lit(Value::Null);
+    };
+    function("least", vec![function("greatest", vec![value, least]), most])
 }
 
 fn left(args: Vec<Scalar>, _: Span) -> Scalar {

@@ -35,12 +35,14 @@ pub(crate) fn aggregates() -> impl Iterator<Item = &'static str> {
         "count",
         "first",
         "last",
+        "median_absolute_deviation",
         "percentile",
         "present",
         "std_dev",
         "top",
         "values",
         "variance",
+        "weighted_avg",
     ];
     AGGREGATES.iter().map(|(n, _)| *n).chain(OTHERS.iter().copied())
 }
@@ -71,13 +73,18 @@ pub(super) fn is_aggregate(name: &str) -> bool {
 #[derive(Default)]
 pub(super) struct Collected {
     columns: Vec<(Arc<str>, AggFn)>,
-    /// Names of the groups' keys, as the query calls them, with their columns.
-    keys: Vec<(Arc<str>, Arc<str>)>,
+    /// The groups' keys: as the query calls them, their columns, and what they are computed by.
+    keys: Vec<(Arc<str>, Arc<str>, Expr)>,
     /// The condition on what the present expression aggregates.
     filter: Option<Pred>,
 }
 
 impl Collected {
+    /// The column of the key that is computed as `e` is.
+    fn key(&self, e: &Expr) -> Option<Scalar> {
+        self.keys.iter().find(|(.., by)| by == e).map(|(_, made, _)| column(made))
+    }
+
     /// A column for an aggregate; the same for an equal one.
     fn add(&mut self, f: AggFn) -> Scalar {
         let known = self.columns.iter().find(|(_, k)| *k == f).map(|(n, _)| n.clone());
@@ -112,7 +119,7 @@ impl Lower<'_, '_> {
             let value = if exploding { function("each-value", vec![value]) } else { value };
             let name: Arc<str> = Arc::from(format!("by#{i}"));
             keys.push(Key { name: name.clone(), value, optional: true });
-            collected.keys.push((Arc::from(&*by.name.text), name));
+            collected.keys.push((Arc::from(&*by.name.text), name, by.value.clone()));
         }
         let mut out = Vec::new();
         for (i, (a, filter)) in s.aggregates.iter().enumerate() {
@@ -130,7 +137,7 @@ impl Lower<'_, '_> {
 
     pub(super) fn stats(&mut self, s: &Stats) {
         let (keys, collected, mut out) = self.collect(s, true);
-        out.extend(collected.keys.iter().map(|(name, made)| (name.clone(), column(made))));
+        out.extend(collected.keys.iter().map(|(name, made, _)| (name.clone(), column(made))));
         let columns = collected.columns;
         self.wrap(|input| Plan::Agg(Agg { input, keys, columns, window: Window::None }));
         // Of columns with one name the last stays.
@@ -163,10 +170,13 @@ impl Lower<'_, '_> {
 
     /// An expression over the groups: aggregates become columns, and so do the keys.
     fn over_groups(&mut self, e: &Expr, c: &mut Collected) -> Scalar {
+        if let Some(key) = c.key(e) {
+            return key;
+        }
         match &e.kind {
             Kind::Call { name, args } if is_aggregate(name) => self.aggregate(name, args, e.span, c),
-            Kind::Field(name) => match c.keys.iter().find(|(n, _)| **n == **name) {
-                Some((_, made)) => column(made),
+            Kind::Field(name) => match c.keys.iter().find(|(n, ..)| **n == **name) {
+                Some((_, made, _)) => column(made),
                 None => {
                     let message = format!("{name} is neither aggregated nor grouped by");
                     let said = shikra_syntax::Diagnostic::error("not-grouped", message, e.span);
@@ -187,7 +197,7 @@ impl Lower<'_, '_> {
                     &mut |part| match &part.kind {
                         Kind::Call { name, .. } if is_aggregate(name) => Some(self.over_groups(part, c)),
                         Kind::Field(_) => Some(self.over_groups(part, c)),
-                        _ => None,
+                        _ => c.key(part),
                     },
                     &mut bound,
                     0,
@@ -242,19 +252,16 @@ impl Lower<'_, '_> {
                 Some(p) => c.add(AggFn::Percentile(value, p)),
                 None => self.opaque_value("percentile that is no number", span),
             },
-            "std_dev" | "variance" => {
-                // Of all values, not of a sample of them.
-                let n = c.add(AggFn::CountOf(value.clone()));
-                let sample = c.add(AggFn::Var(value));
-                let less = function("subtract", vec![n.clone(), lit(1)]);
-                let share = function("divide-real", vec![less, n.clone()]);
-                let all = function("multiply", vec![sample, share]);
-                let all = if name == "std_dev" { function("root", vec![all]) } else { all };
-                // One value does not vary.
-                let one = Op::Compare(CmpOp::Eq, lit(1));
-                let one = Pred::Test(Test { subject: n, op: one, words: words(), span });
-                Scalar::Case(vec![(one, lit(Value::F64(0.0)))], Some(Box::new(all)))
+            "median_absolute_deviation" => {
+                let all = c.add(AggFn::List(function("esql-convert", vec![value, lit("double")])));
+                function("values-deviation", vec![all])
             }
+            "weighted_avg" if args.len() == 2 => {
+                let weight = self.scalar(args.get(1).unwrap_or(first));
+                weighted_average(value, weight, span, c)
+            }
+            "std_dev" => function("root", vec![variance(value, span, c)]),
+            "variance" => variance(value, span, c),
             "top" => {
                 let down = !matches!(args.get(2).map(|a| &a.kind), Some(Kind::Text(t)) if t.eq_ignore_ascii_case("asc"));
                 let (Some(n), 0..=3) = (number(1), args.len()) else {
@@ -276,6 +283,28 @@ impl Lower<'_, '_> {
             other => self.opaque_value(format!("the aggregate {other}"), span),
         }
     }
+}
+
+/// The average of values by their weights; a row counts where it has both.
+fn weighted_average(value: Scalar, weight: Scalar, span: Span, c: &mut Collected) -> Scalar {
+    let product = function("multiply", vec![value, weight.clone()]);
+    let absent = Pred::Test(Test { subject: product.clone(), op: Op::IsNull, words: words(), span });
+    let weight = Scalar::Case(vec![(absent.negate(), weight)], None);
+    let (sum, weights) = (c.add(AggFn::Sum(product)), c.add(AggFn::Sum(weight)));
+    function("divide-real", vec![sum, weights])
+}
+
+/// The variance of all values, not of a sample of them.
+fn variance(value: Scalar, span: Span, c: &mut Collected) -> Scalar {
+    let n = c.add(AggFn::CountOf(value.clone()));
+    let sample = c.add(AggFn::Var(value));
+    let less = function("subtract", vec![n.clone(), lit(1)]);
+    let share = function("divide-real", vec![less, n.clone()]);
+    let all = function("multiply", vec![sample, share]);
+    // One value does not vary.
+    let one = Op::Compare(CmpOp::Eq, lit(1));
+    let one = Pred::Test(Test { subject: n, op: one, words: words(), span });
+    Scalar::Case(vec![(one, lit(Value::F64(0.0)))], Some(Box::new(all)))
 }
 
 /// An expression in which the parts that `make` makes something of are names of what was made.
