@@ -112,6 +112,12 @@ impl Lower<'_, '_> {
             Expr::Broken(reason, span) => Pred::Opaque(self.opaque(reason.clone(), *span)),
             Expr::Keyword(v) => self.keyword(v),
             Expr::Compare { field, span, .. } | Expr::In { field, span, .. }
+                if field.text.contains('(') && !self.columns.made.contains(&field.text) =>
+            {
+                let function = field.text.split('(').next().unwrap_or_default();
+                Pred::Opaque(self.opaque(format!("function {function:?} of a field"), *span))
+            }
+            Expr::Compare { field, span, .. } | Expr::In { field, span, .. }
                 if field.text.eq_ignore_ascii_case(SOURCE) && !self.columns.only =>
             {
                 Pred::Opaque(self.opaque("norm_id within a larger condition", *span))

@@ -253,9 +253,10 @@ impl<'t> Parser<'t, '_> {
         Expr::Keyword(Value { text: field.text, quoted: false, span: field.span })
     }
 
-    /// `lower(user) = x` and other functions of a field.
-    fn function(&mut self, name: Name) -> Expr {
+    /// `count() > 5`, of a column that was given no other name; other functions of a field are told when lowered.
+    fn function(&mut self, mut name: Name) -> Expr {
         self.eat("(");
+        let rest = self.at.rest();
         let mut depth = 1;
         while depth > 0 {
             match self.at.bump() {
@@ -265,11 +266,15 @@ impl<'t> Parser<'t, '_> {
                 None => break,
             }
         }
-        if self.operator().is_some() && !self.at_condition_end() {
-            self.value();
+        let inner = rest.get(..rest.len() - self.at.rest().len()).unwrap_or("");
+        let inner = inner.strip_suffix(')').unwrap_or(inner).trim();
+        let start = name.span.start;
+        let broken = Expr::Broken(format!("function {:?} of a field", name.text), self.at.span_from(start));
+        name.text = format!("{}({inner})", name.text);
+        match self.operator() {
+            Some(op) if !self.at_condition_end() => self.comparison(name, op, start),
+            _ => broken,
         }
-        let span = self.at.span_from(name.span.start);
-        Expr::Broken(format!("function {:?} of a field", name.text), span)
     }
 
     fn at_condition_end(&self) -> bool {

@@ -20,12 +20,17 @@ use crate::{interrupt, stream};
 pub static COMMAND: Command = Command {
     words: &["query"],
     about: "Ask one query of logs, in any language",
-    long: "Prints what the query finds, as `scan` prints findings.",
+    long: "Prints what the query finds, as `scan` prints findings.\n\n\
+           Examples:\n  shikra query --language eql 'process where process.name : \"cmstp.exe\"' logs/\n  \
+           shikra query --language kql --dialect lucene 'process.name:/cm.*/ AND NOT user.name:x' logs/\n  \
+           shikra query --language spl @search.txt --format ndjson logs/",
     settings: &["format", "output", "threads", "memory", "since", "until"],
     args: |c| {
         let text = |name: &'static str, value: &'static str| Arg::new(name).long(name).value_name(value);
         let language = text("language", "NAME").required(true);
-        let dialect = text("dialect", "NAME").help("Whose dialect, e.g. elastic or endgame for EQL");
+        let dialect = text("dialect", "NAME").help(
+            "Whose dialect: elastic, endpoint, endgame (EQL); ecs, lucene (KQL); spark, playbook (SQL)",
+        );
         let cased = Arg::new("case-sensitive").long("case-sensitive").action(ArgAction::SetTrue);
         let size = text("size", "N").value_parser(value_parser!(u64)).help("Greatest number of results");
         let samples = text("max-samples-per-key", "N").value_parser(value_parser!(u32));
@@ -44,9 +49,30 @@ pub static COMMAND: Command = Command {
     run,
 };
 
-/// Names that dialects are known by.
-const DIALECTS: &[(&str, &str)] =
-    &[("elastic", "elastic"), ("elasticsearch", "elastic"), ("endpoint", "endpoint"), ("endgame", "endgame")];
+/// Languages, and the names that their dialects are known by.
+const DIALECTS: &[(&str, &str, &str)] = &[
+    ("eql", "elastic", "elastic"),
+    ("eql", "elasticsearch", "elastic"),
+    ("eql", "endpoint", "endpoint"),
+    ("eql", "endgame", "endgame"),
+    ("kql", "ecs", "ecs"),
+    ("kql", "lucene", "lucene"),
+    ("sql", "spark", "spark"),
+    ("sql", "playbook", "playbook"),
+];
+
+/// The dialect of `language` that is called `name`.
+fn dialect(language: &str, name: &str) -> Result<&'static str, Failure> {
+    let of_language = || DIALECTS.iter().filter(|(l, ..)| *l == language);
+    let found = of_language().find(|(_, n, _)| *n == name).map(|(.., dialect)| *dialect);
+    found.ok_or_else(|| {
+        let known: Vec<&str> = of_language().map(|(_, n, _)| *n).collect();
+        Failure::new(match known.as_slice() {
+            [] => format!("{language} has no dialects"),
+            known => format!("{language} has no dialect {name:?}: it is one of {}", known.join(", ")),
+        })
+    })
+}
 
 fn run(matches: &ArgMatches, merged: &Merged) -> Outcome {
     ask(rule(matches)?, matches, merged)
@@ -85,10 +111,7 @@ fn rule(matches: &ArgMatches) -> Result<shikra_ir::Rule, Failure> {
     let word = |name: &str| matches.get_one::<String>(name).map_or("", String::as_str);
     let dialect = match word("dialect") {
         "" => None,
-        name => Some(DIALECTS.iter().find(|(n, _)| *n == name).map(|(_, d)| *d).ok_or_else(|| {
-            let known: Vec<&str> = DIALECTS.iter().map(|(n, _)| *n).collect();
-            Failure::new(format!("there is no dialect {name:?}: it is one of {}", known.join(", ")))
-        })?),
+        name => Some(dialect(word("language"), name)?),
     };
     let mut options = languages::Options::default();
     options.query.case_sensitive = matches.get_flag("case-sensitive");

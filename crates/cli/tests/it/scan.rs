@@ -106,6 +106,22 @@ fn results_and_messages_do_not_mix() {
 }
 
 #[test]
+fn a_query_is_read_in_the_dialect_of_its_language() {
+    let p = Place::new();
+    for (language, dialect, query, code, said) in [
+        ("kql", "lucene", "process.name:/ev.*[a-z]/ OR process.name:low.exe", 0, ""),
+        ("kql", "ecs", "process.name.caseless:LOW.EXE", 0, ""),
+        ("eql", "endgame", "process where process_name == 'LOW.*'", 0, ""),
+        ("kql", "endgame", "a:b", 2, "one of ecs, lucene"),
+        ("spl", "lucene", "a=b", 2, "spl has no dialects"),
+    ] {
+        let a = p.run(&["query", "--language", language, "--dialect", dialect, query, "log.ndjson"]);
+        assert_eq!(a.code, code, "{query}: {}", a.err);
+        assert!(a.err.contains(said), "{query}: {}", a.err);
+    }
+}
+
+#[test]
 fn rules_say_what_they_cost() {
     let p = Place::new();
     let re = "title: Pattern\nid: 11111111-1111-1111-1111-111111111111\nlogsource: {product: windows, category: \
