@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use shikra_ir::{Expr, LoadStatus, LogSource, Plan, Rule, RuleRef, Scalar};
-use shikra_matcher::{Filter, FilterId, Matcher, Seen, Unable};
+use shikra_matcher::{Builder, Filter, FilterId, Matcher, Seen, Unable};
 use shikra_rows::{Leaf, Needs, Program};
 use shikra_taxonomy::{Selector, Taxonomy};
 
@@ -88,7 +88,7 @@ impl Detector {
         let mut programs = programs(&rules);
         let mut build = Build {
             taxonomy: &taxonomy,
-            filters: Vec::with_capacity(rules.len()),
+            matcher: Builder::new(taxonomy.clone(), rules.len(), keep),
             targets: Vec::with_capacity(rules.len()),
             keyed: Vec::new(),
             shared: Vec::new(),
@@ -107,13 +107,12 @@ impl Detector {
                 }
             }
         }
-        let Build { filters, targets, keyed, shared, names_acts, not_run, .. } = build;
+        let Build { matcher, targets, keyed, shared, names_acts, not_run, .. } = build;
         let shared = shared.into_iter().map(|(_, programs)| programs).collect();
         if !keep {
             rules.iter_mut().for_each(|r| r.plan = NOTHING);
         }
-        let made = if keep { Matcher::new } else { Matcher::sparing };
-        let matcher = made(filters, taxonomy.clone());
+        let matcher = matcher.finish();
         Detector { names_acts, matcher, targets, keyed, shared, not_run, rules, taxonomy }
     }
 
@@ -271,7 +270,7 @@ fn programs(rules: &[Rule]) -> HashMap<u32, Result<Program, String>> {
 
 struct Build<'a> {
     taxonomy: &'a Taxonomy,
-    filters: Vec<Filter>,
+    matcher: Builder,
     targets: Vec<Target>,
     keyed: Vec<Keyed>,
     shared: Vec<(Leaf, Vec<(u32, u32)>)>,
@@ -338,7 +337,7 @@ impl Build<'_> {
             self.not_run.push(NotRun { rule, reason: e.to_string() });
             Selector::default()
         });
-        self.filters.push(Filter { selector, expr });
+        self.matcher.add(Filter { selector, expr });
         self.targets.push(target);
     }
 }

@@ -135,6 +135,10 @@ impl<'a> Collection<'a> {
             self.entries.push(Entry::Filter(Box::new(filter::read(&root, &place, sink))));
         } else {
             let rules = rule::lower(&root, &place, legacy, sink);
+            // Nearly all files are one rule.
+            if self.entries.is_empty() {
+                self.entries.reserve_exact(rules.len());
+            }
             self.entries.extend(rules.into_iter().map(|r| Entry::Rule(Box::new(r))));
         }
         self.previous = more.then_some(root);

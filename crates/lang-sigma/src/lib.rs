@@ -44,7 +44,7 @@ pub struct Options {
     /// What `new`, `rare`, `rarehosts` and `outlier` ask; a rule with one of them cannot run without.
     pub seen: Option<shikra_ir::Seen>,
     /// Nothing but findings is asked of detection rules: they need not keep their texts, for which what this makes of
-    /// them stands, nor what is remarked of them (description, references and the like).
+    /// them stands, nor what is remarked of them (description, references and the like), nor names of selections.
     pub digest: Option<shikra_ir::Digest>,
 }
 

@@ -363,7 +363,7 @@ pub(crate) fn lower(item: &Item, out: &mut Sink) -> Expr {
         }
     }
     out.diagnostics.append(&mut work.notes);
-    emit(item, &work, out)
+    emit(item, work, out)
 }
 
 /// The values as written, placeholders expanded.
@@ -425,52 +425,54 @@ fn no_expansion(e: NoExpansion, span: Span, out: &mut Sink) -> Expr {
 }
 
 /// The predicate of an item whose modifiers have been applied.
-fn emit(item: &Item, work: &Work, out: &mut Sink) -> Expr {
+fn emit(item: &Item, mut work: Work, out: &mut Sink) -> Expr {
     if work.written.is_empty() {
         if item.field.is_none() {
             return out.opaque("empty-list", "an empty list of keywords".into(), item.span, None);
         }
         let message = "an empty list of values is read as null";
         out.diagnostics.push(Diagnostic::warning("empty-list", message, item.span));
-        return test(item, work, out, Op::IsNull);
+        return test(item, &work, out, Op::IsNull);
     }
+    let mut vals = std::mem::take(&mut work.vals).into_iter().peekable();
     let expr = if work.all {
-        Expr::and(each_of(work).map(|of_one| any_of(item, work, of_one, out)))
+        // What each value as written stands for.
+        Expr::and((0..work.written.len()).map(|at| {
+            let of_one = std::iter::from_fn(|| vals.next_if(|v| v.0 == at));
+            any_of(item, &work, of_one, out)
+        }))
     } else {
-        any_of(item, work, &work.vals, out)
+        any_of(item, &work, vals, out)
     };
     if work.negated { expr.negate() } else { expr }
 }
 
-/// What each value as written stands for.
-fn each_of<'w, 'i>(work: &'w Work<'i>) -> impl Iterator<Item = &'w [(usize, Val<'i>)]> {
-    (0..work.written.len()).map(|at| {
-        let (from, to) = (work.vals.partition_point(|v| v.0 < at), work.vals.partition_point(|v| v.0 <= at));
-        work.vals.get(from..to).unwrap_or_default()
-    })
-}
-
 /// One test for all patterns, one for all regular expressions, one for all networks, and one for each other
 /// value.
-fn any_of(item: &Item, work: &Work, vals: &[(usize, Val)], out: &mut Sink) -> Expr {
+fn any_of<'v>(
+    item: &Item,
+    work: &Work,
+    vals: impl Iterator<Item = (usize, Val<'v>)>,
+    out: &mut Sink,
+) -> Expr {
     let (mut regexes, mut nets, mut parts) = (Vec::new(), Vec::new(), Vec::new());
-    let mut patterns = Vec::with_capacity(vals.len());
+    let mut patterns = Vec::with_capacity(vals.size_hint().0.max(1));
     for (_, val) in vals {
         match val {
-            Val::Regex(r) => regexes.push(r.clone()),
-            Val::Cidr(n) => nets.push(*n),
+            Val::Regex(r) => regexes.push(r),
+            Val::Cidr(n) => nets.push(n),
             Val::Exists(b) => {
                 let e = test(item, work, out, Op::Exists);
-                parts.push(if *b { e } else { e.negate() });
+                parts.push(if b { e } else { e.negate() });
             }
-            Val::Field(name, relation) => parts.push(field_relation(item, work, name, *relation, out)),
-            Val::Lit(l) if **l == Lit::Null => parts.push(test(item, work, out, Op::IsNull)),
+            Val::Field(name, relation) => parts.push(field_relation(item, work, &name, relation, out)),
+            Val::Lit(l) if *l == Lit::Null => parts.push(test(item, work, out, Op::IsNull)),
             v if work.order.is_some() || work.time_part.is_some() || work.seen.is_some() => {
-                parts.push(number_test(item, work, v, out))
+                parts.push(number_test(item, work, &v, out))
             }
-            Val::Lit(l) => literal_patterns(l, item.field.is_none(), &mut patterns),
-            Val::Pattern(p) => patterns.push(keyword(p.clone(), item)),
-            Val::Bytes(b) => patterns.push(keyword(Pattern::exact(&text::latin1(b)), item)),
+            Val::Lit(l) => literal_patterns(&l, item.field.is_none(), &mut patterns),
+            Val::Pattern(p) => patterns.push(keyword(p, item)),
+            Val::Bytes(b) => patterns.push(keyword(Pattern::exact(&text::latin1(&b)), item)),
         }
     }
     out.patterns += patterns.len() + regexes.len() + nets.len() + parts.len();

@@ -210,8 +210,8 @@ pub(crate) fn log_sources(root: &Node, place: &Place, sink: &mut Sink) -> Vec<Lo
 }
 
 fn add_key(sources: &mut Vec<LogSource>, name: &str, value: &Node, sink: &mut Sink) {
-    let texts: Vec<String> =
-        value.items().iter().filter_map(Node::text).map(|t| t.trim().to_lowercase()).collect();
+    let mut texts: Vec<String> = Vec::with_capacity(value.items().len());
+    texts.extend(value.items().iter().filter_map(Node::text).map(|t| t.trim().to_lowercase()));
     if texts.len() != value.items().len() || sources.len() * texts.len() > MAX_SOURCES {
         sink.reject("logsource", format!("`{name}` must be text"), value.span, None);
         return;
@@ -220,8 +220,8 @@ fn add_key(sources: &mut Vec<LogSource>, name: &str, value: &Node, sink: &mut Si
         let message = format!("a list under `{name}` is no standard Sigma: taken as a rule for each item");
         sink.warn("logsource-list", message, value.span);
     }
-    if let ([source], [text]) = (sources.as_mut_slice(), texts.as_slice()) {
-        source.keys.insert(name.to_owned(), text.clone());
+    if let ([source], 1) = (sources.as_mut_slice(), texts.len()) {
+        texts.pop().into_iter().for_each(|text| source.keys.insert(name.to_owned(), text));
         return;
     }
     if texts.is_empty() {

@@ -84,7 +84,8 @@ impl<'a> Selections<'a> {
         // Few are named twice: to lower those again takes less than to keep a copy of all. What there is to say of
         // them has been said.
         let (before, said) = (sink.patterns, sink.diagnostics.len());
-        let expr = Expr::Named(Arc::from(&*selection.name), Box::new(lower(&selection.det, sink)));
+        let expr = lower(&selection.det, sink);
+        let expr = called(&selection.name, expr, sink);
         if known.is_some() {
             sink.diagnostics.truncate(said);
         }
@@ -134,7 +135,7 @@ impl<'a> Selections<'a> {
             }
             other => vec![lower(other, sink)],
         };
-        Expr::Named(Arc::from(name), Box::new(Expr::and(parts)))
+        called(&name, Expr::and(parts), sink)
     }
 
     fn nothing_matches(
@@ -152,6 +153,14 @@ impl<'a> Selections<'a> {
             sink.warn("unmatched-pattern", message, span);
         }
         Expr::FALSE
+    }
+}
+
+/// What a selection asks, under its name where that may be told: findings do not say it.
+fn called(name: &str, expr: Expr, sink: &Sink) -> Expr {
+    match sink.options.digest {
+        Some(_) => expr,
+        None => Expr::Named(Arc::from(name), Box::new(expr)),
     }
 }
 

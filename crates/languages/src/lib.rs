@@ -17,7 +17,7 @@ mod page;
 mod query;
 mod said;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use shikra_ir::{LogSource, Names, Plan, Rule, Table};
@@ -291,24 +291,26 @@ pub fn parse_file(source: &Source, options: &Options) -> ParsedFile {
         file.skipped = Some(reason);
         return file;
     }
-    let mut languages = BTreeSet::new();
+    // Most files are of one language.
+    file.languages.reserve_exact(1);
     for language in LANGUAGES {
         let Reader::Documents { find, parse } = &language.reader else { continue };
-        for region in find(source) {
-            languages.insert(language.name);
-            file.parts.push(parse(source, region, options));
-        }
+        let regions = find(source);
+        file.languages.extend((!regions.is_empty()).then_some(language.name));
+        file.parts.reserve_exact(regions.len());
+        file.parts.extend(regions.into_iter().map(|region| parse(source, region, options)));
     }
     let found = CONTAINERS.iter().map(|rules| rules(source, options)).find(|rules| !rules.is_empty());
     if let Some(rules) = found {
-        languages.extend(rules.iter().map(|r| r.meta.language));
+        file.languages.extend(rules.iter().map(|r| r.meta.language));
         file.parts.push(Parsed::Rules(rules));
     }
     if let Some(part) = content::read(source) {
-        languages.extend(part.is_rule().then_some(SPL.name));
+        file.languages.extend(part.is_rule().then_some(SPL.name));
         file.parts.push(Parsed::Content(Box::new(part)));
     }
-    file.languages = languages.into_iter().collect();
+    file.languages.sort_unstable();
+    file.languages.dedup();
     if file.parts.is_empty() {
         file.skipped = Some(detect::other(source));
     }
@@ -321,7 +323,8 @@ pub fn parse_file(source: &Source, options: &Options) -> ParsedFile {
 /// Links the rules of all files, in their order.
 pub fn assemble(files: Vec<ParsedFile>, options: &Options) -> RuleSet {
     let mut set = RuleSet::default();
-    let (mut parts, mut others, mut content) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut parts, mut others, mut content) = (Vec::with_capacity(files.len()), Vec::new(), Vec::new());
+    set.files.reserve_exact(files.len());
     for file in files {
         let ParsedFile { source, languages, parts: found, skipped } = file;
         for part in found {

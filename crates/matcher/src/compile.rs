@@ -102,24 +102,8 @@ const PREDS: usize = 3;
 
 /// Takes filters apart, one by one, and keeps what it can of them as it is: of thousands of rules, copies take more
 /// time and room than all else.
-pub(crate) fn compile(filters: impl IntoIterator<Item = Filter>) -> Compiled {
-    let mut c = Compiler::default();
-    let filters = filters.into_iter();
-    let number = filters.size_hint().0;
-    c.out.trees.reserve_exact(number);
-    c.out.preds.reserve(PREDS * number);
-    c.preds.reserve(PREDS * number, |(hash, _)| *hash);
-    for (id, filter) in filters.enumerate() {
-        let tree = c.tree(filter.expr);
-        c.out.trees.push(tree);
-        let source = c.source(&filter.selector);
-        c.out.by_selector[source].push(id as FilterId);
-    }
-    c.out
-}
-
 #[derive(Default)]
-struct Compiler {
+pub(crate) struct Compiler {
     out: Compiled,
     hasher: RandomState,
     vars: HashMap<Var, VarId>,
@@ -132,6 +116,29 @@ struct Compiler {
 }
 
 impl Compiler {
+    /// For about so many filters.
+    pub fn new(number: usize) -> Compiler {
+        let mut c = Compiler::default();
+        c.out.trees.reserve_exact(number);
+        c.out.preds.reserve(PREDS * number);
+        c.preds.reserve(PREDS * number, |(hash, _)| *hash);
+        c
+    }
+
+    /// Takes the next filter apart.
+    pub fn add(&mut self, filter: Filter) {
+        let id = self.out.trees.len() as FilterId;
+        let tree = self.tree(filter.expr);
+        self.out.trees.push(tree);
+        let source = self.source(&filter.selector);
+        self.out.by_selector[source].push(id);
+    }
+
+    /// All of them.
+    pub fn finish(self) -> Compiled {
+        self.out
+    }
+
     fn tree(&mut self, e: Expr) -> Tree {
         let node = self.node(e);
         let (mut preds, mut exact) = (Vec::new(), Vec::new());

@@ -94,21 +94,50 @@ pub struct Matcher {
     cache: rules::Cache,
 }
 
+/// Takes filters one by one and makes a matcher of them.
+pub struct Builder {
+    taxonomy: Arc<Taxonomy>,
+    /// Where they are kept.
+    filters: Option<Vec<Filter>>,
+    compiler: compile::Compiler,
+}
+
+impl Builder {
+    /// For about so many filters. `keep`: they are kept for others than [`Matcher::run`]; of thousands, that takes more
+    /// room than all that is made of them.
+    pub fn new(taxonomy: Arc<Taxonomy>, number: usize, keep: bool) -> Builder {
+        let filters = keep.then(|| Vec::with_capacity(number));
+        Builder { taxonomy, filters, compiler: compile::Compiler::new(number) }
+    }
+
+    /// Adds a filter, of the next number.
+    pub fn add(&mut self, filter: Filter) {
+        if let Some(filters) = &mut self.filters {
+            filters.push(filter.clone());
+        }
+        self.compiler.add(filter);
+    }
+
+    /// The matcher.
+    pub fn finish(self) -> Matcher {
+        Matcher {
+            filters: self.filters.unwrap_or_default(),
+            taxonomy: self.taxonomy,
+            compiled: self.compiler.finish(),
+            cache: rules::Cache::default(),
+        }
+    }
+}
+
 impl Matcher {
     /// A matcher for these filters.
     pub fn new(filters: Vec<Filter>, taxonomy: Arc<Taxonomy>) -> Matcher {
-        let compiled = compile::compile(filters.iter().cloned());
-        Matcher { filters, taxonomy, compiled, cache: rules::Cache::default() }
+        let mut builder = Builder::new(taxonomy, filters.len(), true);
+        filters.into_iter().for_each(|f| builder.add(f));
+        builder.finish()
     }
 
-    /// The same, but the filters go as they are taken apart, which spares their room: [`Matcher::run`] is all that it
-    /// has an answer to.
-    pub fn sparing(filters: Vec<Filter>, taxonomy: Arc<Taxonomy>) -> Matcher {
-        let compiled = compile::compile(filters);
-        Matcher { filters: Vec::new(), taxonomy, compiled, cache: rules::Cache::default() }
-    }
-
-    /// The filters, by [`FilterId`]; none where it was made to spare their room.
+    /// The filters, by [`FilterId`]; none where they were not kept.
     pub fn filters(&self) -> &[Filter] {
         &self.filters
     }
