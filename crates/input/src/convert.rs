@@ -140,6 +140,13 @@ pub(crate) fn american_time(text: &str) -> Option<Timestamp> {
     Timestamp::from_civil(i64::from(year), month, day, hour % 12 + afternoon, minute, second, 0)
 }
 
+/// Milliseconds since 1970 as .NET writes them in JSON: `/Date(1772439615123)/`, with escaped slashes or without.
+pub(crate) fn date_call(text: &str) -> Option<Timestamp> {
+    let (_, number) = text.split_once("/Date(")?;
+    let millis: i64 = number.split(')').next()?.parse().ok()?;
+    millis.checked_mul(1_000_000).map(Timestamp)
+}
+
 fn is_bare_guid(text: &[u8]) -> bool {
     text.len() == 36
         && text.iter().enumerate().all(|(i, b)| match i {

@@ -48,7 +48,11 @@ impl Header {
         let cell = |(start, end): (&usize, &usize)| {
             cells.get(*start..*end).map(|c| String::from_utf8_lossy(c).into_owned())
         };
-        let names: Vec<String> = starts.zip(ends).filter_map(cell).collect();
+        let mut names: Vec<String> = starts.zip(ends).filter_map(cell).collect();
+        // Event Viewer names all columns of its table but the last.
+        if matches!(names.as_slice(), [_, time, _, id, _] if time == "Date and Time" && id == "Event ID") {
+            names.push("Message".to_owned());
+        }
         (names.len() > 1).then_some(Header { delimiter, names })
     }
 }
@@ -58,7 +62,8 @@ fn is_table(head: &Head<'_>) -> bool {
     if memchr::memchr(0, head.bytes).is_some() {
         return false;
     }
-    let row = head.bytes.get(..row_end(head.bytes, 0).unwrap_or(head.bytes.len())).unwrap_or(&[]);
+    let text = head.bytes.get(header_start(head.bytes)..).unwrap_or(&[]);
+    let row = text.get(..row_end(text, 0).unwrap_or(text.len())).unwrap_or(&[]);
     let Some(header) = Header::parse(row) else { return false };
     let name = head.name.to_ascii_lowercase();
     let name = name.trim_end_matches(".gz").trim_end_matches(".zst");
@@ -66,6 +71,12 @@ fn is_table(head: &Head<'_>) -> bool {
     name.ends_with(".csv")
         || name.ends_with(".tsv")
         || (header.names.len() > 2 && header.names.iter().any(|n| ids.contains(&n.as_str())))
+}
+
+/// Offset of the header: behind a line that tells PowerShell's type of the rows, or Excel the delimiter.
+fn header_start(text: &[u8]) -> usize {
+    let told = text.starts_with(b"#TYPE ") || text.get(..4).is_some_and(|w| w.eq_ignore_ascii_case(b"sep="));
+    if told { memchr::memchr(b'\n', text).map_or(0, |n| n + 1) } else { 0 }
 }
 
 /// Offset behind the row that `text` begins with; quoted cells may hold ends of lines.
@@ -118,8 +129,9 @@ impl Rows {
 
     /// Takes the header off `data`.
     fn take_header(&mut self, data: &mut Vec<u8>) {
-        let end = row_end(data, 0).unwrap_or(data.len());
-        let header = Header::parse(data.get(..end).unwrap_or(&[]));
+        let start = header_start(data);
+        let end = row_end(data, start).unwrap_or(data.len());
+        let header = Header::parse(data.get(start..end).unwrap_or(&[]));
         let fallback = Header { delimiter: b',', names: Vec::new() };
         self.header = Some(Arc::new(header.unwrap_or(fallback)));
         data.drain(..end);
@@ -159,7 +171,8 @@ impl Split for Rows {
             let wanted = self.part_size.saturating_sub(part.data.len()).max(self.part_size / 2).max(1);
             let ended = read_some(input, &mut part.data, wanted)? == 0;
             if self.header.is_none() {
-                if !ended && row_end(&part.data, 0).is_none() && part.data.len() < self.max_record {
+                let headed = row_end(&part.data, header_start(&part.data)).is_some();
+                if !ended && !headed && part.data.len() < self.max_record {
                     continue;
                 }
                 self.take_header(&mut part.data);
@@ -340,6 +353,17 @@ mod tests {
             assert_eq!(kept.fields(0).len(), 4);
             assert_eq!(kept.fields(1)[2], "Computer=p\"c");
             assert_eq!([kept.events[0].record, kept.events[1].record], [1, 2]);
+        }
+    }
+
+    #[test]
+    fn a_line_before_the_header_is_none() {
+        for before in ["#TYPE System.Diagnostics.Eventing.Reader.EventLogRecord\r\n", "sep=,\r\n", "SEP=;\n"]
+        {
+            let text = format!("{before}EventID,Channel\n1,a\n2,b\n");
+            assert!(is_table(&Head { bytes: text.as_bytes(), name: "x.csv" }));
+            assert_eq!(read(&CSV, &text).fields(1), ["Channel=b", "EventID=2"]);
+            assert_eq!(cut(&text, 5, 1000).0.events.len(), 2);
         }
     }
 

@@ -112,7 +112,10 @@ impl Records {
             if let Some(message) = rest.strip_prefix(b"Message=") {
                 let message = message.trim_ascii_end();
                 self.leaf(&[b"Message"], message, leaves);
-                return self.labels(message, leaves);
+                for (section, label, value) in labelled(message) {
+                    self.leaf(&[b"Message", section, label], value, leaves);
+                }
+                return;
             }
             let end = memchr(b'\n', rest).unwrap_or(rest.len());
             let line = rest.get(..end).unwrap_or(&[]);
@@ -124,38 +127,39 @@ impl Records {
         }
     }
 
-    /// The labelled values of a message.
-    fn labels<'a>(&mut self, message: &'a [u8], leaves: &mut Vec<Leaf<'a>>) {
-        let mut section: &[u8] = b"";
-        for line in message.split(|b| *b == b'\n').skip(1) {
-            let indented = line.first() == Some(&b'\t');
-            let line = line.trim_ascii();
-            let Some(colon) = memchr(b':', line) else { continue };
-            let (label, value) = line.split_at(colon);
-            let label = label.trim_ascii_end();
-            let value = value.get(1..).unwrap_or(&[]);
-            if !is_label(label) {
-                continue;
-            }
-            if value.is_empty() && !indented {
-                section = label;
-                continue;
-            }
-            // Sentences have colons too: a value outside of a section is set off by a tab, or its label is one
-            // word.
-            let set_off = value.first().is_none_or(|b| *b == b'\t') || !label.contains(&b' ');
-            if indented || set_off {
-                self.leaf(&[b"Message", section, label], value.trim_ascii(), leaves);
-            }
-        }
-    }
-
     fn leaf<'a>(&mut self, keys: &[&[u8]], value: &'a [u8], leaves: &mut Vec<Leaf<'a>>) {
         if leaves.len() < MAX_LEAVES {
             let path: PathId = keys.iter().fold(ROOT, |parent, key| self.paths.child(parent, key));
             leaves.push(Leaf { path, slot: Slot { kind: Kind::UTF8, data: value } });
         }
     }
+}
+
+/// The labelled values of a message: section, label, value.
+pub(crate) fn labelled(message: &[u8]) -> Vec<(&[u8], &[u8], &[u8])> {
+    let (mut section, mut out): (&[u8], _) = (b"", Vec::new());
+    for line in message.split(|b| *b == b'\n').skip(1) {
+        let indented = line.first() == Some(&b'\t');
+        let line = line.trim_ascii();
+        let Some(colon) = memchr(b':', line) else { continue };
+        let (label, value) = line.split_at(colon);
+        let label = label.trim_ascii_end();
+        let value = value.get(1..).unwrap_or(&[]);
+        if !is_label(label) {
+            continue;
+        }
+        if value.is_empty() && !indented {
+            section = label;
+            continue;
+        }
+        // Sentences have colons too: a value outside of a section is set off by a tab, or its label is one
+        // word.
+        let set_off = value.first().is_none_or(|b| *b == b'\t') || !label.contains(&b' ');
+        if indented || set_off {
+            out.push((section, label, value.trim_ascii()));
+        }
+    }
+    out
 }
 
 fn is_label(text: &[u8]) -> bool {

@@ -6,7 +6,7 @@
 
 use shikra_event::{Kind, Slot};
 
-use crate::eventlog_text::WINEVENTLOG;
+use crate::eventlog_text::{WINEVENTLOG, labelled};
 use crate::format::{Decode, Format, Head, Part, Sink};
 use crate::json::scan::Leaf;
 use crate::json::{self};
@@ -24,6 +24,8 @@ pub(crate) enum Inner {
     Raw(Position),
     /// Event data as JSON text; the `System` part stands in columns.
     Payload { payload: Position, columns: Vec<(&'static Column, Position)> },
+    /// Event data rendered into a message, by columns; where each stands.
+    Rendered(Vec<(&'static str, Position)>),
     /// Event data as a list of objects, each a name and a value.
     Pairs { name: Position, value: Position },
 }
@@ -44,6 +46,33 @@ const COLUMNS: &[Column] = &[
     Column("ThreadId", r##""Execution_ThreadID":"##, ""),
 ];
 
+/// What the columns of records with a rendered message are called: by Splunk's text, which they are brought to; by
+/// `Get-WinEvent`, by Event Viewer's table, by Fluent Bit.
+const RENDERED: &[(&str, &[&str])] = &[
+    ("_time", &["TimeCreated", "Date and Time"]),
+    ("LogName", &["LogName", "Channel"]),
+    ("SourceName", &["ProviderName", "Source"]),
+    ("EventCode", &["Id", "Event ID", "EventID"]),
+    ("ComputerName", &["MachineName", "Computer"]),
+    ("RecordNumber", &["RecordId", "EventRecordID"]),
+    ("Keywords", &["Keywords"]),
+    ("Message", &["Message"]),
+];
+
+/// Columns of which one tells that event data is in the message alone.
+const RENDERED_ONLY: &[&str] = &["Date and Time", "MachineName", "StringInserts"];
+
+/// Logs of providers, for tables that do not name the log.
+const LOGS: &[(&str, &str)] = &[
+    ("Microsoft-Windows-Sysmon", "Microsoft-Windows-Sysmon/Operational"),
+    ("Microsoft-Windows-Security-Auditing", "Security"),
+    ("Microsoft-Windows-PowerShell", "Microsoft-Windows-PowerShell/Operational"),
+    ("Microsoft-Windows-TaskScheduler", "Microsoft-Windows-TaskScheduler/Operational"),
+    ("Microsoft-Windows-Windows Defender", "Microsoft-Windows-Windows Defender/Operational"),
+    ("PowerShell", "Windows PowerShell"),
+    ("Service Control Manager", "System"),
+];
+
 /// Names of the fields that hold a record as it was collected.
 const RAW: &[&str] = &["_raw"];
 const NAMES: &[&str] = &["@Name", "Name", "#attributes.Name"];
@@ -59,6 +88,16 @@ impl Inner {
         if let (Some(payload), Some(_), Some(_)) = (at("Payload"), at("EventId"), at("EventRecordId")) {
             let columns = COLUMNS.iter().filter_map(|c| Some((c, at(c.0)?))).collect();
             return Inner::Payload { payload, columns };
+        }
+        let rendered = |(to, from): &(&'static str, &[&str])| Some((*to, from.iter().find_map(|n| at(n))?));
+        let columns: Vec<(&'static str, Position)> = RENDERED.iter().filter_map(rendered).collect();
+        let has = |name: &str| columns.iter().any(|(to, _)| *to == name);
+        if RENDERED_ONLY.iter().any(|n| at(n).is_some())
+            && has("Message")
+            && has("EventCode")
+            && has("SourceName")
+        {
+            return Inner::Rendered(columns);
         }
         let member = |list: &[&str]| {
             let found = |(name, _): &&(&str, Position)| {
@@ -98,6 +137,30 @@ pub(crate) fn joined<'a>(
         .collect();
     let comma = if data.trim().is_empty() { "" } else { "," };
     Some(format!("{{\"System\":{{{}}}{comma}{data}}}", system.join(",")))
+}
+
+/// The record as JSON that `columns` with a message make: its values stand under their sections and labels.
+pub(crate) fn rendered<'a>(columns: impl Iterator<Item = (&'static str, Slot<'a>)>) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    let (mut log, mut provider) = (false, String::new());
+    for (name, slot) in columns {
+        let Some(text) = slot.to_text() else { continue };
+        log |= name == "LogName";
+        parts.push(format!("{}:{}", json::quoted(name), json::quoted(&text)));
+        if name == "SourceName" {
+            provider = text;
+        } else if name == "Message" {
+            let text_of = |bytes| json::quoted(&String::from_utf8_lossy(bytes));
+            parts.extend(labelled(text.as_bytes()).into_iter().map(|(section, label, value)| {
+                format!("\"Message\":{{{}:{{{}:{}}}}}", text_of(section), text_of(label), text_of(value))
+            }));
+        }
+    }
+    if !log {
+        let known = LOGS.iter().find(|(name, _)| *name == provider).map_or("", |(_, log)| *log);
+        parts.push(format!("\"LogName\":{}", json::quoted(known)));
+    }
+    format!("{{{}}}", parts.join(","))
 }
 
 /// `leaves` with a value under its own name for each pair of a name and a value.
@@ -176,6 +239,29 @@ mod tests {
         let kept = read(&NDJSON, r#"{"_raw":"{\"a\":1,\"_raw\":\"{\\\"b\\\":2}\"}","x":1}"#);
         assert_eq!(kept.fields(0), ["_raw={\"b\":2}", "a=1"]);
         assert_eq!(read(&NDJSON, r#"{"_raw":"some text","x":1}"#).fields(0), ["_raw=some text", "x=1"]);
+    }
+
+    #[test]
+    fn values_of_rendered_messages_have_their_names() {
+        let message = "Process Create:\r\nRuleName: -\r\nImage: C:\\a.exe";
+        let table = format!(
+            "Level,Date and Time,Source,Event ID,Task Category\r\nInformation,3/2/2026 8:20:15 PM,\
+             Microsoft-Windows-Sysmon,1,Process Create,\"{message}\"\r\n"
+        );
+        let kept = read(&CSV, table);
+        assert!(kept.troubles.is_empty(), "{:?}", kept.troubles);
+        let documents = serde_json::json!({"Id": 1, "ProviderName": "Microsoft-Windows-Sysmon", "MachineName": "pc",
+            "LogName": "Microsoft-Windows-Sysmon/Operational", "TimeCreated": "/Date(1772482815000)/",
+            "Message": message});
+        for kept in [kept, read(&NDJSON, documents.to_string())] {
+            let (_, _, provider, channel, id) = kept.identity(0);
+            assert_eq!((provider.as_str(), id), ("Microsoft-Windows-Sysmon", Some(1)));
+            assert_eq!(channel, "Microsoft-Windows-Sysmon/Operational");
+            let fields = kept.fields(0);
+            assert!(fields.contains(&"Image=C:\\a.exe".to_string()), "{fields:?}");
+            assert!(fields.contains(&"RuleName=-".to_string()), "{fields:?}");
+            assert_eq!(kept.events[0].time.map(|t| t.to_string()).as_deref(), Some("2026-03-02T20:20:15Z"));
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use shikra_event::{Event, Form, Kind, Name, Shape, ShapeBuilder, Slot, Timestamp};
 
-use crate::convert::{Convert, american_time, epoch};
+use crate::convert::{Convert, american_time, date_call, epoch};
 use crate::inner::{self, Inner};
 use crate::json::scan::Leaf;
 use crate::paths::{PathId, Paths};
@@ -263,6 +263,10 @@ impl Layout {
             _ if !texts => None,
             Inner::None => None,
             Inner::Raw(at) => self.slot(leaves, *at).to_text().and_then(inner::raw).map(Within::Text),
+            Inner::Rendered(columns) => {
+                let columns = columns.iter().map(|(name, at)| (*name, self.slot(leaves, *at)));
+                Some(Within::Text(inner::rendered(columns)))
+            }
             Inner::Payload { payload, columns } => {
                 let columns = columns.iter().map(|(column, at)| (*column, self.slot(leaves, *at)));
                 inner::joined(&self.slot(leaves, *payload), columns).map(Within::Text)
@@ -349,7 +353,8 @@ fn time_of(slot: &Slot<'_>) -> Option<Timestamp> {
     match slot.kind {
         Kind::JSON_NUMBER => epoch(text),
         Kind::JSON_STRING | Kind::UTF8 | Kind::XML_TEXT => {
-            Timestamp::parse(text).or_else(|| epoch(text)).or_else(|| american_time(text))
+            let other = || epoch(text).or_else(|| american_time(text)).or_else(|| date_call(text));
+            Timestamp::parse(text).or_else(other)
         }
         _ => None,
     }
