@@ -40,6 +40,11 @@ const TRANSFORMATIONS: &[(&str, Read<Transformation>)] = &[
     ("wildcard_placeholders", |n| Ok(Transformation::WildcardPlaceholders(names(n)))),
     ("set_state", |n| Ok(Transformation::SetState(text(n, "key")?, text(n, "val")?))),
     ("set_custom_attribute", |_| Ok(Transformation::Nothing)),
+    // What a rule shows, and how other systems type its values, changes nothing that it finds.
+    ("add_field", |_| Ok(Transformation::Nothing)),
+    ("remove_field", |_| Ok(Transformation::Nothing)),
+    ("set_field", |_| Ok(Transformation::Nothing)),
+    ("convert_type", |_| Ok(Transformation::Nothing)),
 ];
 
 const RULE_CONDITIONS: &[(&str, Read<RuleCondition>)] = &[
@@ -90,7 +95,7 @@ pub(super) fn pipeline(source: &Source) -> Result<Pipeline, Vec<Diagnostic>> {
     };
     let mut steps = Vec::new();
     for node in root.get("transformations").map_or(&[] as &[Node], Node::items) {
-        steps.extend(step(node, &mut errors));
+        add_steps(node, &mut steps, &mut errors, 0);
     }
     if errors.iter().any(|d| d.severity == Severity::Error) {
         return Err(errors);
@@ -104,6 +109,27 @@ pub(super) fn pipeline(source: &Source) -> Result<Pipeline, Vec<Diagnostic>> {
     let vars: BTreeMap<String, Vec<String>> =
         vars.iter().filter_map(|(k, v)| Some((k.text()?.to_owned(), texts(v)))).collect();
     Ok(Pipeline { name: root.text_of("name").unwrap_or_default().to_owned(), priority, vars, steps })
+}
+
+/// How deep transformations may be nested.
+const MAX_NESTED: usize = 8;
+
+/// The step of a transformation; those of a `nest` in its place.
+fn add_steps(node: &Node, steps: &mut Vec<Step>, errors: &mut Vec<Diagnostic>, depth: usize) {
+    if node.text_of("type") != Some("nest") || depth >= MAX_NESTED {
+        return steps.extend(step(node, errors));
+    }
+    let conditioned = |(key, _): &(Node, Node)| key.text().is_some_and(|k| k.ends_with("_conditions"));
+    if node.entries().iter().any(conditioned) {
+        errors.push(Diagnostic::error(
+            "pipeline",
+            "`nest` does not support conditions of its own",
+            node.span,
+        ));
+    }
+    for item in node.get("items").map_or(&[] as &[Node], Node::items) {
+        add_steps(item, steps, errors, depth + 1);
+    }
 }
 
 fn step(node: &Node, errors: &mut Vec<Diagnostic>) -> Option<Step> {

@@ -54,6 +54,27 @@ filter ((sigma:exe like ["*\\\\cmd.exe"] or sigma:win.path like ["*\\\\cmd.exe"]
 }
 
 #[test]
+fn nested_steps_stand_in_place_and_shown_fields_change_nothing() {
+    check(
+        "
+transformations:
+  - type: nest
+    items:
+      - { type: field_name_prefix, prefix: a. }
+      - { type: nest, items: [{ type: field_name_prefix, prefix: b. }] }
+  - { type: add_field, field: x }
+  - { type: remove_field, field: x }
+  - { type: set_field, fields: [x] }
+  - { type: convert_type, target_type: str }
+",
+        r#"
+filter (sigma:b.a.Image like ["*\\\\cmd.exe"] and sigma:b.a.CommandLine like ["*foo*"] and not sigma:b.a.User like ["root"])
+  scan sigma{category=process_creation, product=windows}
+"#,
+    );
+}
+
+#[test]
 fn steps_may_not_concern_a_rule() {
     check(
         "
@@ -142,13 +163,15 @@ fn what_is_not_supported_is_named() {
 transformations:
   - type: field_name_maping
   - type: nest
+    rule_conditions: [{ type: is_sigma_rule }]
+  - type: regex
   - type: set_value
   - type: field_name_prefix
     prefix: a
     rule_conditions: [{ type: whatever }]
 ",
-        "transformation `field_name_maping` is not supported; transformation `nest` is not supported; `set_value` \
-         needs `value`; rule condition `whatever` is not supported",
+        "transformation `field_name_maping` is not supported; `nest` does not support conditions of its own; \
+         transformation `regex` is not supported; `set_value` needs `value`; rule condition `whatever` is not supported",
     );
 }
 
