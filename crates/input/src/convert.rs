@@ -20,6 +20,8 @@ pub(crate) enum Convert {
     Provider,
     /// Text in which every backslash is written twice has them once.
     Doubled,
+    /// What Splunk calls the source of an event to its log.
+    Source,
 }
 
 impl Convert {
@@ -47,6 +49,11 @@ impl Convert {
                 let unit: &[u8] = if slot.kind == Kind::JSON_STRING { b"\\\\" } else { b"\\" };
                 if let Some(single) = undoubled(slot.data, unit) {
                     own(slot.kind, single);
+                }
+            }
+            Convert::Source => {
+                if let Some(log) = log_of_source(slot.data) {
+                    *slot = Slot { kind: slot.kind, data: log };
                 }
             }
             Convert::Keywords => {
@@ -122,6 +129,22 @@ fn keywords(text: &[u8]) -> Option<&'static [u8]> {
         (b"Audit Failure", b"0x8010000000000000"),
     ];
     KNOWN.iter().find(|(from, _)| *from == text).map(|(_, to)| *to)
+}
+
+/// The log of `WinEventLog:Security`, `XmlWinEventLog:Microsoft-Windows-Sysmon/Operational`.
+pub(crate) fn log_of_source(source: &[u8]) -> Option<&[u8]> {
+    [b"XmlWinEventLog:".as_slice(), b"WinEventLog:"].iter().find_map(|prefix| source.strip_prefix(*prefix))
+}
+
+/// Time as Kibana shows it, `Mar 2, 2026 @ 08:20:15.123`, taken as UTC.
+pub(crate) fn kibana_time(text: &str) -> Option<Timestamp> {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let (date, clock) = text.split_once(" @ ")?;
+    let (day, year) = date.split_once(", ")?;
+    let (month, day) = day.split_once(' ')?;
+    let month = MONTHS.iter().position(|m| *m == month)? + 1;
+    Timestamp::parse(&format!("{year}-{month:02}-{day:0>2}T{clock}Z"))
 }
 
 /// Local time as Splunk writes it, `07/20/2022 06:51:37 AM`, taken as UTC.

@@ -368,6 +368,20 @@ mod tests {
     }
 
     #[test]
+    fn tables_of_splunk_and_kibana_are_events() {
+        let kept = read(
+            &CSV,
+            "_time,host,source,EventCode,Image\n1772439615,pc,XmlWinEventLog:C/Operational,1,a.exe\n",
+        );
+        let identity = (Form::Windows, "CSV", String::new(), "C/Operational".into(), Some(1));
+        assert_eq!(kept.identity(0), identity);
+        assert!(kept.fields(0).contains(&"Computer=pc".to_string()) && kept.events[0].time.is_some());
+        let kept =
+            read(&CSV, "@timestamp,winlog.event_id,winlog.channel\n\"Mar 2, 2026 @ 08:20:15.123\",1,C\n");
+        assert_eq!(kept.events[0].time.unwrap().to_string(), "2026-03-02T08:20:15.123Z");
+    }
+
+    #[test]
     fn odd_rows_are_told() {
         let kept = read(&CSV, "EventID,Channel\n1,a,b\n2\nEventID,Channel\n\n4,d");
         assert_eq!(kept.events.len(), 3);

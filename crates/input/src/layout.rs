@@ -11,7 +11,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use shikra_event::{Event, Form, Kind, Name, Shape, ShapeBuilder, Slot, Timestamp};
 
-use crate::convert::{Convert, american_time, date_call, epoch};
+use crate::convert::{Convert, american_time, date_call, epoch, kibana_time};
 use crate::inner::{self, Inner};
 use crate::json::scan::Leaf;
 use crate::paths::{PathId, Paths};
@@ -337,7 +337,7 @@ impl Layout {
             form: plan.form,
             origin: plan.origin,
             provider: or(text(plan.provider).map(crate::recognise::provider_name), inferred.0),
-            channel: or(text(plan.channel), inferred.1),
+            channel: or(text(plan.channel).map(crate::recognise::channel_name), inferred.1),
             event_id: number(plan.event_id),
             version: number(plan.version),
             fields: plan.fields.iter().map(|(name, ..)| name.clone()).collect(),
@@ -353,11 +353,17 @@ fn time_of(slot: &Slot<'_>) -> Option<Timestamp> {
     match slot.kind {
         Kind::JSON_NUMBER => epoch(text),
         Kind::JSON_STRING | Kind::UTF8 | Kind::XML_TEXT => {
-            let other = || epoch(text).or_else(|| american_time(text)).or_else(|| date_call(text));
+            let other = || epoch(text).or_else(|| american_time(text)).or_else(|| shown_time(text));
             Timestamp::parse(text).or_else(other)
         }
         _ => None,
     }
+}
+
+/// Times that only people and .NET write so.
+#[cold]
+fn shown_time(text: &str) -> Option<Timestamp> {
+    date_call(text).or_else(|| kibana_time(text))
 }
 
 fn sort(leaves: &[Leaf<'_>], sorted: &mut Vec<(PathId, u32)>) {

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 use shikra_event::{Form, Name, system};
 
-use crate::convert::{Convert, SECURITY, SECURITY_DISPLAY};
+use crate::convert::{Convert, SECURITY, SECURITY_DISPLAY, log_of_source};
 use crate::helk;
 use crate::inner::Inner;
 use crate::labels;
@@ -125,6 +125,16 @@ static FORMS: &[Known] = &[
         admits: |names| names.contains("LogName") && names.contains("EventCode"),
         place: place_labelled,
         times: &["_time"],
+    },
+    Known {
+        form: Form::Windows,
+        origin: "Splunk's table",
+        admits: |names| {
+            let log = ["LogName", "Channel", "SourceName"].iter().any(|n| names.contains(n));
+            names.contains("EventCode") && names.contains("source") && !log
+        },
+        place: place_splunk,
+        times: &["_time", "UtcTime"],
     },
     Known {
         form: Form::Windows,
@@ -499,6 +509,17 @@ fn place_labelled(names: &HashSet<&str>, field: &Field, plan: &mut Builder) {
     }
 }
 
+/// Fields as Splunk extracted them: the log is part of what it calls the source.
+fn place_splunk(names: &HashSet<&str>, field: &Field, plan: &mut Builder) {
+    let computer = ["Computer", "ComputerName"].iter().any(|n| names.contains(n));
+    match field.name.as_str() {
+        "source" => plan.put(system::CHANNEL, field, Convert::Source),
+        "host" if !computer => plan.put(system::COMPUTER, field, Convert::Keep),
+        _ => return place_flat(names, field, plan),
+    }
+    plan.put(&field.name, field, Convert::Keep);
+}
+
 fn place_flat(names: &HashSet<&str>, field: &Field, plan: &mut Builder) {
     let name = field.name.as_str();
     // NXLog writes the opcode as text beside its value, Log Analytics the whole event data as XML beside its
@@ -576,6 +597,14 @@ impl Builder {
         plan.fields = self.fields.into_iter().map(|f| (f.name, f.at, f.convert)).collect();
         plan
     }
+}
+
+/// The name of a log that may be given as the source that Splunk calls it.
+pub(crate) fn channel_name(name: String) -> String {
+    log_of_source(name.as_bytes())
+        .and_then(|log| std::str::from_utf8(log).ok())
+        .map(str::to_owned)
+        .unwrap_or(name)
 }
 
 /// The name of a provider that may be given by its display name.
