@@ -31,6 +31,7 @@ const BUILT_IN: &[(&str, &[&str], &str)] = &[
         &[],
         "summariesonly=false allow_old_summaries=true fillnull_value=null",
     ),
+    ("comment", &["text"], ""),
     ("summariesonly", &[], "summariesonly=false"),
     ("ctime", &["field"], "convert ctime($field$)"),
     (

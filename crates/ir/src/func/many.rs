@@ -15,6 +15,12 @@ pub(super) const TABLE: &[FuncDef] = &[
     FuncDef { name: "mv-find", arity: (2, 2), takes_null: false, eval: find },
     FuncDef { name: "mv-index", arity: (2, 3), takes_null: false, eval: index },
     FuncDef { name: "mv-join", arity: (2, 2), takes_null: false, eval: join },
+    FuncDef {
+        name: "mv-is",
+        arity: (1, 1),
+        takes_null: true,
+        eval: |a, _| Value::Bool(a[0].elements().len() > 1),
+    },
     FuncDef { name: "mv-range", arity: (2, 3), takes_null: false, eval: range },
     FuncDef { name: "mv-reverse", arity: (1, 1), takes_null: false, eval: reverse },
     FuncDef { name: "mv-sort", arity: (1, 1), takes_null: false, eval: sort },

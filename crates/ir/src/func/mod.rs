@@ -16,6 +16,7 @@ mod lists;
 mod many;
 mod math;
 mod pieces;
+mod printf;
 mod spl;
 mod sql;
 mod strings;
@@ -100,6 +101,7 @@ pub static FUNCS: &[&[FuncDef]] = &[
     esql::TABLE,
     values::TABLE,
     math::TABLE,
+    printf::TABLE,
     calendar::TABLE,
 ];
 

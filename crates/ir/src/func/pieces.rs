@@ -10,6 +10,17 @@ use crate::Words;
 
 pub(super) const TABLE: &[FuncDef] = &[
     FuncDef { name: "json-path", arity: (1, 2), takes_null: false, eval: json_path },
+    FuncDef { name: "json-valid", arity: (1, 1), takes_null: true, eval: json_valid },
+    FuncDef { name: "json-items", arity: (1, 1), takes_null: false, eval: json_items },
+    FuncDef { name: "json-keys", arity: (1, 1), takes_null: false, eval: json_keys },
+    FuncDef { name: "json-array", arity: (0, usize::MAX), takes_null: true, eval: json_array },
+    FuncDef { name: "json-object", arity: (0, usize::MAX), takes_null: true, eval: json_object },
+    FuncDef {
+        name: "json-array-of",
+        arity: (1, 2),
+        takes_null: false,
+        eval: |a, w| json_array(a[0].elements(), w),
+    },
     FuncDef { name: "xml-value", arity: (2, 2), takes_null: false, eval: xml_value },
     FuncDef { name: "pair-value", arity: (4, 4), takes_null: false, eval: pair_value },
 ];
@@ -27,6 +38,76 @@ fn json_path(args: &[Value], _: &Words) -> Value {
         }
     }
     several(out)
+}
+
+fn json_valid(args: &[Value], _: &Words) -> Value {
+    let whole = |text: String| {
+        let mut at = Reader { text: &text, at: 0 };
+        at.value(0).is_some() && at.peek().is_none()
+    };
+    Value::Bool(plain_text(&args[0]).is_some_and(whole))
+}
+
+/// The items of an array as several values.
+fn json_items(args: &[Value], _: &Words) -> Value {
+    let mut out = Vec::new();
+    if let Some(Json::List(items, _)) = plain_text(&args[0]).as_deref().and_then(Json::parse) {
+        items.iter().for_each(|i| i.at(&[], &mut out));
+    }
+    several(out)
+}
+
+/// The names of an object's members, as an array.
+fn json_keys(args: &[Value], words: &Words) -> Value {
+    match plain_text(&args[0]).as_deref().and_then(Json::parse) {
+        Some(Json::Object(members, _)) => {
+            json_array(&members.into_iter().map(|(name, _)| Value::str(name)).collect::<Vec<_>>(), words)
+        }
+        _ => Value::Null,
+    }
+}
+
+fn json_array(args: &[Value], _: &Words) -> Value {
+    Value::str(format!("[{}]", args.iter().map(written).collect::<Vec<_>>().join(",")))
+}
+
+/// Of names and values in turn.
+fn json_object(args: &[Value], _: &Words) -> Value {
+    let member = |pair: &[Value]| match pair {
+        [name, value] => plain_text(name).map(|n| format!("{}:{}", written(&Value::str(n)), written(value))),
+        _ => None,
+    };
+    Value::str(format!("{{{}}}", args.chunks(2).filter_map(member).collect::<Vec<_>>().join(",")))
+}
+
+/// A value as JSON; text that is an object or array itself stays what it is.
+fn written(v: &Value) -> String {
+    match v {
+        Value::Missing | Value::Null => "null".to_owned(),
+        Value::I64(_) | Value::F64(_) => plain_text(v).unwrap_or_default(),
+        Value::Bool(b) => b.to_string(),
+        Value::List(items) => format!("[{}]", items.iter().map(written).collect::<Vec<_>>().join(",")),
+        other => {
+            let text = plain_text(other).unwrap_or_default();
+            let nested = text.starts_with(['{', '['])
+                && json_valid(std::slice::from_ref(other), &Words::default()) == Value::Bool(true);
+            if nested { text } else { quoted(&text) }
+        }
+    }
+}
+
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            c if c < ' ' => out.push_str(&format!("\\u{:04x}", c as u32)),
+            c => out.push(c),
+        }
+    }
+    out + "\""
 }
 
 enum Step<'p> {

@@ -30,7 +30,7 @@ impl Lower<'_> {
             "reverse" => self.reverse(s),
             "xmlkv" | "extract" | "kv" | "fromjson" => self.key_values(s, name, fields, options, at),
             "iplocation" => self.locate(s, fields, options, at),
-            "filldown" => self.stop(s, "filldown takes values from the row before", at),
+            "filldown" => self.fill_down(s, fields, at),
             "untable" => self.stop(s, "untable turns columns into rows", at),
             other => self.stop(s, &format!("{other} makes rows of its own: it stands at the beginning"), at),
         }
@@ -125,11 +125,14 @@ impl Lower<'_> {
 
     fn expand(&mut self, mut s: Stream, fields: &[Word], options: &Options, at: Span) -> Stream {
         let Some(field) = fields.first() else { return self.stop(s, "mvexpand needs a field", at) };
-        if option(options, "limit").is_some_and(|l| l.text != "0") {
-            return self.stop(s, "mvexpand with a limit", at);
-        }
         let name: Arc<str> = Arc::from(&*field.text);
-        let value = s.field(&name);
+        let mut value = s.field(&name);
+        if let Some(most) =
+            option(options, "limit").and_then(|l| l.text.parse::<i64>().ok()).filter(|n| *n > 0)
+        {
+            let bound = |n: i64| Scalar::Lit(Value::I64(n));
+            value = call("mv-index", vec![value, bound(0), bound(most - 1)], EVAL);
+        }
         s.eval(vec![(name.clone(), value)]);
         s.wrap(|p| Plan::Unnest(Box::new(p), shikra_ir::FieldRef::new(shikra_ir::Names::Column, &name)));
         s

@@ -58,6 +58,20 @@ impl Lower<'_> {
         s
     }
 
+    /// `filldown a b`: what is null takes the last value above it. Without names, all columns that were made.
+    pub fn fill_down(&mut self, mut s: Stream, fields: &[Word], at: Span) -> Stream {
+        if s.open && fields.is_empty() {
+            return self.stop(s, "filldown of all fields of events", at);
+        }
+        s.ordered();
+        let every = [Word { text: "*".into(), ..Word::default() }];
+        let fields = if fields.is_empty() { &every } else { fields };
+        let names: Vec<Arc<str>> = fields.iter().flat_map(|w| self.matching(&s, w)).collect();
+        let columns = names.into_iter().map(|n| (n.clone(), AggFn::Last(s.field(&n)))).collect();
+        self.aggregate(&mut s, vec![], columns, Window::Rows { most: 0, current: true }, true);
+        s
+    }
+
     /// Puts rows in the order that Splunk has, where an aggregate tells of it.
     fn order_for(&mut self, s: &mut Stream, all: &[Aggregate], always: bool) {
         if always || all.iter().any(|a| ordered_function(&a.func)) {

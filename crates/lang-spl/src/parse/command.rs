@@ -110,7 +110,7 @@ const COMMANDS: &[(&str, How)] = &[
 /// Commands that do something.
 pub(crate) fn commands() -> impl Iterator<Item = &'static str> {
     // These are read, and refused, or told to do nothing, when they are lowered.
-    let refused = |name: &str| matches!(name, "filldown" | "iplocation" | "untable");
+    let refused = |name: &str| matches!(name, "iplocation" | "untable");
     COMMANDS.iter().filter(move |(n, how)| matches!(how, Read(_)) && !refused(n)).map(|(name, _)| *name)
 }
 
