@@ -1,6 +1,7 @@
 //! What a scan finds, and what it has to say at its end. Formats are `output`'s.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 
 use shikra_event::{Event, Name, Timestamp, Value};
@@ -65,7 +66,7 @@ pub trait FindingSink {
     ///
     /// # Errors
     /// Where the output cannot be written: the scan ends.
-    fn finding(&mut self, finding: &Finding) -> std::io::Result<()>;
+    fn finding(&mut self, finding: &Finding) -> io::Result<()>;
 
     /// Makes the bytes of findings on the worker threads, where the format can; one encoder a thread.
     fn encoder(&self) -> Option<Box<dyn Encoder>> {
@@ -76,7 +77,7 @@ pub trait FindingSink {
     ///
     /// # Errors
     /// As [`FindingSink::finding`].
-    fn encoded(&mut self, _bytes: &[u8]) -> std::io::Result<()> {
+    fn encoded(&mut self, _bytes: &[u8]) -> io::Result<()> {
         Ok(())
     }
 }
@@ -90,8 +91,16 @@ pub trait Encoder: Send {
     fn finding(&mut self, rule: &Arc<RuleMeta>, out: &mut Vec<u8>);
     /// Makes the present event the next of those that [`Encoder::group`] will tell of.
     fn member(&mut self);
-    /// Appends one finding of this rule on all members since the last one, with its row.
-    fn group(&mut self, rule: &Arc<RuleMeta>, row: &[(Arc<str>, Value)], out: &mut Vec<u8>);
+    /// Writes one finding of this rule on all members since the last one, with its row.
+    ///
+    /// # Errors
+    /// Where `out` fails.
+    fn group(
+        &mut self,
+        rule: &Arc<RuleMeta>,
+        row: &[(Arc<str>, Value)],
+        out: &mut dyn io::Write,
+    ) -> io::Result<()>;
     /// Appends one finding of this rule on twin records, made of what was written for each.
     fn twins(&mut self, rule: &Arc<RuleMeta>, records: [&[u8]; 2], out: &mut Vec<u8>);
 }

@@ -21,6 +21,10 @@ use crate::scan::ScanOptions;
 use crate::survivors::{Survivor, values};
 use crate::view::Views;
 
+/// What is handed on to programs takes this part of the room for events that are kept: it is few bytes of each, and
+/// the events are still there.
+const HANDED_ON: usize = 4;
+
 /// Rules that are named for the events they took.
 const BUSIEST: usize = 10;
 
@@ -36,12 +40,9 @@ pub(crate) struct Told {
 /// A finding on its way to the sink.
 pub(crate) enum Telling<'a> {
     Whole(&'a Finding),
-    /// As the sink's encoder has written it.
-    Encoded(&'a [u8]),
+    /// As the sink's encoder writes it, piece by piece: one finding may be of all events there are.
+    Encoded(&'a mut dyn FnMut(&mut dyn io::Write) -> io::Result<()>),
 }
-
-/// Longest buffer kept between findings.
-const KEEP: usize = 1 << 20;
 
 /// Runs the keyed rules that can find something on the `kept` events and tells `sink` their findings in order of
 /// time, then of rule, as the `encoder` writes them, if there is one.
@@ -59,7 +60,7 @@ pub(crate) fn run(
     let awake = detector.awake(seen);
     let memory = options.row_budget;
     let Fed { folded, mut survivors, shared } =
-        folded::feed(detector, kept, &awake, memory, options.survivor_budget)?;
+        folded::feed(detector, kept, &awake, memory, options.survivor_budget / HANDED_ON)?;
     let mut others = awake;
     for number in folded.programs() {
         others[number] = false;
@@ -76,17 +77,15 @@ pub(crate) fn run(
     let (mut all, told) = lanes.finish()?;
     all.sort_by_key(|(time, number, _)| (*time, *number));
     let mut judge = options.baseline.as_deref().map(|b| (b, Observer::new(detector.taxonomy.clone())));
-    let mut line = Vec::new();
     for (_, number, m) in all {
         let rule = &detector.rules[detector.keyed[number].rule as usize].meta;
         if rule.level < options.level {
             continue;
         }
         if let Some(encoder) = &mut encoder {
-            line.clear();
-            line.shrink_to(KEEP);
-            encode(rule, m, &mut pages, &mut **encoder, &mut line)?;
-            sink(rule.level, Telling::Encoded(&line))?;
+            members(&m, &mut pages, &mut **encoder)?;
+            let row = row(m);
+            sink(rule.level, Telling::Encoded(&mut |out| encoder.group(rule, &row, out)))?;
         } else {
             let finding = finding(rule, m, &mut pages, &mut views, judge.as_mut())?;
             sink(rule.level, Telling::Whole(&finding))?;
@@ -260,21 +259,14 @@ fn tells(m: &Match) -> bool {
     !m.events.is_empty() || m.keys.iter().chain(&m.columns).any(|(_, v)| !nothing(v))
 }
 
-/// Writes a finding straight from the kept events.
-fn encode(
-    rule: &Arc<RuleMeta>,
-    matched: Match,
-    pages: &mut Pages<'_>,
-    encoder: &mut dyn Encoder,
-    out: &mut Vec<u8>,
-) -> io::Result<()> {
+/// Shows an encoder the events of a finding, straight from the kept ones.
+fn members(matched: &Match, pages: &mut Pages<'_>, encoder: &mut dyn Encoder) -> io::Result<()> {
     for handle in matched.events.iter().filter_map(|e| e.event) {
         pages.show(handle, |event, source| {
             encoder.event(event, source);
             encoder.member();
         })?;
     }
-    encoder.group(rule, &row(matched), out);
     Ok(())
 }
 

@@ -111,6 +111,8 @@ pub fn scan(
     let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
     let (seen, costs) = seen.map_or_else(Default::default, |t| (t.seen, t.costs));
     let costs = if options.costs { detector.rule_costs(costs, &seen) } else { Vec::new() };
+    // What comes now works on what was kept, and needs the room.
+    detector.matcher.forget();
     let mut totals = run.finish(seen)?;
     totals.costs = costs;
     Ok(totals)
@@ -445,7 +447,7 @@ impl<'a> Run<'a> {
             *told.totals.findings.entry(level).or_default() += 1;
             match telling {
                 Telling::Whole(finding) => told.sink.finding(finding),
-                Telling::Encoded(bytes) => told.sink.encoded(bytes),
+                Telling::Encoded(write) => write(&mut Pieces(told.sink)),
             }
         };
         let keyed = keyed::run(detector, &self.kept, &seen, options, encoder, &mut sink)?;
@@ -456,6 +458,19 @@ impl<'a> Run<'a> {
         let reason = |n: &NotRun| (detector.rules[n.rule as usize].meta.title.clone(), n.reason.clone());
         totals.not_run = detector.not_run().iter().map(reason).collect();
         Ok(totals)
+    }
+}
+
+/// Encoded findings on their way to the sink.
+struct Pieces<'a>(&'a mut dyn FindingSink);
+
+impl io::Write for Pieces<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.encoded(bytes).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

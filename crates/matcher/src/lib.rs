@@ -157,6 +157,12 @@ impl Matcher {
         scratch.run(self, event, hits);
     }
 
+    /// Lets go of what was worked out about shapes, which is much where filters are: for when no event is to come for
+    /// a while. Answers stay the same.
+    pub fn forget(&self) {
+        self.cache.forget();
+    }
+
     /// What filters cost, by owner: `owners` says whose a filter is. Nothing where it was not counted
     /// ([`Scratch::count_costs`]).
     pub fn costs(&self, scratch: &Scratch, owners: &dyn Fn(FilterId) -> Vec<u32>) -> BTreeMap<u32, Cost> {

@@ -183,6 +183,12 @@ impl Cache {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         plan::plan(compiled, taxonomy, &mut state, event, fixed)
     }
+
+    /// Lets go of all plans and programs. Numbers go on, so that none is used again.
+    pub fn forget(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        *state = State { next: state.next, ..State::default() };
+    }
 }
 
 /// The conditions under which a log source admits a shape: none not at all, empty no condition.

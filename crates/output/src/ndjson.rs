@@ -68,7 +68,9 @@ pub(crate) fn write_finding(f: Item<'_>, out: &mut Vec<u8>) {
         let content = event_content(e);
         group.add(&e.source, &content, content_digest(&content));
     }
-    group.write(&time, &host, f.rule, &f.row, out);
+    group.head(&time, &host, f.rule, &f.row, out);
+    group.events.pieces().for_each(|piece| out.extend_from_slice(piece));
+    write_end_of_events(&f.row, out);
     if f.twins {
         out.extend_from_slice(TWINS);
     }
@@ -140,31 +142,34 @@ fn write_event(source: &str, content: &[u8], out: &mut Vec<u8>) {
 impl Group {
     /// Adds an event of which [`event_content`] or the like has been written.
     fn add(&mut self, source: &str, content: &[u8], digest: [u8; 32]) {
+        let out = self.events.piece();
         if !self.digests.is_empty() {
-            self.events.push(b',');
+            out.push(b',');
         }
         self.digests.push(digest);
-        write_event(source, content, &mut self.events);
+        write_event(source, content, out);
     }
 
-    /// Everything up to the row. `time` and `host` are JSON.
-    fn write(&self, time: &[u8], host: &[u8], rule: &RuleView, row: &[(Arc<str>, Value)], out: &mut Vec<u8>) {
+    /// Everything before the events. `time` and `host` are JSON.
+    fn head(&self, time: &[u8], host: &[u8], rule: &RuleView, row: &[(Arc<str>, Value)], out: &mut Vec<u8>) {
         write_head(identity_of(rule, &self.digests, row), time, host, rule, out);
-        out.extend_from_slice(&self.events);
-        out.push(b']');
-        if !row.is_empty() {
-            out.extend_from_slice(br#","row":"#);
-            Json::new(out).object(|o| write_row(row, o));
-        }
     }
 
     fn clear(&mut self) {
         self.events.clear();
-        self.events.shrink_to(KEEP);
         self.digests.clear();
         self.digests.shrink_to(KEEP / 32);
         self.latest = None;
         self.host.clear();
+    }
+}
+
+/// The end of the events, and the row.
+fn write_end_of_events(row: &[(Arc<str>, Value)], out: &mut Vec<u8>) {
+    out.push(b']');
+    if !row.is_empty() {
+        out.extend_from_slice(br#","row":"#);
+        Json::new(out).object(|o| write_row(row, o));
     }
 }
 
@@ -191,11 +196,41 @@ struct NdjsonEncoder {
 /// The events of a finding on several.
 #[derive(Default)]
 struct Group {
-    events: Vec<u8>,
+    events: Pieces,
     digests: Vec<[u8; 32]>,
     latest: Option<Timestamp>,
     /// Computer of the first, as JSON.
     host: Vec<u8>,
+}
+
+/// Text that is written in the end, in pieces: one finding may tell of all events there are, and text that grows in one
+/// piece takes twice its room.
+#[derive(Default)]
+struct Pieces {
+    full: Vec<Vec<u8>>,
+    last: Vec<u8>,
+}
+
+impl Pieces {
+    /// A piece with room for more.
+    fn piece(&mut self) -> &mut Vec<u8> {
+        if self.last.len() >= KEEP {
+            let next = Vec::with_capacity(KEEP + KEEP / 4);
+            self.full.push(std::mem::replace(&mut self.last, next));
+        }
+        &mut self.last
+    }
+
+    fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        self.full.iter().chain([&self.last]).map(Vec::as_slice)
+    }
+
+    /// Empty; the last piece is kept.
+    fn clear(&mut self) {
+        self.full.clear();
+        self.last.clear();
+        self.last.shrink_to(KEEP);
+    }
 }
 
 /// What is the same for all events of a shape.
@@ -294,7 +329,12 @@ impl Encoder for NdjsonEncoder {
         group.latest = group.latest.max(self.at);
     }
 
-    fn group(&mut self, rule: &Arc<RuleMeta>, row: &[(Arc<str>, Value)], out: &mut Vec<u8>) {
+    fn group(
+        &mut self,
+        rule: &Arc<RuleMeta>,
+        row: &[(Arc<str>, Value)],
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
         let rule = self.rules.view(rule);
         let group = &mut self.group;
         self.time.clear();
@@ -302,9 +342,20 @@ impl Encoder for NdjsonEncoder {
         if group.digests.is_empty() {
             Json::new(&mut group.host).string_or_null(None);
         }
-        group.write(&self.time, &group.host, &rule, row, out);
-        out.extend_from_slice(b"}\n");
+        let line = &mut self.content;
+        line.clear();
+        group.head(&self.time, &group.host, &rule, row, line);
+        let mut write = || -> io::Result<()> {
+            out.write_all(line)?;
+            group.events.pieces().try_for_each(|piece| out.write_all(piece))?;
+            line.clear();
+            write_end_of_events(row, line);
+            line.extend_from_slice(b"}\n");
+            out.write_all(line)
+        };
+        let written = write();
         group.clear();
+        written
     }
 
     fn twins(&mut self, rule: &Arc<RuleMeta>, records: [&[u8]; 2], out: &mut Vec<u8>) {
@@ -440,7 +491,7 @@ mod tests {
                     let group = Finding { events, row, time, host, ..found.clone() };
                     let mut out = Vec::new();
                     (0..n).for_each(|_| encoder.member());
-                    encoder.group(&rule, &group.row, &mut out);
+                    encoder.group(&rule, &group.row, &mut out).unwrap();
                     assert_eq!(str::from_utf8(&out).unwrap(), line(&group) + "\n");
                     encoder.event(&event, &source);
                 }
