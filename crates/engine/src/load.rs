@@ -105,7 +105,7 @@ fn read(path: &Path, buffer: &mut Vec<u8>) -> Result<Source, Unreadable> {
     if buffer.len() as u64 > LARGEST {
         return Err(unreadable(path, format!("larger than {} MiB", LARGEST >> 20)));
     }
-    let source = Source::new(path.to_string_lossy(), shikra_event::lossy(buffer));
+    let source = Source::new(path.to_string_lossy(), shikra_event::file_text(buffer));
     if buffer.capacity() > MOST_ROOM {
         *buffer = Vec::new();
     }
@@ -183,12 +183,15 @@ mod tests {
         {
             fs::write(dir.path().join(name), text).unwrap();
         }
+        let units = format!("\u{feff}{}", rule("d"));
+        let utf16: Vec<u8> = units.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        fs::write(dir.path().join("utf16.yml"), utf16).unwrap();
         let missing = dir.path().join("missing");
         for threads in [1, 3] {
             let (set, failed) =
                 load_rules(&[dir.path().into(), missing.clone()], &Options::default(), threads);
             let titles: Vec<&str> = set.rules.iter().map(|r| r.meta.title.as_str()).collect();
-            assert_eq!(titles, ["a", "b", "c"]);
+            assert_eq!(titles, ["a", "b", "c", "d"]);
             assert_eq!(failed.len(), 1);
         }
     }

@@ -49,7 +49,7 @@ fn read(path: &Path) -> io::Result<String> {
     }
     let bytes = fs::read(path)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    Ok(String::from_utf8_lossy(bytes).into_owned())
+    Ok(shikra_event::file_text(bytes).into_owned())
 }
 
 #[cfg(test)]

@@ -79,6 +79,20 @@ pub fn lossy(bytes: &[u8]) -> Cow<'_, str> {
     std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
+/// The text of a file: UTF-16 where a byte order mark says so, as PowerShell writes files, else as [`lossy`] has it.
+pub fn file_text(bytes: &[u8]) -> Cow<'_, str> {
+    let unit: fn([u8; 2]) -> u16 = match bytes {
+        [0xff, 0xfe, ..] => u16::from_le_bytes,
+        [0xfe, 0xff, ..] => u16::from_be_bytes,
+        _ => return lossy(bytes),
+    };
+    let units = bytes.chunks_exact(2).skip(1).map(|pair| match *pair {
+        [a, b] => unit([a, b]),
+        _ => 0xfffd,
+    });
+    Cow::Owned(char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
+}
+
 fn json_number(digits: &[u8]) -> Value {
     let text = std::str::from_utf8(digits).unwrap_or("");
     if let Ok(n) = text.parse::<i64>() {
