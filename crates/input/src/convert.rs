@@ -67,17 +67,21 @@ impl Convert {
                 }
             }
             Convert::Provider => {
-                if slot.data == SECURITY_DISPLAY.as_bytes() {
-                    *slot = Slot { kind: Kind::UTF8, data: SECURITY.as_bytes() };
+                let shown = DISPLAYED.iter().find(|(shown, _)| shown.as_bytes() == slot.data);
+                if let Some((_, name)) = shown {
+                    *slot = Slot { kind: Kind::UTF8, data: name.as_bytes() };
                 }
             }
         }
     }
 }
 
-/// Name under which Event Viewer shows the provider of the Security log.
-pub(crate) const SECURITY_DISPLAY: &str = "Microsoft Windows security auditing.";
-/// Its name.
+/// Names under which providers are shown, and their own.
+pub(crate) const DISPLAYED: &[(&str, &str)] = &[
+    ("Microsoft Windows security auditing.", SECURITY),
+    ("Microsoft-Windows-Service Control Manager", "Service Control Manager"),
+];
+/// The provider of the Security log.
 pub(crate) const SECURITY: &str = "Microsoft-Windows-Security-Auditing";
 
 /// `text` with half of its backslashes, where there are any and all stand in pairs; a backslash is `unit`.

@@ -138,6 +138,10 @@ impl Records {
 /// The labelled values of a message: section, label, value.
 pub(crate) fn labelled(message: &[u8]) -> Vec<(&[u8], &[u8], &[u8])> {
     let (mut section, mut out): (&[u8], _) = (b"", Vec::new());
+    let (script, message) = script_block(message).unwrap_or((b"", message));
+    if !script.is_empty() {
+        out.push((&b""[..], &b"ScriptBlockText"[..], script));
+    }
     for line in message.split(|b| *b == b'\n').skip(1) {
         let indented = line.first() == Some(&b'\t');
         let line = line.trim_ascii();
@@ -152,14 +156,24 @@ pub(crate) fn labelled(message: &[u8]) -> Vec<(&[u8], &[u8], &[u8])> {
             section = label;
             continue;
         }
-        // Sentences have colons too: a value outside of a section is set off by a tab, or its label is one
-        // word.
-        let set_off = value.first().is_none_or(|b| *b == b'\t') || !label.contains(&b' ');
+        // Sentences have colons too: a value outside of a section is set off by a tab or two spaces, or its label is
+        // one word.
+        let apart = value.first().is_none_or(|b| *b == b'\t') || value.starts_with(b"  ");
+        let set_off = apart || !label.contains(&b' ');
         if indented || set_off {
             out.push((section, label, value.trim_ascii()));
         }
     }
     out
+}
+
+/// The script of PowerShell's message about a script block, and the message from behind it on; what looks like labels
+/// within a script is none.
+fn script_block(message: &[u8]) -> Option<(&[u8], &[u8])> {
+    message.starts_with(b"Creating Scriptblock text (").then_some(())?;
+    let start = memchr(b'\n', message)? + 1;
+    let end = memmem::rfind(message, b"\nScriptBlock ID:").unwrap_or(message.len());
+    Some((message.get(start..end)?.trim_ascii(), message.get(end..)?))
 }
 
 fn is_label(text: &[u8]) -> bool {
@@ -242,6 +256,35 @@ mod tests {
         ];
         assert_eq!(fields, expected);
         assert_eq!(kept.events[1].time.unwrap().to_string(), "2022-07-20T13:51:37Z");
+    }
+
+    #[test]
+    fn services_and_scripts_have_their_names() {
+        let text = "12/04/2020 09:24:11 AM\nLogName=System\nSourceName=Microsoft-Windows-Service Control Manager\n\
+                    EventCode=7045\nMessage=A service was installed in the system.\r\n\r\nService Name:  a b\r\n\
+                    Service File Name:  %windir%\\a.exe\r\nService Type:  user mode service\r\n\
+                    Service Start Type:  demand start\r\nService Account:  LocalSystem\n\
+                    12/04/2020 09:24:12 AM\nLogName=C\nSourceName=P\nEventCode=4104\n\
+                    Message=Creating Scriptblock text (1 of 1):\n$a = 1\nImage: none\n\nScriptBlock ID: x-y\nPath: C:\\a.ps1\n";
+        let kept = read(&WINEVENTLOG, text);
+        assert_eq!(kept.identity(0).2, "Service Control Manager");
+        let own = |i: usize| {
+            let mut fields = kept.fields(i);
+            fields
+                .retain(|f| !["Message=", "Channel=", "EventID=", "_time="].iter().any(|p| f.starts_with(p)));
+            fields
+        };
+        let service = [
+            "AccountName=LocalSystem",
+            "ImagePath=%windir%\\a.exe",
+            "Provider_Name=Service Control Manager",
+            "ServiceName=a b",
+            "ServiceType=user mode service",
+            "StartType=demand start",
+        ];
+        assert_eq!(own(0), service);
+        let script = ["Path=C:\\a.ps1", "Provider_Name=P", "ScriptBlockText=$a = 1\nImage: none"];
+        assert_eq!(own(1), script);
     }
 
     #[test]

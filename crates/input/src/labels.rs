@@ -79,6 +79,15 @@ const ANYWHERE: &[(&str, &str)] = &[
     ("Task Name", "TaskName"),
     ("Task Content", "TaskContent"),
     ("Privileges", "PrivilegeList"),
+    ("ScriptBlock ID", "ScriptBlockId"),
+];
+
+/// Labels that mean something else outside of sections: those of the service control manager.
+const OUTSIDE: &[(&str, &str)] = &[
+    ("Service File Name", "ImagePath"),
+    ("Service Type", "ServiceType"),
+    ("Service Start Type", "StartType"),
+    ("Service Account", "AccountName"),
 ];
 
 /// The field that `label` in `section` is; labels that the tables lack are called as Splunk calls them.
@@ -92,7 +101,8 @@ pub(crate) fn field_of(section: &str, label: &str) -> String {
             return target.to_string();
         }
     }
-    match ANYWHERE.iter().find(|(name, _)| *name == label) {
+    let outside = if section.is_empty() { OUTSIDE } else { &[] };
+    match outside.iter().chain(ANYWHERE).find(|(name, _)| *name == label) {
         Some((_, field)) => field.to_string(),
         None => label.replace(' ', "_"),
     }

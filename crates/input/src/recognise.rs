@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 use shikra_event::{Form, Name, system};
 
-use crate::convert::{Convert, SECURITY, SECURITY_DISPLAY, log_of_source};
+use crate::convert::{Convert, DISPLAYED, SECURITY, log_of_source};
 use crate::helk;
 use crate::inner::Inner;
 use crate::labels;
@@ -609,7 +609,7 @@ pub(crate) fn channel_name(name: String) -> String {
 
 /// The name of a provider that may be given by its display name.
 pub(crate) fn provider_name(name: String) -> String {
-    if name == SECURITY_DISPLAY { SECURITY.to_string() } else { name }
+    DISPLAYED.iter().find(|(shown, _)| *shown == name).map_or(name, |(_, own)| (*own).to_owned())
 }
 
 /// Without the envelope of an Elasticsearch or Splunk export.
