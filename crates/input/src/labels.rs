@@ -79,19 +79,70 @@ const ANYWHERE: &[(&str, &str)] = &[
     ("Task Name", "TaskName"),
     ("Task Content", "TaskContent"),
     ("Privileges", "PrivilegeList"),
+    ("User Right", "PrivilegeList"),
+    ("Restricted Admin Mode", "RestrictedAdminMode"),
+    ("Virtual Account", "VirtualAccount"),
+    ("Elevated Token", "ElevatedToken"),
+    ("Impersonation Level", "ImpersonationLevel"),
+    ("Linked Logon ID", "TargetLinkedLogonId"),
+    ("Network Account Name", "TargetOutboundUserName"),
+    ("Network Account Domain", "TargetOutboundDomainName"),
+    ("Caller Workstation", "Workstation"),
+    ("Status Code", "Status"),
+    ("Result Code", "Status"),
+    ("Error Code", "Status"),
+    ("Object Value Name", "ObjectValueName"),
+    ("Old Value Type", "OldValueType"),
+    ("Old Value", "OldValue"),
+    ("New Value Type", "NewValueType"),
+    ("New Value", "NewValue"),
+    ("Certificate Issuer Name", "CertIssuerName"),
+    ("Certificate Serial Number", "CertSerialNumber"),
+    ("Certificate Thumbprint", "CertThumbprint"),
+    ("SAM Account Name", "SamAccountName"),
+    ("User Principal Name", "UserPrincipalName"),
+    ("SID History", "SidHistory"),
+    ("DNS Host Name", "DnsHostName"),
+    ("Service Principal Names", "ServicePrincipalNames"),
+    ("Request ID", "RequestId"),
     ("ScriptBlock ID", "ScriptBlockId"),
 ];
 
-/// Labels that mean something else outside of sections: those of the service control manager.
-const OUTSIDE: &[(&str, &str)] = &[
-    ("Service File Name", "ImagePath"),
-    ("Service Type", "ServiceType"),
-    ("Service Start Type", "StartType"),
-    ("Service Account", "AccountName"),
+/// Section, label and name, where the section decides; outside of sections those of the service control manager.
+const WITHIN: &[(&str, &str, &str)] = &[
+    ("", "Service File Name", "ImagePath"),
+    ("", "Service Type", "ServiceType"),
+    ("", "Service Start Type", "StartType"),
+    ("", "Service Account", "AccountName"),
+    ("", "Logon Account", "TargetUserName"),
+    ("Member", "Security ID", "MemberSid"),
+    ("Member", "Account Name", "MemberName"),
+    ("Directory Service", "Name", "DSName"),
+    ("Directory Service", "Type", "DSType"),
+    ("Object", "DN", "ObjectDN"),
+    ("Object", "GUID", "ObjectGUID"),
+    ("Object", "Class", "ObjectClass"),
+    ("Attribute", "LDAP Display Name", "AttributeLDAPDisplayName"),
+    ("Attribute", "Syntax (OID)", "AttributeSyntaxOID"),
+    ("Attribute", "Value", "AttributeValue"),
+    ("Operation", "Type", "OperationType"),
+    ("Operation", "Correlation ID", "OpCorrelationID"),
+    ("Operation", "Application Correlation ID", "AppCorrelationID"),
+    ("Audit Policy Change", "Category", "CategoryId"),
+    ("Audit Policy Change", "Subcategory", "SubcategoryId"),
+    ("Audit Policy Change", "Subcategory GUID", "SubcategoryGuid"),
+    ("Audit Policy Change", "Changes", "AuditPolicyChanges"),
+    ("Service Information", "Service Type", "ServiceType"),
+    ("Service Information", "Service Start Type", "ServiceStartType"),
+    ("Service Information", "Service Account", "ServiceAccount"),
 ];
 
 /// The field that `label` in `section` is; labels that the tables lack are called as Splunk calls them.
 pub(crate) fn field_of(section: &str, label: &str) -> String {
+    let within = WITHIN.iter().find(|(of, name, _)| *of == section && *name == label);
+    if let Some((.., field)) = within {
+        return field.to_string();
+    }
     let account = ACCOUNTS.iter().find(|(name, ..)| *name == label);
     if let Some((_, subject, target)) = account {
         if SUBJECT.contains(&section) {
@@ -101,9 +152,28 @@ pub(crate) fn field_of(section: &str, label: &str) -> String {
             return target.to_string();
         }
     }
-    let outside = if section.is_empty() { OUTSIDE } else { &[] };
-    match outside.iter().chain(ANYWHERE).find(|(name, _)| *name == label) {
+    match ANYWHERE.iter().find(|(name, _)| *name == label) {
         Some((_, field)) => field.to_string(),
         None => label.replace(' ', "_"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::field_of;
+
+    #[test]
+    fn sections_decide_what_labels_mean() {
+        for (section, label, want) in [
+            ("Subject", "Account Name", "SubjectUserName"),
+            ("Group", "Account Name", "TargetUserName"),
+            ("Member", "Account Name", "MemberName"),
+            ("", "Service File Name", "ImagePath"),
+            ("Service Information", "Service File Name", "ServiceFileName"),
+            ("Attribute", "LDAP Display Name", "AttributeLDAPDisplayName"),
+            ("Other", "Odd Thing", "Odd_Thing"),
+        ] {
+            assert_eq!(field_of(section, label), want, "{section}: {label}");
+        }
     }
 }
