@@ -249,15 +249,25 @@ fn exact(shape: &Shape, name: &str) -> Binding {
     }
 }
 
-/// The field of that very name. For Sigma, else in another case, else but for blanks and underscores.
+/// The field of that very name. For Sigma, else in another case, else but for blanks and underscores; for Splunk, else
+/// the one that it calls so when it takes fields out of events.
 fn identity(shape: &Shape, names: Names, name: &str) -> Binding {
     let own = exact(shape, name);
-    if names != Names::Sigma || !own.is_absent() {
+    if !own.is_absent() {
         return own;
     }
     let like = |same: fn(&str, &str) -> bool| shape.fields().iter().find(|n| same(n, name));
-    let found = like(str::eq_ignore_ascii_case).or_else(|| like(|a, b| letters(a).eq(letters(b))));
+    let found = match names {
+        Names::Sigma => like(str::eq_ignore_ascii_case).or_else(|| like(|a, b| letters(a).eq(letters(b)))),
+        Names::Splunk if name.contains('_') => like(|own, name| cleaned(own).eq(name.chars())),
+        _ => None,
+    };
     found.map_or(Binding::Absent, |n| exact(shape, n))
+}
+
+/// A name as Splunk takes it: what is neither a letter nor a digit is an underscore. Nested fields keep their dots.
+fn cleaned(name: &str) -> impl Iterator<Item = char> {
+    name.chars().map(|c| if c.is_alphanumeric() || c == '.' { c } else { '_' })
 }
 
 /// A name without blanks and underscores, in lower case.
