@@ -95,6 +95,9 @@ enum Use {
 /// So many literals are looked for with tables that fit into the processor's cache.
 const CHEAP_LITERALS: usize = 512;
 
+/// Length of a literal that rules look for, about.
+const LENGTH: usize = 20;
+
 /// A text and the same folded.
 #[derive(Clone, Copy)]
 pub(crate) struct Text<'a> {
@@ -229,7 +232,7 @@ impl Machine {
             return self.exact(local, text, how, false);
         }
         let cased = how == Fold::None;
-        let Some(longest) = longest(p) else {
+        let Some(longest) = p.literals().max_by_key(|s| s.len()) else {
             if p.is_any() {
                 return self.always.push(local);
             }
@@ -409,21 +412,14 @@ impl Machine {
     }
 }
 
-/// The text of a pattern that is looked for.
-fn longest(p: &Pattern) -> Option<&str> {
-    p.literals().max_by_key(|s| s.len())
-}
-
 impl Collected {
     /// With room for the literals of the patterns: tables that grow leave twice their size behind.
     fn with_room(tests: &[Arc<Test>]) -> Collected {
-        let patterns =
-            tests.iter().flat_map(|t| if let Op::Like(all) = &t.op { all.as_slice() } else { &[] });
-        let sought = patterns.filter(|p| p.literal().is_none()).filter_map(longest);
-        let (number, length) = sought.fold((0, 0), |(n, length), text| (n + 1, length + text.len()));
+        let patterns = |t: &Arc<Test>| if let Op::Like(all) = &t.op { all.len() } else { 0 };
+        let number = tests.iter().map(patterns).sum();
         let mut collected = Collected::default();
         collected.known.reserve(number, |(hash, _)| *hash);
-        collected.all.texts.reserve(number, length);
+        collected.all.texts.reserve(number, LENGTH * number);
         collected.all.uses.reserve_exact(number);
         collected
     }

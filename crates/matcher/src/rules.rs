@@ -86,6 +86,14 @@ impl BitSet {
         }
         self.0[word] |= 1 << (n % 64);
     }
+    /// Ascending.
+    fn iter(&self) -> impl Iterator<Item = u32> {
+        let within = |word: u64| (0..64).filter(move |bit| word >> bit & 1 == 1);
+        (0..)
+            .step_by(64)
+            .zip(&self.0)
+            .flat_map(move |(first, word)| within(*word).map(move |bit| first + bit))
+    }
     fn contains(&self, n: u32) -> bool {
         self.0.get(n as usize / 64).is_some_and(|w| w >> (n % 64) & 1 == 1)
     }
@@ -95,7 +103,7 @@ impl RuleSet {
     /// A rule set of these filters, ascending.
     fn new(id: u32, compiled: &Compiled, active: Vec<Active>) -> RuleSet {
         let (mut preds, mut calls, mut always) = (BitSet::default(), Vec::new(), Vec::new());
-        let (mut vars, mut exact_fields) = (BTreeSet::new(), BTreeSet::new());
+        let (mut vars, mut exact_fields) = (BitSet::default(), BTreeSet::new());
         for (i, a) in active.iter().enumerate() {
             let whens = a.whens.iter().flat_map(|w| w.iter()).map(|&w| &compiled.whens[w as usize]);
             let trees = std::iter::once(&compiled.trees[a.filter as usize]).chain(whens);
@@ -122,7 +130,7 @@ impl RuleSet {
             witness.entry(pred).or_insert((n as u32, n as u32)).1 = n as u32 + 1;
         }
         let witnessed = calls.into_iter().map(|(_, i)| i).collect();
-        let (vars, exact_fields) = (vars.into_iter().collect(), exact_fields.into_iter().collect());
+        let (vars, exact_fields) = (vars.iter().collect(), exact_fields.into_iter().collect());
         RuleSet { id, active, vars, exact_fields, preds, witness, witnessed, always }
     }
 
