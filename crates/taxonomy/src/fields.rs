@@ -83,12 +83,15 @@ impl Fields {
             return Ok(());
         }
         let (overrides, source) = (row.overrides, Source::parse(&row.value)?);
-        let meanings = scheme.rows.entry(key_of(*names, row.key)).or_default();
-        if meanings.iter().any(|m| m.scope == scope) {
-            return Err(Kind::Duplicate(row.key.to_owned()));
+        for name in row.key.split(',').map(str::trim) {
+            let meanings = scheme.rows.entry(key_of(*names, name)).or_default();
+            if meanings.iter().any(|m| m.scope == scope) {
+                return Err(Kind::Duplicate(name.to_owned()));
+            }
+            let at = meanings.partition_point(|m| m.scope.rank() <= scope.rank());
+            let (scope, source) = (scope.clone(), source.clone());
+            meanings.insert(at, Meaning { scope, overrides, name: name.to_owned(), source });
         }
-        let at = meanings.partition_point(|m| m.scope.rank() <= scope.rank());
-        meanings.insert(at, Meaning { scope, overrides, name: row.key.to_owned(), source });
         Ok(())
     }
 
