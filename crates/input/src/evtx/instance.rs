@@ -292,7 +292,7 @@ impl<'a> Run<'a, '_> {
                 Op::Mixed { pieces, name } => self.mixed::<NAMES>(frame, pieces, *name)?,
                 Op::Nested { index, place, leaf } => self.nested::<NAMES>(frame, *index, *place, *leaf)?,
                 Op::Instance { at, end, place } => {
-                    let mut values = Vec::new();
+                    let mut values = self.out.spare.pop().unwrap_or_default();
                     let definition = read_instance(&mut Cursor::new(self.chunk, *at, *end), &mut values)?;
                     self.instance::<NAMES>(definition, values, *place, frame.depth + 1)?;
                 }
