@@ -9,9 +9,12 @@ use shikra_syntax::Span;
 
 use super::{EVAL, Lower, Order, Stream, call};
 
+use crate::ast::{Command, Lookup, Options, Pipeline, Search, Word, option};
+
 /// The name of the other side of a join.
 const JOINED: &str = "_joined";
-use crate::ast::{Command, Lookup, Options, Pipeline, Search, Word, option};
+/// Operators that a command repeats at most: with each such command within another the search is twice as long.
+const MAX_REPEATED: usize = 1000;
 
 impl Lower<'_> {
     /// `join`: rows of both sides whose fields are equal; the subsearch's columns are put in.
@@ -86,6 +89,9 @@ impl Lower<'_> {
     pub fn append_pipe(&mut self, mut s: Stream, parts: &[Pipeline]) -> Stream {
         s.ordered();
         let Some(part) = parts.first() else { return s };
+        if is_long(&s.plan) {
+            return self.stop(s, "appendpipe after so many commands, which it repeats", part.span);
+        }
         let more = part.commands.iter().fold(s.clone(), |s, c| self.command(s, c));
         joined(vec![s, more], true)
     }
@@ -237,4 +243,15 @@ pub(super) fn joined(all: Vec<Stream>, appended: bool) -> Stream {
     let plan = Plan::Union(plans.collect());
     let order = if events { Order::Events } else { Order::Made };
     Stream { plan, names, columns, open, inside, order }
+}
+
+/// Whether a plan is too long to be repeated.
+fn is_long(plan: &Plan) -> bool {
+    let mut open = vec![plan];
+    let mut seen = 0;
+    while let Some(plan) = open.pop() {
+        seen += 1;
+        open.extend(plan.children());
+    }
+    seen > MAX_REPEATED
 }

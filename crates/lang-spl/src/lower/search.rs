@@ -73,8 +73,8 @@ impl Lower<'_> {
         let columns: Vec<_> = inner.columns.iter().filter(|c| !c.starts_with('_')).cloned().collect();
         if inner.open || columns.is_empty() {
             let reason = "a subsearch must say which fields it gives (fields, table, stats, return)";
-            let stopped = self.stop(s.clone(), reason, at);
-            *s = stopped;
+            let stopped = std::mem::replace(s, Stream::events(LogSource::any(Names::Splunk)));
+            *s = self.stop(stopped, reason, at);
             return;
         }
         let key = |c: &std::sync::Arc<str>| {

@@ -53,6 +53,16 @@ fn printing_takes_one_look_at_values_within_values() {
     }
 }
 
+/// What appendpipe makes of rows, it makes of all that was before it.
+#[test]
+fn repeated_searches_do_not_grow_without_measure() {
+    let repeated = |times: usize| "index=a".to_owned() + &" | appendpipe [ stats count by b ]".repeat(times);
+    assert_eq!(load(&repeated(6), &Options::default()).status, LoadStatus::Ok);
+    let loaded = load(&repeated(60), &Options::default());
+    assert_eq!(loaded.status, LoadStatus::Rejected);
+    assert!(loaded.diagnostics.iter().any(|d| d.message.contains("appendpipe")), "{:?}", loaded.diagnostics);
+}
+
 #[test]
 fn macros_do_not_grow_without_measure() {
     let mut macros = Macros::default();
