@@ -308,6 +308,9 @@ pub(crate) mod tests {
             of(&Arc::new(meta), vec![Arc::new(e)])
         };
         assert_eq!(id(&moved), id(&f));
+        let mut meta = (*f.rule).clone();
+        meta.condense(rule_digest);
+        assert_eq!((id(&of(&Arc::new(meta.clone()), f.events.clone())), &*meta.text), (id(&f), ""));
         let others = [
             of(&rule("2", "CMSTP", Level::High), f.events.clone()),
             of(&f.rule, vec![event(1, &[("CallTrace", "cmlua.dll")])]),

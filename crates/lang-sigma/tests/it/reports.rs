@@ -1,5 +1,6 @@
 //! What is said of rules that do not load, or not as their authors meant: status, code, place and message.
 
+use shikra_ir::Rule;
 use shikra_lang_sigma::{Options, assemble, parse};
 use shikra_syntax::{Source, Span};
 
@@ -7,7 +8,13 @@ use shikra_syntax::{Source, Span};
 fn check(text: &str, want: &[&str]) {
     let text = text.trim_start();
     let source = Source::new("r.yml", text);
-    let rules = assemble(vec![parse(&source, Span::new(0, text.len()), &Options::default())]);
+    let read = |options: &Options| assemble(vec![parse(&source, Span::new(0, text.len()), options)]);
+    let rules = read(&Options::default());
+    let condensed = read(&Options { digest: Some(|_| [7; 32]), ..Options::default() });
+    let said = |rules: &[Rule]| -> Vec<_> {
+        rules.iter().map(|r| (r.meta.title.clone(), r.status, r.reports, r.diagnostics.clone())).collect()
+    };
+    assert_eq!(said(&condensed), said(&rules), "the same is said of rules that keep less: {text}");
     let got: Vec<String> = rules
         .iter()
         .map(|r| {
