@@ -29,7 +29,10 @@ const END: &[u8] = b"</Event>";
 /// An event begins in the head, and it is one of the event log's.
 fn is_events(head: &Head<'_>) -> bool {
     let known: [&[u8]; 2] = [b"schemas.microsoft.com/win/2004/08/events/event", b"<System>"];
-    let within_json = matches!(head.bytes.trim_ascii_start().first(), Some(b'{' | b'['));
+    // Lines of collectors may begin with a time in brackets; arrays hold objects.
+    let start = head.bytes.trim_ascii_start();
+    let array = start.strip_prefix(b"[").is_some_and(|rest| rest.trim_ascii_start().starts_with(b"{"));
+    let within_json = array || start.starts_with(b"{");
     !within_json
         && find_event(head.bytes, 0).is_some_and(|at| {
             // A cell of a table holds it in quotes; some lines are all in quotes.
@@ -192,6 +195,8 @@ mod tests {
             assert!(head(&text), "{text}");
             assert!(check(&text, events).troubles.is_empty());
         }
+        assert!(head(&format!("[2026-01-01 00:00:00] host {EVENT}\n")));
+        assert!(!head(&format!("[ {{\"_raw\":\"{EVENT}\"}}]")) && !head(&format!("a,b\n1,\"{EVENT}\"\n")));
         assert!(!head("<Events><EventLog/></Events>") && !head("<html><Event >x") && !head(""));
     }
 
