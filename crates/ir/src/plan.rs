@@ -523,6 +523,17 @@ impl Plan {
         }
     }
 
+    /// How many operators it has, itself one of them: what it costs to say it twice.
+    pub fn operators(&self) -> usize {
+        let mut open = vec![self];
+        let mut count = 0;
+        while let Some(plan) = open.pop() {
+            count += 1;
+            open.extend(plan.children());
+        }
+        count
+    }
+
     /// The plans directly beneath this one.
     pub fn children(&self) -> Vec<&Plan> {
         match self {

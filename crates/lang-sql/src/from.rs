@@ -84,7 +84,7 @@ impl Lower<'_> {
 
     fn table(&mut self, name: &str, span: Span) -> (Plan, Option<Vec<Arc<str>>>) {
         let key = name.to_ascii_lowercase();
-        if let Some(known) = self.named_table(&key) {
+        if let Some(known) = self.named_table(&key, span) {
             return (known.plan, known.columns);
         }
         if !EVENTS.contains(&key.as_str()) {

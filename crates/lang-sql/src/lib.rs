@@ -132,4 +132,19 @@ mod tests {
             );
         }
     }
+
+    /// What WITH names is put where it is read.
+    #[test]
+    fn tables_of_with_do_not_grow_without_measure() {
+        let chained = |times: usize| {
+            let one =
+                |i: usize| format!(", t{i} AS (SELECT x.a FROM t{0} x JOIN t{0} y ON x.a = y.a)", i - 1);
+            let more: String = (1..times).map(one).collect();
+            format!("WITH t0 AS (SELECT a FROM dataTable){more} SELECT * FROM t{}", times - 1)
+        };
+        assert_eq!(load(&chained(4), Dialect::Spark).status, LoadStatus::Ok);
+        let loaded = load(&chained(40), Dialect::Spark);
+        assert_ne!(loaded.status, LoadStatus::Ok);
+        assert!(loaded.diagnostics.iter().any(|d| d.message.contains("WITH")), "{:?}", loaded.diagnostics);
+    }
 }

@@ -28,7 +28,9 @@ pub(crate) struct Lower<'a> {
     /// Some part is opaque.
     pub unsupported: bool,
     /// Tables of WITH.
-    named: HashMap<String, Lowered>,
+    named: HashMap<String, Arc<Lowered>>,
+    /// Operators of those that were read, as often as they were.
+    repeated: usize,
     depth: usize,
 }
 
@@ -64,12 +66,22 @@ fn aggregate_name(i: usize) -> String {
     format!("aggregate#{i}")
 }
 
+/// Operators of tables that WITH names, counted each time that one is read: where each is made of the one before
+/// twice, they would be 2 to the power of their number.
+const MAX_REPEATED: usize = 5000;
 /// Subqueries in one another.
 const MAX_QUERIES: usize = 24;
 
 impl<'a> Lower<'a> {
     pub fn new(at: &'a Positions<'a>) -> Lower<'a> {
-        Lower { at, diagnostics: Vec::new(), unsupported: false, named: HashMap::new(), depth: 0 }
+        Lower {
+            at,
+            diagnostics: Vec::new(),
+            unsupported: false,
+            named: HashMap::new(),
+            repeated: 0,
+            depth: 0,
+        }
     }
 
     pub fn say(&mut self, d: Diagnostic) {
@@ -78,9 +90,14 @@ impl<'a> Lower<'a> {
         }
     }
 
-    /// A table that WITH names, in lower case.
-    pub fn named_table(&self, name: &str) -> Option<Lowered> {
-        self.named.get(name).cloned()
+    /// A table that WITH names, in lower case, for a query to read.
+    pub fn named_table(&mut self, name: &str, span: Span) -> Option<Lowered> {
+        let known = self.named.get(name)?.clone();
+        self.repeated += known.plan.operators();
+        if self.repeated > MAX_REPEATED {
+            return Some(self.opaque_plan("tables of WITH that are read so often", span));
+        }
+        Some(Lowered::clone(&known))
     }
 
     fn opaque_plan(&mut self, reason: &str, span: Span) -> Lowered {
@@ -98,7 +115,7 @@ impl<'a> Lower<'a> {
         let outer = self.named.clone();
         for cte in q.with.iter().flat_map(|w| &w.cte_tables) {
             let made = self.query(&cte.query);
-            self.named.insert(cte.alias.name.value.to_ascii_lowercase(), made);
+            self.named.insert(cte.alias.name.value.to_ascii_lowercase(), made.into());
         }
         let made = self.ordered(q, span);
         self.named = outer;

@@ -89,7 +89,7 @@ impl Lower<'_> {
     pub fn append_pipe(&mut self, mut s: Stream, parts: &[Pipeline]) -> Stream {
         s.ordered();
         let Some(part) = parts.first() else { return s };
-        if is_long(&s.plan) {
+        if s.plan.operators() > MAX_REPEATED {
             return self.stop(s, "appendpipe after so many commands, which it repeats", part.span);
         }
         let more = part.commands.iter().fold(s.clone(), |s, c| self.command(s, c));
@@ -243,15 +243,4 @@ pub(super) fn joined(all: Vec<Stream>, appended: bool) -> Stream {
     let plan = Plan::Union(plans.collect());
     let order = if events { Order::Events } else { Order::Made };
     Stream { plan, names, columns, open, inside, order }
-}
-
-/// Whether a plan is too long to be repeated.
-fn is_long(plan: &Plan) -> bool {
-    let mut open = vec![plan];
-    let mut seen = 0;
-    while let Some(plan) = open.pop() {
-        seen += 1;
-        open.extend(plan.children());
-    }
-    seen > MAX_REPEATED
 }
