@@ -9,6 +9,7 @@ mod commands;
 mod config;
 mod exit;
 mod interrupt;
+mod memory;
 mod names;
 mod progress;
 mod settings;
@@ -17,11 +18,8 @@ mod terminal;
 
 use exit::Exit;
 
-/// Findings are made of many small texts; the system's allocator is the slowest part of making them.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    memory::in_small_pages();
     let exit = match commands::parse(std::env::args_os()) {
         Ok(matches) => commands::run(&matches).unwrap_or_else(|failure| failure.tell()),
         Err(e) => exit::usage(&e),

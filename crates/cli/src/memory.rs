@@ -1,0 +1,16 @@
+//! The allocator, and how the system gives it memory.
+
+/// Findings are made of many small texts, and rules of small trees; the system's allocator is the slowest part of
+/// making either.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Has the system give memory in small pages, where it can be told to.
+///
+/// In huge pages, what is little used of each size of text and tree takes two megabytes, which are cleared first: a
+/// third more memory, and with thousands of rules a tenth of the time. What is looked up fits the processor's caches
+/// either way. Where the system refuses, it costs that much.
+pub fn in_small_pages() {
+    #[cfg(target_os = "linux")]
+    rustix::thread::disable_transparent_huge_pages(true).ok();
+}
