@@ -57,6 +57,8 @@ pub(crate) fn run(
     if detector.keyed.is_empty() {
         return Ok(Told::default());
     }
+    // What comes now works on what was kept, and needs the room.
+    detector.matcher.forget();
     let awake = detector.awake(seen);
     let memory = options.row_budget;
     let Fed { folded, mut survivors, shared } =

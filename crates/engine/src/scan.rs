@@ -111,8 +111,6 @@ pub fn scan(
     let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
     let (seen, costs) = seen.map_or_else(Default::default, |t| (t.seen, t.costs));
     let costs = if options.costs { detector.rule_costs(costs, &seen) } else { Vec::new() };
-    // What comes now works on what was kept, and needs the room.
-    detector.matcher.forget();
     let mut totals = run.finish(seen)?;
     totals.costs = costs;
     Ok(totals)

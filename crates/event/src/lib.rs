@@ -18,7 +18,7 @@ mod value;
 pub mod wire;
 
 pub use owned::OwnedEvent;
-pub use render::{file_text, lossy};
+pub use render::{file_text, json_quoted, lossy};
 pub use shape::{Form, Name, Shape, ShapeBuilder, ShapeId, SlotIndex, system};
 pub use slot::{Elements, Kind, Slot};
 pub use time::{FILETIME_UNIX_OFFSET, Timestamp};

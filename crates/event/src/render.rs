@@ -79,6 +79,23 @@ pub fn lossy(bytes: &[u8]) -> Cow<'_, str> {
     std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
+/// A text as a JSON string, in quotes.
+pub fn json_quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            c if c < ' ' => out.push_str(&format!("\\u{:04x}", c as u32)),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
 /// The text of a file: UTF-16 where a byte order mark says so, as PowerShell writes files, else as [`lossy`] has it.
 pub fn file_text(bytes: &[u8]) -> Cow<'_, str> {
     let unit: fn([u8; 2]) -> u16 = match bytes {
@@ -425,6 +442,20 @@ mod tests {
         assert_eq!(text(Kind::SYSTEMTIME, &[0; 16]), "1601-01-01T00:00:00.0000000Z");
         assert_eq!(text(Kind::U32, &[1]), "1");
         assert_eq!(text(Kind::SID, &[1, 9]), "0109");
+    }
+
+    #[test]
+    fn quoted_text_reads_as_it_was() {
+        for text in ["", "a \"b\" \\ é\u{202e}", "\0\u{1f}\n\r\t\u{7f}"] {
+            let json = json_quoted(text);
+            assert!(json.chars().all(|c| c >= ' '), "{json}");
+            assert_eq!(
+                Slot { kind: Kind::JSON_STRING, data: &json.as_bytes()[1..json.len() - 1] }
+                    .to_text()
+                    .as_deref(),
+                Some(text)
+            );
+        }
     }
 
     #[test]

@@ -4,12 +4,12 @@
 //! data as JSON text beside its columns, and converters of XML write event data as a list of names and values.
 //! Which of these a document is, is decided once per layout; leaves to others: what fields mean (`recognise`).
 
-use shikra_event::{Kind, Slot};
+use shikra_event::{Kind, Slot, json_quoted};
 
 use crate::eventlog_text::{WINEVENTLOG, labelled};
 use crate::format::{Decode, Format, Head, Part, Sink};
+use crate::json;
 use crate::json::scan::Leaf;
-use crate::json::{self};
 use crate::layout::Position;
 use crate::paths::{PathId, Paths};
 use crate::xml::XML;
@@ -132,7 +132,7 @@ pub(crate) fn joined<'a>(
     let system: Vec<String> = columns
         .filter_map(|(Column(_, before, behind), slot)| {
             let text = slot.to_text().filter(|t| !t.is_empty())?;
-            Some(format!("{before}{}{behind}", json::quoted(&text)))
+            Some(format!("{before}{}{behind}", json_quoted(&text)))
         })
         .collect();
     let comma = if data.trim().is_empty() { "" } else { "," };
@@ -146,11 +146,11 @@ pub(crate) fn rendered<'a>(columns: impl Iterator<Item = (&'static str, Slot<'a>
     for (name, slot) in columns {
         let Some(text) = slot.to_text() else { continue };
         log |= name == "LogName";
-        parts.push(format!("{}:{}", json::quoted(name), json::quoted(&text)));
+        parts.push(format!("{}:{}", json_quoted(name), json_quoted(&text)));
         if name == "SourceName" {
             provider = text;
         } else if name == "Message" {
-            let text_of = |bytes| json::quoted(&String::from_utf8_lossy(bytes));
+            let text_of = |bytes| json_quoted(&String::from_utf8_lossy(bytes));
             parts.extend(labelled(text.as_bytes()).into_iter().map(|(section, label, value)| {
                 format!("\"Message\":{{{}:{{{}:{}}}}}", text_of(section), text_of(label), text_of(value))
             }));
@@ -158,7 +158,7 @@ pub(crate) fn rendered<'a>(columns: impl Iterator<Item = (&'static str, Slot<'a>
     }
     if !log {
         let known = LOGS.iter().find(|(name, _)| *name == provider).map_or("", |(_, log)| *log);
-        parts.push(format!("\"LogName\":{}", json::quoted(known)));
+        parts.push(format!("\"LogName\":{}", json_quoted(known)));
     }
     format!("{{{}}}", parts.join(","))
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use shikra_engine::finding::{Finding, FindingSink};
 use shikra_engine::{Detector, ScanOptions, scan};
+use shikra_event::json_quoted;
 use shikra_ir::Rule;
 use shikra_taxonomy::Taxonomy;
 
@@ -27,30 +28,15 @@ pub fn ndjson(event: &[(String, String)]) -> String {
     let id: u32 = of("EventID").parse().unwrap_or_default();
     let mut out = String::from("{\"@timestamp\":\"2026-01-05T08:00:00.000Z\",\"Hostname\":\"PACK\"");
     for (key, value) in [("SourceName", provider), ("Channel", channel)] {
-        let _ = write!(out, ",\"{key}\":{}", quoted(value));
+        let _ = write!(out, ",\"{key}\":{}", json_quoted(value));
     }
     let _ = write!(out, ",\"EventID\":{id}");
     for (key, value) in
         event.iter().filter(|(k, _)| !matches!(k.as_str(), "Provider" | "EventID" | "Channel"))
     {
-        let _ = write!(out, ",{}:{}", quoted(key), quoted(value));
+        let _ = write!(out, ",{}:{}", json_quoted(key), json_quoted(value));
     }
     out.push('}');
-    out
-}
-
-fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            c if u32::from(c) < 0x20 => {
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
     out
 }
 

@@ -46,21 +46,6 @@ pub(crate) fn plain() -> Box<dyn Decode> {
     Box::new(lined)
 }
 
-/// `text` as a JSON string.
-pub(crate) fn quoted(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            c if c < ' ' => out.push_str(&format!("\\u{:04x}", c as u32)),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
-}
-
 /// Text that begins with an object; or whose first line is damaged, and another one begins and ends as an
 /// object does.
 fn is_ndjson(head: &Head<'_>) -> bool {

@@ -1,7 +1,7 @@
 //! Values out of text with a form: JSON by a path, XML elements, key-value pairs. Text that does not have the
 //! form gives null.
 
-use shikra_event::Value;
+use shikra_event::{Value, json_quoted};
 
 use super::FuncDef;
 use super::many::several;
@@ -91,23 +91,9 @@ fn written(v: &Value) -> String {
             let text = plain_text(other).unwrap_or_default();
             let nested = text.starts_with(['{', '['])
                 && json_valid(std::slice::from_ref(other), &Words::default()) == Value::Bool(true);
-            if nested { text } else { quoted(&text) }
+            if nested { text } else { json_quoted(&text) }
         }
     }
-}
-
-fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            c if c < ' ' => out.push_str(&format!("\\u{:04x}", c as u32)),
-            c => out.push(c),
-        }
-    }
-    out + "\""
 }
 
 enum Step<'p> {
