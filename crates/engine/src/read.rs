@@ -23,6 +23,8 @@ const NAMED_TROUBLES: usize = 1000;
 #[derive(Clone, Default)]
 pub(crate) struct Spare(Arc<Mutex<Vec<Vec<u8>>>>);
 
+/// Bytes of buffers that are kept: more than are used again at one time.
+const MOST_SPARE: usize = 16 << 20;
 /// Larger buffers are not kept.
 const LARGEST_SPARE: usize = 8 << 20;
 /// The smallest buffer that is made to hold something for long.
@@ -63,13 +65,22 @@ impl Spare {
         buffer
     }
 
-    /// Keeps a buffer for later.
+    /// Keeps a buffer for later, where there is room.
     pub fn give_back(&self, buffer: Vec<u8>) {
         if (1..=LARGEST_SPARE).contains(&buffer.capacity()) {
             let mut all = self.lock();
+            let held: usize = all.iter().map(Vec::capacity).sum();
+            if held + buffer.capacity() > MOST_SPARE {
+                return;
+            }
             let at = all.partition_point(|b| b.capacity() < buffer.capacity());
             all.insert(at, buffer);
         }
+    }
+
+    /// Nothing will be needed for a while.
+    pub fn clear(&self) {
+        self.lock().clear();
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {

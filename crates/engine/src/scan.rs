@@ -436,6 +436,7 @@ impl<'a> Run<'a> {
         if let Some(waiting) = &mut self.waiting {
             waiting.finish(&mut self.told)?;
         }
+        self.told.spare.clear();
         let options = self.options;
         let mut told = self.told;
         let detector = told.detector;

@@ -33,8 +33,8 @@ pub struct Folding {
 
 #[derive(Clone, Debug)]
 enum Keeps {
-    /// All that is read.
-    Rows,
+    /// All that is read, of those that come through the sieve, if there is one.
+    Rows(Option<Arc<Sieve>>),
     Groups(Groups),
 }
 
@@ -50,6 +50,29 @@ struct Groups {
     done: usize,
 }
 
+/// Operators that look at one row alone, the last of them a filter: whatever comes later, a row that does not get
+/// through them comes to nothing, and is not kept.
+#[derive(Debug)]
+struct Sieve {
+    reads: Vec<Scalar>,
+    operators: Vec<Operator>,
+}
+
+impl Sieve {
+    fn of(program: &Program) -> Option<Arc<Sieve>> {
+        // The time of the search is not known before the end.
+        let alone = |o: &&Operator| operate::is_of_each_row(o) && !more::asks_time(o);
+        let mut operators: Vec<Operator> = program.operators.iter().take_while(alone).cloned().collect();
+        let last = operators.iter().rposition(|o| matches!(o, Operator::Filter(_)))?;
+        operators.truncate(last + 1);
+        Some(Arc::new(Sieve { reads: program.reads.clone(), operators }))
+    }
+
+    fn lets_through(&self, row: Row) -> bool {
+        !operate::all(&self.reads, &self.operators, vec![row]).is_empty()
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct KeyOf {
     place: usize,
@@ -62,7 +85,7 @@ impl Folding {
     /// Whether events have to come in order of time.
     pub fn needs_order(&self) -> bool {
         match &self.keeps {
-            Keeps::Rows => false,
+            Keeps::Rows(_) => false,
             Keeps::Groups(how) => how.columns.iter().any(|(f, _)| Accumulator::new(f).needs_order()),
         }
     }
@@ -83,8 +106,9 @@ pub(crate) fn foldings(program: &Program, first_leaf: usize, out: &mut Vec<Foldi
             let alone =
                 port.gates.is_empty() && program.ports.len() == 1 && program.process_leaves.is_empty();
             let mut reads = Vec::new();
-            let keeps = Groups::of(program, &mut reads).map_or(Keeps::Rows, Keeps::Groups);
-            if let Keeps::Rows = keeps {
+            let groups = Groups::of(program, &mut reads);
+            let keeps = groups.map_or_else(|| Keeps::Rows(Sieve::of(program)), Keeps::Groups);
+            if let Keeps::Rows(_) = keeps {
                 reads = program.reads.clone();
             }
             alone.then(|| out.push(Folding { leaf: first_leaf + port.leaf, reads, keeps }))
@@ -280,14 +304,7 @@ impl Folder {
         let folding = part.folding.clone();
         let took = match &folding.keeps {
             Keeps::Groups(groups) => part.fold(groups, &self.seed, Taken { time, handle, cells }),
-            Keeps::Rows => {
-                let cells = || cells.at.iter().filter_map(|i| cells.all.get(*i as usize));
-                let values: Arc<[Value]> = cells().map(|c| c.value.clone()).collect();
-                let own = size_of::<(Timestamp, u64, Arc<[Value]>)>();
-                let size = own + cells().map(|c| c.cost(&c.value)).sum::<usize>();
-                part.rows.push((time, handle, values));
-                Took { size, unsure: false }
-            }
+            Keeps::Rows(sieve) => part.keep(sieve.as_deref(), Taken { time, handle, cells }),
         };
         self.size += took.size;
         self.unsure |= took.unsure;
@@ -315,6 +332,20 @@ struct Taken<'a> {
 }
 
 impl Kept {
+    /// Keeps an event as a row.
+    fn keep(&mut self, sieve: Option<&Sieve>, event: Taken<'_>) -> Took {
+        let Taken { time, handle, cells } = event;
+        let cells = || cells.at.iter().filter_map(|i| cells.all.get(*i as usize));
+        let values: Arc<[Value]> = cells().map(|c| c.value.clone()).collect();
+        if sieve.is_some_and(|s| !s.lets_through(Row::of_event(time, handle, values.clone()))) {
+            return Took::default();
+        }
+        let own = size_of::<(Timestamp, u64, Arc<[Value]>)>();
+        let size = own + cells().map(|c| c.cost(&c.value)).sum::<usize>();
+        self.rows.push((time, handle, values));
+        Took { size, unsure: false }
+    }
+
     fn fold(&mut self, how: &Groups, seed: &Seed, event: Taken<'_>) -> Took {
         let cells = event.cells;
         let holds = |place: &usize| cells.get(*place).is_some_and(|c| c.value == Value::Bool(true));

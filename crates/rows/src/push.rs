@@ -229,7 +229,7 @@ fn test_mentions(t: &Test, what: &dyn Fn(&Scalar) -> bool) -> bool {
     scalar_mentions(&t.subject, what) || right.is_some_and(|r| scalar_mentions(r, what))
 }
 
-fn mentions(e: &Expr, what: &dyn Fn(&Scalar) -> bool) -> bool {
+pub(crate) fn mentions(e: &Expr, what: &dyn Fn(&Scalar) -> bool) -> bool {
     match e {
         Expr::And(v) | Expr::Or(v) => v.iter().any(|e| mentions(e, what)),
         Expr::Not(e) | Expr::Named(_, e) => mentions(e, what),
@@ -238,7 +238,7 @@ fn mentions(e: &Expr, what: &dyn Fn(&Scalar) -> bool) -> bool {
     }
 }
 
-fn scalar_mentions(s: &Scalar, what: &dyn Fn(&Scalar) -> bool) -> bool {
+pub(crate) fn scalar_mentions(s: &Scalar, what: &dyn Fn(&Scalar) -> bool) -> bool {
     if what(s) {
         return true;
     }

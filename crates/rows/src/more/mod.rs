@@ -15,7 +15,7 @@ use shikra_sequence::Unsupported;
 use crate::reads;
 use crate::row::Row;
 
-pub(crate) use now::bind;
+pub(crate) use now::{asks as asks_time, bind};
 pub(crate) use search::{Search, is_search};
 
 /// One of them.

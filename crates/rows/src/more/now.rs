@@ -5,12 +5,23 @@ use shikra_event::Value;
 use shikra_ir::{Call, Expr, Op, Scalar, Test};
 
 use crate::compile::Operator;
+use crate::push::{mentions, scalar_mentions};
 
 const NOW: &str = "now";
 
 /// The operators with the time in place.
 pub(crate) fn bind(operators: &[Operator], now: &Value) -> Vec<Operator> {
     operators.iter().map(|o| operator(o, now)).collect()
+}
+
+/// Whether an operator asks for it.
+pub(crate) fn asks(o: &Operator) -> bool {
+    let now = |s: &Scalar| matches!(s, Scalar::Var(name) if **name == *NOW);
+    match o {
+        Operator::Filter(e) => mentions(e, &now),
+        Operator::Eval(c) | Operator::Project(c) => c.iter().any(|(_, s)| scalar_mentions(s, &now)),
+        _ => false,
+    }
 }
 
 fn operator(o: &Operator, now: &Value) -> Operator {
