@@ -159,6 +159,15 @@ mod tests {
     }
 
     #[test]
+    fn commands_behind_a_counting_stream_see_what_it_counted() {
+        let text = "[3 a=1 having same user] | chart count(other) as g, count(user) as u | search g > 1";
+        let first = plan(text);
+        let said = shikra_ir::text::plan(&first);
+        assert!(said.contains("g=count(column:other), u=count(column:user)"), "{said}");
+        assert_eq!(placeless(plan(&print(&first).unwrap())), placeless(first));
+    }
+
+    #[test]
     fn other_languages_are_refused() {
         let scan = Plan::Scan(shikra_ir::LogSource::any(shikra_ir::Names::Sigma));
         assert!(print(&scan).is_err());

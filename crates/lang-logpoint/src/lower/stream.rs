@@ -8,7 +8,7 @@ use shikra_ir::{
     Stage, Test, Window, Words,
 };
 
-use super::Lower;
+use super::{Columns, Lower};
 use crate::ast::{Link, Qualified, Stream, Streams};
 
 const COUNT: &str = "count";
@@ -38,6 +38,9 @@ impl Lower<'_, '_> {
         let plan = self.search(&s.search);
         let Some(count) = s.count else { return plan };
         let keys = s.same.iter().map(|n| self.key(n)).collect();
+        // What commands behind it see is what was counted.
+        self.columns.made = s.same.iter().cloned().chain([COUNT.to_owned()]).collect();
+        self.columns.only = true;
         let columns = vec![(Arc::from(COUNT), AggFn::Count)];
         let window = s.within.map_or(Window::None, Window::Sliding);
         let agg = Plan::Agg(Agg { input: Box::new(plan), keys, columns, window });
@@ -104,7 +107,9 @@ impl Lower<'_, '_> {
         };
         let (left, right) = if link == Link::RightJoin { (right, left) } else { (left, right) };
         let side = |l: &mut Self, s: &Stream| {
-            (Arc::from(s.name.as_deref().unwrap_or_default()), Box::new(l.stream(s)))
+            let plan = l.stream(s);
+            l.columns = Columns::default();
+            (Arc::from(s.name.as_deref().unwrap_or_default()), Box::new(plan))
         };
         let (left_side, right_side) = (side(self, left), side(self, right));
         let mut keys = Vec::new();

@@ -11,7 +11,7 @@ use shikra_ir::{
 };
 
 use super::aggregate::{aggregates, by, name_of, seconds, sorted, word};
-use super::pipe::{self, Pipe};
+use super::pipe::Pipe;
 use super::{Clause, conjuncts, eval, pairs, plain, quoted, regex_command, scalar, search, sources};
 
 /// How many operators one command makes at most.
@@ -25,13 +25,13 @@ pub(super) fn candidates(p: &Pipe<'_>) -> Vec<String> {
         out.extend(start(first, rest));
     } else {
         for (k, op) in ahead.iter().take(MOST).enumerate() {
-            out.extend(command(op, ahead, if k == 0 { p.at.1 } else { 0 }, p.depth));
+            out.extend(command(op, ahead, if k == 0 { p.at.1 } else { 0 }, p));
         }
     }
     // Several sources stand at the beginning too.
     for op in ahead.iter().filter(|_| p.unions && p.at.0 == 0) {
         if let Plan::Union(all) = op {
-            out.extend(union(all, p.depth));
+            out.extend(union(all, p));
         }
     }
     out
@@ -127,7 +127,7 @@ fn tstats(a: &Agg, model: Option<&str>, condition: Option<&str>) -> Said {
 }
 
 /// Commands whose work ends with this operator, or goes on behind it.
-fn command(op: &Plan, ahead: &[&Plan], said: usize, depth: usize) -> Vec<String> {
+fn command(op: &Plan, ahead: &[&Plan], said: usize, p: &Pipe<'_>) -> Vec<String> {
     match op {
         Plan::Filter(_, e) => filter(e),
         Plan::Eval(_, columns) => computed(columns.get(said..).unwrap_or_default()),
@@ -151,8 +151,8 @@ fn command(op: &Plan, ahead: &[&Plan], said: usize, depth: usize) -> Vec<String>
         Plan::Limit(_, n) => vec![format!("head {n}")],
         Plan::Tail(_, n) => vec![format!("tail {n}")],
         Plan::Dedup(d) => dedup(d),
-        Plan::Join(j) => join(j, depth).into_iter().collect(),
-        Plan::Union(all) => append(all, depth),
+        Plan::Join(j) => join(j, p).into_iter().collect(),
+        Plan::Union(all) => append(all, p),
         Plan::Lookup(l) => lookup(l).into_iter().collect(),
         _ => vec![],
     }
@@ -337,8 +337,8 @@ fn dedup(d: &Dedup) -> Vec<String> {
     vec![format!("{text} keepempty=t"), text]
 }
 
-fn join(j: &Join, depth: usize) -> Said {
-    let right = bracketed(&j.right.1, depth)?;
+fn join(j: &Join, p: &Pipe<'_>) -> Said {
+    let right = p.bracketed(&j.right.1)?;
     let keys: Vec<String> = j.keys.iter().filter_map(|(a, _)| name_of(a)).map(|n| word(&n)).collect();
     let most = match j.most {
         Some(1) => String::new(),
@@ -353,12 +353,8 @@ fn join(j: &Join, depth: usize) -> Said {
     })
 }
 
-fn bracketed(plan: &Plan, depth: usize) -> Said {
-    Ok(format!("[{}]", pipe::print(plan, depth + 1)?))
-}
-
 /// Rows behind those that flow already: of other searches, or of a table.
-fn append(all: &[Plan], depth: usize) -> Vec<String> {
+fn append(all: &[Plan], p: &Pipe<'_>) -> Vec<String> {
     let Some(more) = all.get(1..) else { return vec![] };
     let mut out = Vec::new();
     if let [Plan::Values(t)] = more {
@@ -367,7 +363,7 @@ fn append(all: &[Plan], depth: usize) -> Vec<String> {
     // The order of rows that commands put there is put there again when they are appended.
     for whole in [true, false] {
         let parts: Said<Vec<String>> =
-            more.iter().map(|p| bracketed(if whole { p } else { unsorted(p) }, depth)).collect();
+            more.iter().map(|q| p.bracketed(if whole { q } else { unsorted(q) })).collect();
         if let Ok(parts) = parts {
             let text = parts.join(" ");
             out.push(format!("append {text}"));
@@ -378,11 +374,11 @@ fn append(all: &[Plan], depth: usize) -> Vec<String> {
 }
 
 /// Several searches at the beginning.
-fn union(all: &[Plan], depth: usize) -> Vec<String> {
+fn union(all: &[Plan], p: &Pipe<'_>) -> Vec<String> {
     let mut out = Vec::new();
     for whole in [true, false] {
         let parts: Said<Vec<String>> =
-            all.iter().map(|p| bracketed(if whole { p } else { unsorted(p) }, depth)).collect();
+            all.iter().map(|q| p.bracketed(if whole { q } else { unsorted(q) })).collect();
         out.extend(parts.map(|p| format!("multisearch {}", p.join(" "))));
     }
     out

@@ -38,7 +38,7 @@ pub fn print(plan: &Plan) -> Said {
 }
 
 fn piped(plan: &Plan) -> Said {
-    let text = pipe::print(plan, 0).map(shown)?;
+    let text = pipe::print(plan).map(shown)?;
     if pipe::reads_as(&text, plan) { Ok(text) } else { refuse("a text that a search would take for a macro") }
 }
 

@@ -4,7 +4,8 @@
 //!
 //! Which commands could be meant is [`super::command`]'s.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 
 use shikra_ir::said::{Said, refuse};
 use shikra_ir::{LoadStatus, Plan};
@@ -18,16 +19,30 @@ use crate::{LookupTable, Options, macros, parse};
 const MAX_DEPTH: usize = 8;
 
 /// The commands of a plan, with pipes between them.
-pub(super) fn print(plan: &Plan, depth: usize) -> Said {
+pub(super) fn print(plan: &Plan) -> Said {
+    let mut plan = plan.clone();
+    plan.each_span(&mut |s| *s = Span::default());
+    let whole = Whole {
+        options: Options { tables: tables(&plan), ..Options::default() },
+        subsearches: RefCell::default(),
+    };
+    pipe(&plan, 0, &whole)
+}
+
+/// What is the same for all parts of the plan that is printed.
+struct Whole {
+    options: Options,
+    /// Subsearches said before, by the place of their plan and their depth: each command that may be meant asks for
+    /// those it stands before, and within them it is the same again.
+    subsearches: RefCell<HashMap<(*const Plan, usize), Said>>,
+}
+
+fn pipe(plan: &Plan, depth: usize, whole: &Whole) -> Said {
     if depth > MAX_DEPTH {
         return refuse("subsearches nested too deeply");
     }
-    let mut plan = plan.clone();
-    plan.each_span(&mut |s| *s = Span::default());
-    let options = Options { tables: tables(&plan), ..Options::default() };
     // Searches side by side only where they are not behind one another.
-    let one =
-        |unions| Pipe { spine: spine(&plan), options: options.clone(), at: (0, 0), depth, unions }.run();
+    let one = |unions| Pipe { spine: spine(plan), whole, at: (0, 0), depth, unions }.run();
     one(false).or_else(|e| one(true).map_err(|_| e))
 }
 
@@ -84,10 +99,10 @@ pub fn tables(plan: &Plan) -> BTreeMap<String, LookupTable> {
 /// A plan, and how much of it has been said.
 pub(super) struct Pipe<'p> {
     pub spine: Vec<&'p Plan>,
-    options: Options,
+    whole: &'p Whole,
     /// The operator that is next, and how many of its columns are said already.
     pub at: (usize, usize),
-    pub depth: usize,
+    depth: usize,
     /// Several searches may stand at the beginning.
     pub unions: bool,
 }
@@ -96,6 +111,17 @@ pub(super) struct Pipe<'p> {
 type Made = ((usize, usize), String, Stream);
 
 impl Pipe<'_> {
+    /// A plan as a subsearch.
+    pub(super) fn bracketed(&self, plan: &Plan) -> Said {
+        let place = (std::ptr::from_ref(plan), self.depth + 1);
+        let before = self.whole.subsearches.borrow().get(&place).cloned();
+        before.unwrap_or_else(|| {
+            let said = pipe(plan, self.depth + 1, self.whole).map(|text| format!("[{text}]"));
+            self.whole.subsearches.borrow_mut().insert(place, said.clone());
+            said
+        })
+    }
+
     /// Command by command.
     fn run(mut self) -> Said {
         let mut stream: Option<Stream> = None;
@@ -137,7 +163,7 @@ impl Pipe<'_> {
             Some(_) => parse::body(text, &mut said),
         };
         let mut lower = Lower {
-            options: &self.options,
+            options: &self.whole.options,
             text: &expanded,
             said: &mut said,
             rejected: false,

@@ -54,6 +54,15 @@ fn printing_takes_one_look_at_values_within_values() {
 }
 
 /// What appendpipe makes of rows, it makes of all that was before it.
+/// Each command that may be meant prints the subsearches it stands before: once each, however deep they are.
+#[test]
+fn printing_takes_one_look_at_subsearches_within_subsearches() {
+    let text = (0..8).fold("a=1".to_owned(), |inner, n| format!("b={n} | append [{inner}] | append [c={n}]"));
+    let loaded = load(&text, &Options::default());
+    let printed = shikra_lang_spl::print(&loaded.plan).unwrap();
+    assert_eq!(printed.matches("append [").count(), 16, "{printed}");
+}
+
 #[test]
 fn repeated_searches_do_not_grow_without_measure() {
     let repeated = |times: usize| "index=a".to_owned() + &" | appendpipe [ stats count by b ]".repeat(times);
