@@ -127,7 +127,7 @@ pub(crate) enum Kind {
         with: Pipeline,
         options: Options,
     },
-    /// `append`, `appendcols`, `appendpipe`, `union`, `multisearch`, by name.
+    /// `append`, `appendpipe`, `union`, `multisearch`, by name.
     Subsearches(Vec<Pipeline>),
     Transaction {
         fields: Vec<Word>,
@@ -165,9 +165,11 @@ pub(crate) enum Kind {
         limit: u64,
         keys: Vec<(Word, bool, String)>,
     },
-    Head {
-        limit: u64,
-        condition: Option<Eval>,
+    Head(Head),
+    /// `appendcols`: whether its values take the place of those that are there.
+    Beside {
+        part: Pipeline,
+        over: bool,
     },
     Replace {
         pairs: Vec<(Word, Word)>,
@@ -193,6 +195,15 @@ pub(crate) fn option<'o>(options: &'o Options, name: &str) -> Option<&'o Word> {
 /// Whether an option is on.
 pub(crate) fn flag(options: &Options, name: &str) -> bool {
     option(options, name).is_some_and(|w| matches!(&*w.text.to_ascii_lowercase(), "t" | "true" | "1" | "yes"))
+}
+
+/// `head 5`, `head (n < 3) keeplast=true`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Head {
+    /// The greatest number where there is none.
+    pub limit: u64,
+    pub condition: Option<Eval>,
+    pub options: Options,
 }
 
 /// `stats` and its kin.

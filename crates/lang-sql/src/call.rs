@@ -63,6 +63,7 @@ const FUNCTIONS: &[(&str, usize, usize, Make)] = &[
     ("locate", 2, 3, With(|a, _| located(a, true))),
     ("lower", 1, 1, Ir("lower")),
     ("ltrim", 1, 2, Ir("trim-start")),
+    ("md5", 1, 1, Ir("md5")),
     ("minute", 1, 1, With(|a, _| part(a, "minute"))),
     ("month", 1, 1, With(|a, _| part(a, "month"))),
     ("nullif", 2, 2, With(nullif)),
@@ -77,6 +78,9 @@ const FUNCTIONS: &[(&str, usize, usize, Make)] = &[
     ("round", 1, 2, Ir("round")),
     ("rtrim", 1, 2, Ir("trim-end")),
     ("size", 1, 1, Ir("length")),
+    ("sha", 1, 1, Ir("sha1")),
+    ("sha1", 1, 1, Ir("sha1")),
+    ("sha2", 2, 2, With(sha2)),
     ("smallint", 1, 1, With(|a, _| cast(a, "integer"))),
     ("split", 2, 3, Ir("split-regex")),
     ("split_part", 3, 3, With(split_part)),
@@ -365,6 +369,19 @@ fn right(args: Vec<Scalar>, span: Span) -> Scalar {
     let from = function("subtract", vec![lit(0), n.clone()]);
     let part = function("substring-from-1", vec![text.clone(), from]);
     Scalar::Case(vec![(none, lit(""))], Some(Box::new(part)))
+}
+
+/// `sha2(text, 256)`; 0 bits are 256.
+fn sha2(args: Vec<Scalar>, _: Span) -> Scalar {
+    let mut args = args.into_iter();
+    let (Some(text), Some(bits)) = (args.next(), args.next()) else { return lit(Value::Null) };
+    match bits {
+        Scalar::Lit(Value::I64(0 | 256)) => function("sha256", vec![text]),
+        Scalar::Lit(Value::I64(384)) => function("sha384", vec![text]),
+        Scalar::Lit(Value::I64(512)) => function("sha512", vec![text]),
+        // 224 bits are not there.
+        _ => lit(Value::Null),
+    }
 }
 
 fn regexp_extract(mut args: Vec<Scalar>, _: Span) -> Scalar {

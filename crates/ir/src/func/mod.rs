@@ -10,6 +10,7 @@ use crate::{Fold, Scalar, Words};
 
 mod arith;
 pub mod calendar;
+mod digest;
 mod esql;
 mod fields;
 mod lists;
@@ -103,6 +104,7 @@ pub static FUNCS: &[&[FuncDef]] = &[
     math::TABLE,
     printf::TABLE,
     calendar::TABLE,
+    digest::TABLE,
 ];
 
 const CORE: &[FuncDef] = &[

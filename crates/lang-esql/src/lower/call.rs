@@ -61,6 +61,7 @@ const FUNCTIONS: &[(&str, usize, usize, Make)] = &[
     ("floor", 1, 1, One("floor")),
     ("from_base64", 1, 1, One("base64-decode")),
     ("greatest", 1, 99, With(|a, _| function("greatest", folded(a, "values-max")))),
+    ("hash", 2, 2, With(hash)),
     ("hypot", 2, 2, One("hypotenuse")),
     ("ip_prefix", 3, 3, One("ip-prefix")),
     ("least", 1, 99, With(|a, _| function("least", folded(a, "values-min")))),
@@ -77,6 +78,7 @@ const FUNCTIONS: &[(&str, usize, usize, Make)] = &[
     ("mv_contains", 2, 2, All("values-contain")),
     ("mv_count", 1, 1, All("values-count")),
     ("mv_dedupe", 1, 1, All("values-distinct")),
+    ("md5", 1, 1, One("md5")),
     ("mv_first", 1, 1, All("values-first")),
     ("mv_intersection", 2, 2, All("values-intersection")),
     ("mv_last", 1, 1, All("values-last")),
@@ -100,6 +102,8 @@ const FUNCTIONS: &[(&str, usize, usize, Make)] = &[
     ("round_to", 2, 99, One("round-to")),
     ("rtrim", 1, 1, With(|a, _| trimmed("trim-end", a))),
     ("scalb", 2, 2, One("times-power-of-two")),
+    ("sha1", 1, 1, One("sha1")),
+    ("sha256", 1, 1, One("sha256")),
     ("signum", 1, 1, One("sign")),
     ("sin", 1, 1, One("sine")),
     ("sinh", 1, 1, One("hyperbolic-sine")),
@@ -535,6 +539,13 @@ fn left(args: Vec<Scalar>, _: Span) -> Scalar {
     let mut args = args.into_iter().map(single);
     let (Some(text), Some(n)) = (args.next(), args.next()) else { return lit(Value::Null) };
     function("substring-from-1", vec![text, lit(1), n])
+}
+
+/// `HASH(algorithm, text)`.
+fn hash(args: Vec<Scalar>, _: Span) -> Scalar {
+    let mut args: Vec<Scalar> = args.into_iter().map(single).collect();
+    args.reverse();
+    function("digest", args)
 }
 
 fn right(args: Vec<Scalar>, span: Span) -> Scalar {

@@ -6,10 +6,11 @@ use shikra_event::Value;
 use shikra_ir::{Expr, Op, Pattern, Plan, Scalar, Sort, Table};
 use shikra_syntax::{Diagnostic, Span};
 
+use super::rows::{ROW, forget, numbered};
 use super::search::test;
 use super::text::{seconds, segments};
 use super::{EVAL, Lower, NOW, Order, SEARCH, Stream, call, sort_key};
-use crate::ast::{Convert, Eval, Options, Word, flag, option};
+use crate::ast::{Convert, Options, Word, flag, option};
 
 impl Lower<'_> {
     /// Commands that are a name with fields and options.
@@ -31,7 +32,12 @@ impl Lower<'_> {
             "xmlkv" | "extract" | "kv" | "fromjson" => self.key_values(s, name, fields, options, at),
             "iplocation" => self.locate(s, fields, options, at),
             "filldown" => self.fill_down(s, fields, at),
-            "untable" => self.stop(s, "untable turns columns into rows", at),
+            "accum" => self.accumulate(s, fields, at),
+            "delta" => self.delta(s, fields, options, at),
+            "autoregress" => self.regress(s, fields, options, at),
+            "addcoltotals" => self.column_totals(s, fields, options, at),
+            "xyseries" => self.series(s, fields, at),
+            "untable" => self.untable(s, fields, at),
             other => self.stop(s, &format!("{other} makes rows of its own: it stands at the beginning"), at),
         }
     }
@@ -158,17 +164,16 @@ impl Lower<'_> {
     }
 
     fn totals(&mut self, mut s: Stream, fields: &[Word], options: &Options, at: Span) -> Stream {
-        if flag(options, "col") {
-            return self.stop(s, "addtotals col=true adds a row of sums", at);
-        }
         let names: Vec<Arc<str>> = match fields {
             [] => s.columns.clone(),
             some => some.iter().flat_map(|f| self.matching(&s, f)).collect(),
         };
         let name = option(options, "fieldname").map_or("Total", |n| &n.text).to_owned();
         let args = names.iter().map(|n| s.field(n)).collect();
-        s.eval(vec![(Arc::from(name), call("spl-sum", args, EVAL))]);
-        s
+        if option(options, "row").is_none() || flag(options, "row") {
+            s.eval(vec![(Arc::from(name), call("spl-sum", args, EVAL))]);
+        }
+        if flag(options, "col") { self.column_totals(s, fields, options, at) } else { s }
     }
 
     fn info(&mut self, mut s: Stream) -> Stream {
@@ -219,19 +224,10 @@ impl Lower<'_> {
 
     /// Rows are numbered and sorted by their numbers.
     fn reverse(&mut self, mut s: Stream) -> Stream {
-        s.ordered();
-        let number: Arc<str> = Arc::from("_row");
-        s.wrap(|p| {
-            Plan::WindowAgg(shikra_ir::Agg {
-                input: Box::new(p),
-                keys: vec![],
-                columns: vec![(number.clone(), shikra_ir::AggFn::Count)],
-                window: shikra_ir::Window::Rows { most: 0, current: true },
-            })
-        });
-        let keys = vec![sort_key(Scalar::field(shikra_ir::Names::Column, "_row"), true)];
+        numbered(&mut s);
+        let keys = vec![sort_key(s.field(ROW), true)];
         s.wrap(|p| Plan::Sort(Sort { input: Box::new(p), keys }));
-        s.wrap(|p| Plan::Drop(Box::new(p), vec![Pattern::exact("_row")]));
+        forget(&mut s, &[ROW]);
         s
     }
 
@@ -254,15 +250,6 @@ impl Lower<'_> {
         if limit > 0 {
             s.wrap(|p| Plan::Limit(Box::new(p), limit));
         }
-        s
-    }
-
-    pub fn head(&mut self, mut s: Stream, limit: u64, condition: Option<&Eval>, at: Span) -> Stream {
-        if condition.is_some() {
-            return self.stop(s, "head with a condition", at);
-        }
-        s.ordered();
-        s.wrap(|p| Plan::Limit(Box::new(p), limit));
         s
     }
 
@@ -407,6 +394,7 @@ impl Lower<'_> {
             open: false,
             inside: vec![],
             order: Order::Made,
+            series: None,
         };
         s.eval(vec![("_time".into(), call("epoch-seconds", vec![Scalar::Var(Arc::from(NOW))], EVAL))]);
         s

@@ -12,9 +12,9 @@ use super::{EVAL, Lower, Order, Stream, call};
 use crate::ast::{Command, Lookup, Options, Pipeline, Search, Word, option};
 
 /// The name of the other side of a join.
-const JOINED: &str = "_joined";
+pub(super) const JOINED: &str = "_joined";
 /// Operators that a command repeats at most: with each such command within another the search is twice as long.
-const MAX_REPEATED: usize = 1000;
+pub(super) const MAX_REPEATED: usize = 1000;
 
 impl Lower<'_> {
     /// `join`: rows of both sides whose fields are equal; the subsearch's columns are put in.
@@ -106,6 +106,7 @@ impl Lower<'_> {
             open: false,
             inside: vec![],
             order: Order::Made,
+            series: None,
         }
     }
 
@@ -242,5 +243,5 @@ pub(super) fn joined(all: Vec<Stream>, appended: bool) -> Stream {
     });
     let plan = Plan::Union(plans.collect());
     let order = if events { Order::Events } else { Order::Made };
-    Stream { plan, names, columns, open, inside, order }
+    Stream { plan, names, columns, open, inside, order, series: None }
 }

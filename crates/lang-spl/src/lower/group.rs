@@ -54,21 +54,12 @@ impl Lower<'_> {
             _ => Window::None,
         };
         let adds = matches!(name, "eventstats" | "streamstats");
+        let [x, y] = [0, 1].map(|n| keys.get(n).map(|k| k.name.clone()));
+        let value = columns.first().map(|(n, _)| n.clone()).filter(|_| columns.len() == 1);
         self.aggregate(&mut s, keys, columns, window, adds);
-        s
-    }
-
-    /// `filldown a b`: what is null takes the last value above it. Without names, all columns that were made.
-    pub fn fill_down(&mut self, mut s: Stream, fields: &[Word], at: Span) -> Stream {
-        if s.open && fields.is_empty() {
-            return self.stop(s, "filldown of all fields of events", at);
+        if let (true, Some(x), Some(y), Some(value)) = (matches!(name, "chart" | "timechart"), x, y, value) {
+            s.series = Some([x, y, value]);
         }
-        s.ordered();
-        let every = [Word { text: "*".into(), ..Word::default() }];
-        let fields = if fields.is_empty() { &every } else { fields };
-        let names: Vec<Arc<str>> = fields.iter().flat_map(|w| self.matching(&s, w)).collect();
-        let columns = names.into_iter().map(|n| (n.clone(), AggFn::Last(s.field(&n)))).collect();
-        self.aggregate(&mut s, vec![], columns, Window::Rows { most: 0, current: true }, true);
         s
     }
 
@@ -96,7 +87,7 @@ impl Lower<'_> {
         }
         let by: Vec<Arc<str>> = keys.iter().map(|k| k.name.clone()).collect();
         s.columns = by.iter().chain(&made).cloned().collect();
-        (s.open, s.inside, s.order) = (false, vec![], Order::Keys(by));
+        (s.open, s.inside, s.order, s.series) = (false, vec![], Order::Keys(by), None);
         s.wrap(|p| Plan::Agg(Agg { input: Box::new(p), keys, columns, window }));
     }
 

@@ -8,6 +8,7 @@ mod extract;
 pub(crate) mod functions;
 mod group;
 mod map;
+mod rows;
 mod search;
 mod text;
 
@@ -67,6 +68,9 @@ pub(crate) struct Stream {
     /// Texts that hold fields which are read when they are asked for.
     pub inside: Vec<Inside>,
     pub order: Order,
+    /// Columns of which Splunk would make a table: what stands left, above, and within. Here each row is one of
+    /// its cells.
+    pub series: Option<[Arc<str>; 3]>,
 }
 
 /// A text with fields in it: the function that reads one by name, and what it is given before the name.
@@ -86,6 +90,7 @@ impl Stream {
             open: true,
             inside: vec![],
             order: Order::Events,
+            series: None,
         }
     }
 
@@ -285,6 +290,7 @@ impl Lower<'_> {
                 self.input_lookup(s, table, condition.as_ref(), c.span)
             }
             Kind::Join { fields, with, options } => self.join(s, fields, with, options, c.span),
+            Kind::Beside { part, over } => self.append_columns(s, part, *over, c.span),
             Kind::Map(search) => self.map(s, search, c.span),
             Kind::Subsearches(parts) if name == "appendpipe" => self.append_pipe(s, parts),
             Kind::Subsearches(parts) => self.union(Some(s), parts, c),
@@ -298,7 +304,7 @@ impl Lower<'_> {
             Kind::Foreach { fields, body, options } => self.foreach(s, fields, *body, options, c.span),
             Kind::Convert { items, options } => self.convert(s, items, options),
             Kind::Sort { limit, keys } => self.sort(s, *limit, keys),
-            Kind::Head { limit, condition } => self.head(s, *limit, condition.as_ref(), c.span),
+            Kind::Head(head) => self.head(s, head, c.span),
             Kind::Replace { pairs, fields } => self.replace(s, pairs, fields),
             Kind::From(_) => self.stop(s, "from stands only at the beginning", c.span),
             Kind::Nothing(reason) => {

@@ -3,7 +3,7 @@
 use shikra_syntax::Span;
 
 use super::Parser;
-use crate::ast::{Boundary, Convert, Kind, Lookup, Options, Search, Word, option};
+use crate::ast::{Boundary, Convert, Head, Kind, Lookup, Options, Search, Word, flag, option};
 
 /// What becomes of a command.
 enum How {
@@ -38,7 +38,7 @@ const COMMANDS: &[(&str, How)] = &[
     ("inputlookup", Read(input_lookup)),
     ("join", Read(join)),
     ("append", Read(subsearches)),
-    ("appendcols", Not("appendcols puts rows beside one another by position")),
+    ("appendcols", Read(beside)),
     ("appendpipe", Read(pipes)),
     ("union", Read(subsearches)),
     ("multisearch", Read(subsearches)),
@@ -77,6 +77,11 @@ const COMMANDS: &[(&str, How)] = &[
     ("datamodel", Read(|p| p.fields_and(&["summariesonly", "allow_old_summaries", "strict_fields"]))),
     ("from", Read(from)),
     ("untable", Read(|p| p.fields_and(&[]))),
+    ("xyseries", Read(|p| p.fields_and(&["grouped", "sep", "format"]))),
+    ("accum", Read(|p| p.fields_and(&[]))),
+    ("delta", Read(|p| p.fields_and(&["p"]))),
+    ("autoregress", Read(|p| p.fields_and(&["p"]))),
+    ("addcoltotals", Read(|p| p.fields_and(&["labelfield", "label"]))),
     ("tojson", Not("tojson writes whole rows as JSON")),
     ("outputlookup", Nothing("nothing is written")),
     ("outputcsv", Nothing("nothing is written")),
@@ -110,7 +115,7 @@ const COMMANDS: &[(&str, How)] = &[
 /// Commands that do something.
 pub(crate) fn commands() -> impl Iterator<Item = &'static str> {
     // These are read, and refused, or told to do nothing, when they are lowered.
-    let refused = |name: &str| matches!(name, "iplocation" | "untable");
+    let refused = |name: &str| name == "iplocation";
     COMMANDS.iter().filter(move |(n, how)| matches!(how, Read(_)) && !refused(n)).map(|(name, _)| *name)
 }
 
@@ -315,16 +320,29 @@ fn map(p: &mut Parser<'_>) -> Kind {
     }
 }
 
+/// Options of a subsearch, of which only `override` is heeded.
+const SUBSEARCH: &[&str] = &["extendtimerange", "maxtime", "maxout", "timeout", "run_in_preview", "override"];
+
 fn subsearches(p: &mut Parser<'_>) -> Kind {
     let mut out = Vec::new();
     loop {
-        p.options(&["extendtimerange", "maxtime", "maxout", "timeout", "run_in_preview", "override"]);
+        p.options(SUBSEARCH);
         p.gap();
         if p.peek() != Some('[') {
             return Kind::Subsearches(out);
         }
         out.push(p.subsearch());
     }
+}
+
+/// `appendcols override=true [ search … ]`.
+fn beside(p: &mut Parser<'_>) -> Kind {
+    let options = p.options(SUBSEARCH);
+    p.gap();
+    if p.peek() != Some('[') {
+        return unsupported("appendcols without a subsearch in brackets");
+    }
+    Kind::Beside { part: p.subsearch(), over: flag(&options, "override") }
 }
 
 /// `appendpipe`: commands that go on, so that the first is no search.
@@ -516,14 +534,12 @@ fn sort(p: &mut Parser<'_>) -> Kind {
 
 fn head(p: &mut Parser<'_>) -> Kind {
     p.space();
-    if p.peek() == Some('(') {
-        let condition = Some(p.eval());
-        p.at = p.end;
-        return Kind::Head { limit: u64::MAX, condition };
-    }
+    let condition = (p.peek() == Some('(')).then(|| p.eval());
     let (names, options) = p.names_and_options(&["limit", "null", "keeplast"]);
     let word = option(&options, "limit").or(names.first());
-    Kind::Head { limit: word.and_then(|w| w.text.parse().ok()).unwrap_or(10), condition: None }
+    let usual = if condition.is_some() { u64::MAX } else { 10 };
+    let limit = word.and_then(|w| w.text.parse().ok()).unwrap_or(usual);
+    Kind::Head(Head { limit, condition, options })
 }
 
 fn tail(p: &mut Parser<'_>) -> Kind {
