@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use shikra_syntax::Span;
 
+use crate::hayabusa;
 use crate::rule::Sink;
 use shikra_syntax::yaml::{Core, Node, Yaml};
 
@@ -152,15 +153,18 @@ fn field_item<'a>(key: &'a Node, value: &'a Node, out: &Sink) -> Det<'a> {
     let Yaml::Scalar(text, _) = &key.value else { return Det::All(Vec::new()) };
     let mut parts = text.split('|');
     let name = field_name(parts.next().unwrap_or_default());
-    let (values, fault) = values(value);
-    let item = Item {
+    let mut item = Item {
         field: Some(name).filter(|n| !n.is_empty()),
         modifiers: modifiers(parts, key.span, out),
-        values,
+        values: Vec::new(),
         span: key.span.to(value.span),
-        fault,
+        fault: None,
         applied: Vec::new(),
     };
+    if let Some(det) = hayabusa::keywords(&item, value) {
+        return det;
+    }
+    (item.values, item.fault) = values(value);
     Det::Item(item)
 }
 
@@ -212,6 +216,9 @@ pub(crate) fn literal<'a>(node: &'a Node) -> Literal<'a> {
 /// A field as Sigma names it: without spaces, attributes of the event's header with `_`
 /// (`System/Provider@Name` is `Provider_Name`).
 pub(crate) fn field_name(written: &str) -> Cow<'_, str> {
+    if let Some(name) = hayabusa::field(written) {
+        return name;
+    }
     // Nearly all are words.
     if written.bytes().all(|b| b.is_ascii_graphic() && b != b'@') {
         return Cow::Borrowed(written);

@@ -13,6 +13,7 @@ mod collection;
 mod condition;
 mod correlation;
 mod filter;
+mod hayabusa;
 mod item;
 mod link;
 mod meta;

@@ -65,7 +65,7 @@ const fn modifier(name: &'static str, apply: fn(&mut Work) -> Outcome) -> Modifi
     Modifier { name, apply }
 }
 
-/// All modifiers of specification 2.1, those that pySigma has beside, and our own, which ask a baseline.
+/// All modifiers of specification 2.1, those that pySigma and Hayabusa have beside, and our own, which ask a baseline.
 pub(crate) const MODIFIERS: &[Modifier] = &[
     modifier("contains", |w| w.around(true, true, "contains-text")),
     modifier("startswith", |w| w.around(false, true, "starts-with")),
@@ -117,6 +117,14 @@ pub(crate) const MODIFIERS: &[Modifier] = &[
     modifier("month", |w| w.part_of_time("month")),
     modifier("year", |w| w.part_of_time("year")),
     modifier("fieldref", |w| w.fieldref()),
+    modifier("equalsfield", |w| {
+        w.cased = true;
+        w.fieldref()
+    }),
+    modifier("endswithfield", |w| {
+        w.fieldref()?;
+        w.around(true, false, "ends-with")
+    }),
     modifier("new", |w| w.new_value()),
     modifier("rare", |w| w.seen_before(Measure::Count, CmpOp::Le)),
     modifier("rarehosts", |w| w.seen_before(Measure::Hosts, CmpOp::Le)),
