@@ -14,6 +14,7 @@ use shikra_ir::{Asked, EachGives, Expr, FieldRef, Multi, Names, Op, Pattern, Sca
 use shikra_taxonomy::Selector;
 
 use crate::program::Entry;
+use crate::tree::{Step, Trees};
 use crate::{Filter, FilterId, witness};
 
 /// Number of a predicate, over all filters.
@@ -43,30 +44,8 @@ pub(crate) struct Pred {
     pub test: Arc<Test>,
     /// Whether it asks something of each value by itself; else it is asked of the whole value.
     pub elementwise: bool,
-}
-
-/// A filter's expression over predicates.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Node {
-    Const(Truth),
-    And(Box<[Node]>),
-    Or(Box<[Node]>),
-    Not(Box<Node>),
-    Pred(PredId),
-    /// A comparison of several variables: evaluated on the event, where all else holds.
-    Exact(ExactId),
-}
-
-/// An expression taken apart.
-#[derive(Debug)]
-pub(crate) struct Tree {
-    pub node: Node,
-    /// Predicates, each once, ascending.
-    pub preds: Vec<PredId>,
-    /// Comparisons of several variables.
-    pub exact: Vec<ExactId>,
-    /// At least one of these is true where the tree is; none where nothing can be said.
-    pub witness: Option<Vec<PredId>>,
+    /// A guess at how often it is true.
+    pub frequency: f64,
 }
 
 /// All filters, taken apart.
@@ -80,13 +59,13 @@ pub(crate) struct Compiled {
     pub absent: Vec<Vec<Entry>>,
     /// Comparisons of several variables.
     pub exact: Vec<Test>,
-    pub trees: Vec<Tree>,
+    pub trees: Trees,
     /// Distinct log sources.
     pub selectors: Vec<Source>,
     /// Filters by log source, ascending.
     pub by_selector: Vec<Vec<FilterId>>,
     /// Distinct conditions of log sources.
-    pub whens: Vec<Tree>,
+    pub whens: Trees,
 }
 
 /// A log source whose conditions have been taken apart.
@@ -113,13 +92,16 @@ pub(crate) struct Compiler {
     /// The last log source: rules come sorted by them.
     source: Option<(Selector, usize)>,
     whens: HashMap<String, WhenId>,
+    /// The present expression, and what it cannot do without.
+    steps: Vec<Step>,
+    witness: Vec<PredId>,
 }
 
 impl Compiler {
     /// For about so many filters.
     pub fn new(number: usize) -> Compiler {
         let mut c = Compiler::default();
-        c.out.trees.reserve_exact(number);
+        c.out.trees.reserve(number);
         c.out.preds.reserve(PREDS * number);
         c.preds.reserve(PREDS * number, |(hash, _)| *hash);
         c
@@ -127,9 +109,8 @@ impl Compiler {
 
     /// Takes the next filter apart.
     pub fn add(&mut self, filter: Filter) {
-        let id = self.out.trees.len() as FilterId;
-        let tree = self.tree(filter.expr);
-        self.out.trees.push(tree);
+        let witness = self.take_apart(filter.expr);
+        let id: FilterId = self.out.trees.push(&self.steps, witness.then_some(&self.witness));
         let source = self.source(&filter.selector);
         self.out.by_selector[source].push(id);
     }
@@ -139,46 +120,57 @@ impl Compiler {
         self.out
     }
 
-    fn tree(&mut self, e: Expr) -> Tree {
-        let node = self.node(e);
-        let (mut preds, mut exact) = (Vec::new(), Vec::new());
-        collect(&node, &mut preds, &mut exact);
-        preds.sort_unstable();
-        preds.dedup();
-        let witness = witness::of(&node, &self.out.preds);
-        Tree { node, preds, exact, witness }
+    /// Takes an expression apart; answers whether it is known what it cannot do without.
+    fn take_apart(&mut self, e: Expr) -> bool {
+        self.steps.clear();
+        self.expr(e);
+        witness::of(&self.steps, &self.out.preds, &mut self.witness)
     }
 
-    fn node(&mut self, e: Expr) -> Node {
+    fn expr(&mut self, e: Expr) {
         match e {
-            Expr::Const(t) => Node::Const(t),
-            Expr::And(v) => Node::And(v.into_iter().map(|e| self.node(e)).collect()),
-            Expr::Or(v) => Node::Or(v.into_iter().map(|e| self.node(e)).collect()),
-            Expr::Not(e) => Node::Not(Box::new(self.node(*e))),
-            Expr::Named(_, e) => self.node(*e),
-            Expr::Opaque(_) => Node::Const(Truth::Unknown),
-            Expr::Test(t) => self.test(t),
+            Expr::Const(t) => self.steps.push(Step::Const(t)),
+            Expr::And(v) => self.join(v, Step::And),
+            Expr::Or(v) => self.join(v, Step::Or),
+            Expr::Not(e) => {
+                self.steps.push(Step::Not);
+                self.expr(*e);
+            }
+            Expr::Named(_, e) => self.expr(*e),
+            Expr::Opaque(_) => self.steps.push(Step::Const(Truth::Unknown)),
+            Expr::Test(t) => {
+                let step = self.test(t);
+                self.steps.push(step);
+            }
         }
     }
 
-    fn test(&mut self, t: Test) -> Node {
+    fn join(&mut self, parts: Vec<Expr>, connective: fn(u32) -> Step) {
+        let at = self.steps.len();
+        self.steps.push(connective(0));
+        parts.into_iter().for_each(|e| self.expr(e));
+        let length = self.steps.len() - at - 1;
+        self.steps[at] = connective(length as u32);
+    }
+
+    fn test(&mut self, t: Test) -> Step {
         // Nearly all ask something of one field.
         if let (Scalar::Field(field), true) = (&t.subject, !matches!(t.op, Op::Compare(..))) {
             let (var, elementwise) = (Var::Field(field.clone()), is_elementwise(&t));
-            return Node::Pred(self.pred(var, t, elementwise));
+            return Step::Pred(self.pred(var, t, elementwise));
         }
         let mut vars = Vec::new();
         test_vars(&t, &mut vars);
         let mut vars = vars.into_iter();
         match (vars.next(), vars.next()) {
-            (None, _) => Node::Const(eval::test(&t, &eval::NoFields)),
+            (None, _) => Step::Const(eval::test(&t, &eval::NoFields)),
             (Some(var), None) => {
                 let subject =
                     matches!(t.subject, Scalar::Field(_) | Scalar::AnyField | Scalar::FieldGlob(..));
                 let elementwise = subject && is_elementwise(&t);
                 match var {
-                    Var::Field(_) => Node::Pred(self.pred(var, t, elementwise)),
-                    _ if elementwise && t.words.multi == Multi::Any => Node::Pred(self.pred(var, t, true)),
+                    Var::Field(_) => Step::Pred(self.pred(var, t, elementwise)),
+                    _ if elementwise && t.words.multi == Multi::Any => Step::Pred(self.pred(var, t, true)),
                     _ => self.exact(t),
                 }
             }
@@ -186,9 +178,9 @@ impl Compiler {
         }
     }
 
-    fn exact(&mut self, t: Test) -> Node {
+    fn exact(&mut self, t: Test) -> Step {
         self.out.exact.push(t);
-        Node::Exact((self.out.exact.len() - 1) as ExactId)
+        Step::Exact((self.out.exact.len() - 1) as ExactId)
     }
 
     fn pred(&mut self, var: Var, t: Test, elementwise: bool) -> PredId {
@@ -207,7 +199,8 @@ impl Compiler {
         }
         let id = preds.len() as PredId;
         let absent = eval::test(&t, &eval::NoFields);
-        self.out.preds.push(Pred { var, test: Arc::new(t), elementwise });
+        let frequency = witness::frequency(&t);
+        self.out.preds.push(Pred { var, test: Arc::new(t), elementwise, frequency });
         self.out.by_var[var as usize].push(id);
         self.out.absent[var as usize].extend(Entry::new(id, absent));
         self.preds.insert_unique(hash, (hash, id), |(h, _)| *h);
@@ -245,9 +238,8 @@ impl Compiler {
         if let Some(&known) = self.whens.get(&key) {
             return known;
         }
-        let tree = self.tree(e.clone());
-        self.out.whens.push(tree);
-        let id = (self.out.whens.len() - 1) as WhenId;
+        let witness = self.take_apart(e.clone());
+        let id: WhenId = self.out.whens.push(&self.steps, witness.then_some(&self.witness));
         self.whens.insert(key, id);
         id
     }
@@ -288,16 +280,6 @@ fn is_elementwise(t: &Test) -> bool {
         Op::Like(_) | Op::Regex(_) | Op::In(_) | Op::Cidr(_) | Op::IsTrue => true,
         Op::Compare(_, Scalar::Lit(v)) => !matches!(v, Value::Missing | Value::Null | Value::List(_)),
         Op::Compare(..) | Op::Exists | Op::IsNull => false,
-    }
-}
-
-fn collect(node: &Node, preds: &mut Vec<PredId>, exact: &mut Vec<ExactId>) {
-    match node {
-        Node::And(v) | Node::Or(v) => v.iter().for_each(|n| collect(n, preds, exact)),
-        Node::Not(n) => collect(n, preds, exact),
-        Node::Pred(p) => preds.push(*p),
-        Node::Exact(e) => exact.push(*e),
-        Node::Const(_) => {}
     }
 }
 
@@ -353,56 +335,5 @@ fn expr_vars(e: &Expr, out: &mut Vec<Var>) {
         Expr::Not(e) | Expr::Named(_, e) => expr_vars(e, out),
         Expr::Test(t) => test_vars(t, out),
         Expr::Const(_) | Expr::Opaque(_) => {}
-    }
-}
-
-/// What is known of a tree's truth while some leaves are open: at least, at most.
-pub(crate) type Bounds = (Truth, Truth);
-
-/// Anything.
-pub(crate) const OPEN: Bounds = (Truth::False, Truth::True);
-
-/// A leaf of a tree.
-#[derive(Clone, Copy)]
-pub(crate) enum Leaf {
-    Pred(PredId),
-    Exact(ExactId),
-}
-
-impl Node {
-    /// The bounds of the truth, given bounds of the leaves.
-    pub fn bounds(&self, leaf: &impl Fn(Leaf) -> Bounds) -> Bounds {
-        let start = |t| (t, t);
-        match self {
-            Node::Const(t) => (*t, *t),
-            Node::Pred(p) => leaf(Leaf::Pred(*p)),
-            Node::Exact(e) => leaf(Leaf::Exact(*e)),
-            Node::Not(n) => {
-                let (low, high) = n.bounds(leaf);
-                (high.negate(), low.negate())
-            }
-            Node::And(v) => {
-                let mut all = start(Truth::True);
-                for n in v {
-                    let (low, high) = n.bounds(leaf);
-                    all = (all.0.min(low), all.1.min(high));
-                    if all.1 == Truth::False {
-                        break;
-                    }
-                }
-                all
-            }
-            Node::Or(v) => {
-                let mut any = start(Truth::False);
-                for n in v {
-                    let (low, high) = n.bounds(leaf);
-                    any = (any.0.max(low), any.1.max(high));
-                    if any.0 == Truth::True {
-                        break;
-                    }
-                }
-                any
-            }
-        }
     }
 }

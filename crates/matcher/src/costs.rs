@@ -66,11 +66,11 @@ pub(crate) fn of_owners(
 ) -> BTreeMap<u32, Cost> {
     let mut costs: BTreeMap<u32, Cost> = BTreeMap::new();
     let mut asked: BTreeMap<PredId, BTreeSet<u32>> = BTreeMap::new();
-    for (filter, tree) in compiled.trees.iter().enumerate() {
-        for owner in owners(filter as FilterId) {
+    for filter in 0..compiled.trees.len() as FilterId {
+        for owner in owners(filter) {
             let cost = costs.entry(owner).or_default();
-            cost.conditions += conditions.get(filter).copied().unwrap_or(0);
-            for &pred in &tree.preds {
+            cost.conditions += conditions.get(filter as usize).copied().unwrap_or(0);
+            for pred in compiled.trees.preds(filter) {
                 asked.entry(pred).or_default().insert(owner);
             }
         }

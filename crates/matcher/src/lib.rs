@@ -35,6 +35,7 @@ mod rules;
 mod scratch;
 mod seen;
 mod sieve;
+mod tree;
 mod witness;
 
 pub use costs::Cost;

@@ -4,6 +4,7 @@
 //! a [`Program`]; both are built when first needed. The caches are bounded: where hostile input makes ever new
 //! combinations, they start over. What is read of a shape is planned in `plan`.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,9 +13,10 @@ use shikra_event::{Event, Shape, SlotIndex, Value};
 use shikra_ir::{FieldRef, Truth};
 use shikra_taxonomy::{Binding, Taxonomy};
 
-use crate::compile::{Bounds, Compiled, Leaf, OPEN, PredId, Var, VarId, WhenId};
+use crate::compile::{Compiled, PredId, Var, VarId, WhenId};
 use crate::plan::{self, ShapePlan};
 use crate::program::{Buffers, Entry, Input, Program};
+use crate::tree::{Bounds, Leaf, OPEN, Step, settled};
 use crate::{FilterId, witness};
 
 /// Rule sets kept.
@@ -62,24 +64,20 @@ pub(crate) struct Active {
 impl Active {
     /// The bounds of its truth, its log source's conditions included.
     pub fn bounds(&self, compiled: &Compiled, leaf: &impl Fn(Leaf) -> Bounds) -> Bounds {
-        let own = compiled.trees[self.filter as usize].node.bounds(leaf);
+        let own = compiled.trees.bounds(self.filter, leaf);
         let Some(whens) = &self.whens else { return own };
-        let each = whens.iter().map(|&w| compiled.whens[w as usize].node.bounds(leaf));
+        let each = whens.iter().map(|&w| compiled.whens.bounds(w, leaf));
         let any = each.fold(settled(Truth::False), |a, b| (a.0.max(b.0), a.1.max(b.1)));
         (own.0.min(any.0), own.1.min(any.1))
     }
 }
 
-/// Bounds of what is known.
-pub(crate) fn settled(t: Truth) -> Bounds {
-    (t, t)
-}
-
+/// A set of small numbers.
 #[derive(Debug, Default)]
-struct BitSet(Vec<u64>);
+pub(crate) struct BitSet(Vec<u64>);
 
 impl BitSet {
-    fn insert(&mut self, n: u32) {
+    pub fn insert(&mut self, n: u32) {
         let word = n as usize / 64;
         if self.0.len() <= word {
             self.0.resize(word + 1, 0);
@@ -94,7 +92,7 @@ impl BitSet {
             .zip(&self.0)
             .flat_map(move |(first, word)| within(*word).map(move |bit| first + bit))
     }
-    fn contains(&self, n: u32) -> bool {
+    pub fn contains(&self, n: u32) -> bool {
         self.0.get(n as usize / 64).is_some_and(|w| w >> (n % 64) & 1 == 1)
     }
 }
@@ -105,21 +103,21 @@ impl RuleSet {
         let (mut preds, mut calls, mut always) = (BitSet::default(), Vec::new(), Vec::new());
         let (mut vars, mut exact_fields) = (BitSet::default(), BTreeSet::new());
         for (i, a) in active.iter().enumerate() {
-            let whens = a.whens.iter().flat_map(|w| w.iter()).map(|&w| &compiled.whens[w as usize]);
-            let trees = std::iter::once(&compiled.trees[a.filter as usize]).chain(whens);
-            for tree in trees {
-                for &p in &tree.preds {
-                    preds.insert(p);
-                    vars.insert(compiled.preds[p as usize].var);
-                }
-                for &e in &tree.exact {
-                    compiled.exact[e as usize].fields(&mut |f| {
+            let whens = a.whens.iter().flat_map(|w| w.iter()).flat_map(|&w| compiled.whens.steps(w));
+            for step in compiled.trees.steps(a.filter).iter().chain(whens) {
+                match *step {
+                    Step::Pred(p) => {
+                        preds.insert(p);
+                        vars.insert(compiled.preds[p as usize].var);
+                    }
+                    Step::Exact(e) => compiled.exact[e as usize].fields(&mut |f| {
                         exact_fields.insert(f.clone());
-                    });
+                    }),
+                    Step::Const(_) | Step::Not | Step::And(_) | Step::Or(_) => {}
                 }
             }
             match witnesses(compiled, a) {
-                Some(all) => calls.extend(all.into_iter().map(|p| (p, i as u32))),
+                Some(all) => calls.extend(all.iter().map(|&p| (p, i as u32))),
                 None => always.push(i as u32),
             }
         }
@@ -399,15 +397,16 @@ fn active(compiled: &Compiled, sources: Vec<Admitted>) -> Vec<Active> {
 }
 
 /// The cheaper of what the filter and what its log source needs.
-fn witnesses(compiled: &Compiled, a: &Active) -> Option<Vec<PredId>> {
-    let own = compiled.trees[a.filter as usize].witness.clone();
+fn witnesses<'c>(compiled: &'c Compiled, a: &Active) -> Option<Cow<'c, [PredId]>> {
+    let own = compiled.trees.witness(a.filter).map(Cow::Borrowed);
     let whens = a.whens.as_ref().and_then(|w| {
-        let each: Option<Vec<_>> = w.iter().map(|&w| compiled.whens[w as usize].witness.clone()).collect();
+        let each: Option<Vec<_>> = w.iter().map(|&w| compiled.whens.witness(w)).collect();
         each.map(|v| v.concat())
     });
+    let cost = |set: &[PredId]| witness::cost(set, &compiled.preds);
     match (own, whens) {
-        (Some(a), Some(b)) => Some(witness::cheaper(a, b, &compiled.preds)),
-        (a, b) => a.or(b),
+        (Some(a), Some(b)) => Some(if cost(&b) < cost(&a) { b.into() } else { a }),
+        (a, b) => a.or(b.map(Cow::Owned)),
     }
 }
 

@@ -12,13 +12,14 @@ use shikra_event::{Event, Kind, ShapeId, Slot, SlotIndex, system};
 use shikra_ir::{FieldRef, Truth, eval};
 use shikra_taxonomy::Binding;
 
-use crate::compile::{Leaf, OPEN, PredId};
+use crate::compile::PredId;
 use crate::costs::Tally;
 use crate::memo::{ClassId, Classes, EMPTY, Hasher, Outcomes, Recent, Values};
 use crate::plan::{Group, ShapePlan, Spread, has_values};
 use crate::program::{Buffers, Entry, Program, certainly_text, is_text};
 use crate::row::BoundRow;
-use crate::rules::{Active, RuleSet, settled};
+use crate::rules::{Active, RuleSet};
+use crate::tree::{Leaf, OPEN, settled};
 use crate::{EventRow, FilterId, Matcher, Seen};
 
 /// Slots of these names are the same in nearly all events of a shape: they are part of what it stands for.

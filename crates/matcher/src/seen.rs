@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use shikra_ir::Truth;
 
 use crate::FilterId;
-use crate::compile::{Compiled, Leaf, OPEN, Var, VarId};
+use crate::compile::{Compiled, Var, VarId};
 use crate::plan::ShapePlan;
-use crate::rules::{settled, truth_in};
+use crate::rules::{BitSet, truth_in};
+use crate::tree::{Leaf, OPEN, settled};
 
 /// Tallies per filter; those of several threads add up.
 #[derive(Clone, Debug, Default)]
@@ -77,10 +78,12 @@ impl Seen {
 
     /// Takes note of a shape of which an event has come.
     pub(crate) fn shape(&mut self, compiled: &Compiled, plan: &ShapePlan) {
-        let fixed =
-            |v: &VarId| plan.absent.binary_search(v).is_ok() || plan.constant.binary_search(v).is_ok();
+        let mut fixed = BitSet::default();
+        plan.absent.iter().chain(&plan.constant).for_each(|&v| fixed.insert(v));
         let bounds = |leaf: Leaf| match leaf {
-            Leaf::Pred(p) if fixed(&compiled.preds[p as usize].var) => settled(truth_in(&plan.base, p)),
+            Leaf::Pred(p) if fixed.contains(compiled.preds[p as usize].var) => {
+                settled(truth_in(&plan.base, p))
+            }
             _ => OPEN,
         };
         for a in &plan.admitted.active {
@@ -89,13 +92,12 @@ impl Seen {
             if self.able[f] {
                 continue;
             }
-            let tree = &compiled.trees[f];
             let possible = a.bounds(compiled, &bounds).1 == Truth::True;
             if possible {
                 self.able[f] = true;
                 self.lacking.remove(&a.filter);
             } else {
-                let vars = tree.preds.iter().map(|&p| compiled.preds[p as usize].var);
+                let vars = compiled.trees.preds(a.filter).map(|p| compiled.preds[p as usize].var);
                 let mut lacking: Vec<VarId> = vars.filter(|v| plan.absent.binary_search(v).is_ok()).collect();
                 lacking.sort_unstable();
                 lacking.dedup();

@@ -3,64 +3,75 @@
 //! Only filters of which a witness has hit need to be evaluated. Among the sets that a conjunction offers, the
 //! one that is likely to hit least often is taken.
 
+use std::sync::LazyLock;
+
 use shikra_event::Value;
 use shikra_ir::{CmpOp, Op, Part, Pattern, Scalar, Test, Truth};
 
-use crate::compile::{Node, Pred, PredId};
+use crate::compile::{Pred, PredId};
+use crate::tree::Step;
 
-/// A witness set with the expected frequency of its hits, 1 = at every event.
-struct Witness {
-    preds: Vec<PredId>,
-    cost: f64,
+/// The witness set of a tree, into `out`, each once, ascending; false where nothing can be said. The empty set: it
+/// never holds.
+pub(crate) fn of(tree: &[Step], preds: &[Pred], out: &mut Vec<PredId>) -> bool {
+    out.clear();
+    let said = find(tree, &mut 0, true, preds, out).is_some();
+    out.sort_unstable();
+    out.dedup();
+    said
 }
 
-/// The witness set of a tree; none where nothing can be said. The empty set: it never holds.
-pub(crate) fn of(node: &Node, preds: &[Pred]) -> Option<Vec<PredId>> {
-    find(node, true, preds).map(|mut w| {
-        w.preds.sort_unstable();
-        w.preds.dedup();
-        w.preds
-    })
+/// The expected frequency of a set's hits, 1 = at every event.
+pub(crate) fn cost(set: &[PredId], preds: &[Pred]) -> f64 {
+    set.iter().filter_map(|&p| preds.get(p as usize)).map(|p| p.frequency).sum()
 }
 
-/// Of two sets, the one that is likely to hit less often.
-pub(crate) fn cheaper(a: Vec<PredId>, b: Vec<PredId>, preds: &[Pred]) -> Vec<PredId> {
-    let cost = |set: &[PredId]| -> f64 {
-        set.iter().filter_map(|&p| preds.get(p as usize)).map(|p| frequency(&p.test)).sum()
-    };
-    if cost(&b) < cost(&a) { b } else { a }
-}
-
-/// A set of which one is true wherever `node` is true (`want`) or false (not `want`).
-fn find(node: &Node, want: bool, preds: &[Pred]) -> Option<Witness> {
-    match (node, want) {
-        (Node::Const(t), _) => {
+/// Appends a set of which one is true wherever the expression at `at` is true (`want`) or false (not `want`), and
+/// moves `at` behind the expression. Answers the set's cost; none where nothing can be said: then whatever was
+/// appended means nothing.
+fn find(steps: &[Step], at: &mut usize, want: bool, preds: &[Pred], out: &mut Vec<PredId>) -> Option<f64> {
+    let step = *steps.get(*at)?;
+    *at += 1;
+    match (step, want) {
+        (Step::Const(t), _) => {
             let wanted = if want { Truth::True } else { Truth::False };
-            (*t != wanted).then_some(Witness { preds: Vec::new(), cost: 0.0 })
+            (t != wanted).then_some(0.0)
         }
-        (Node::Exact(_), _) | (Node::Pred(_), false) => None,
-        (Node::Pred(p), true) => {
-            let cost = preds.get(*p as usize).map_or(1.0, |p| frequency(&p.test));
-            Some(Witness { preds: vec![*p], cost })
+        (Step::Exact(_), _) | (Step::Pred(_), false) => None,
+        (Step::Pred(p), true) => {
+            out.push(p);
+            Some(preds.get(p as usize).map_or(1.0, |p| p.frequency))
         }
-        (Node::Not(n), _) => find(n, !want, preds),
-        (Node::And(v), true) | (Node::Or(v), false) => {
-            v.iter().filter_map(|n| find(n, want, preds)).min_by(|a, b| a.cost.total_cmp(&b.cost))
-        }
-        (Node::Or(v), true) | (Node::And(v), false) => {
-            let mut all = Witness { preds: Vec::new(), cost: 0.0 };
-            for n in v {
-                let part = find(n, want, preds)?;
-                all.cost += part.cost;
-                all.preds.extend(part.preds);
+        (Step::Not, _) => find(steps, at, !want, preds, out),
+        (Step::And(length), true) | (Step::Or(length), false) => {
+            let (end, start) = (*at + length as usize, out.len());
+            let mut best: Option<f64> = None;
+            while *at < end {
+                let mark = out.len();
+                match find(steps, at, want, preds, out) {
+                    Some(cost) if best.is_none_or(|b| cost < b) => {
+                        out.drain(start..mark);
+                        best = Some(cost);
+                    }
+                    _ => out.truncate(mark),
+                }
             }
-            Some(all)
+            best
+        }
+        (Step::Or(length), true) | (Step::And(length), false) => {
+            let end = *at + length as usize;
+            let mut all = Some(0.0);
+            while *at < end && all.is_some() {
+                all = find(steps, at, want, preds, out).and_then(|cost| Some(all? + cost));
+            }
+            *at = end;
+            all
         }
     }
 }
 
 /// A guess at how often a test is true.
-fn frequency(t: &Test) -> f64 {
+pub(crate) fn frequency(t: &Test) -> f64 {
     match &t.op {
         Op::Like(patterns) => patterns.iter().map(like).sum::<f64>().min(1.0),
         Op::Regex(all) => 0.02 * all.len() as f64,
@@ -91,5 +102,9 @@ fn like(p: &Pattern) -> f64 {
         (Some(Part::Any), _) | (_, Some(Part::Any)) => 0.5,
         _ => 0.3,
     };
-    free * 0.7f64.powi(longest.min(40) as i32)
+    free * RARER.get(longest).or(RARER.last()).copied().unwrap_or(1.0)
 }
+
+/// By length of a literal: how often it is found.
+static RARER: LazyLock<[f64; 41]> =
+    LazyLock::new(|| std::array::from_fn(|length| 0.7f64.powi(length as i32)));
