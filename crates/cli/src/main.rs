@@ -16,19 +16,11 @@ mod settings;
 mod stream;
 mod terminal;
 
-use exit::Exit;
-
 fn main() -> ExitCode {
     memory::in_small_pages();
     let exit = match commands::parse(std::env::args_os()) {
         Ok(matches) => commands::run(&matches).unwrap_or_else(|failure| failure.tell()),
         Err(e) => exit::usage(&e),
     };
-    ExitCode::from(exit as u8)
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> ExitCode {
-        ExitCode::from(exit as u8)
-    }
+    memory::end(exit)
 }

@@ -6,7 +6,6 @@
 //! at every place of the text. An Aho-Corasick automaton searches no faster here and takes a hundred times as long to build:
 //! with tens of thousands of rules that is what loading would consist of.
 
-use hashbrown::HashMap;
 use memchr::memmem;
 
 /// Literals that are looked for in one way.
@@ -18,10 +17,18 @@ pub(crate) struct Lane {
     step: usize,
     bits: Vec<u64>,
     shift: u32,
-    /// Piece → filed literals.
-    filed: HashMap<u32, (u32, u32), foldhash::fast::FixedState>,
-    /// Literal, and where the piece stands in it.
-    entries: Vec<(u32, u32)>,
+    /// By the first bits of a piece's hash: where what is filed under such pieces begins; and where the last ends.
+    drawers: Vec<u32>,
+    drawer_shift: u32,
+    filed: Vec<Filed>,
+}
+
+/// A literal, a piece of it, and where that stands in it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Filed {
+    piece: u32,
+    literal: u32,
+    at: u32,
 }
 
 /// Literal texts, one after the other.
@@ -55,7 +62,7 @@ impl Texts {
         self.spans.len()
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (u32, &str)> {
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &str)> + Clone {
         (0..self.spans.len() as u32).map(|id| (id, self.get(id)))
     }
 }
@@ -91,33 +98,32 @@ impl Finder {
     /// For these texts, none of them empty.
     pub fn new(texts: &Texts) -> Finder {
         let mut finder = Finder::default();
-        let between = |from: usize, to: usize| -> Vec<(u32, &[u8])> {
+        let between = |from: usize, to: usize| {
             let all = texts.iter().map(|(i, t)| (i, t.as_bytes()));
-            all.filter(|(_, t)| (from..to).contains(&t.len())).collect()
+            all.filter(move |(_, t)| (from..to).contains(&t.len()))
         };
         for width in 1..WIDEST {
             let own = between(width, width + 1);
-            if own.len() + finder.few.len() <= FEW {
-                finder.add_few(&own);
+            if own.clone().count() + finder.few.len() <= FEW {
+                finder.add_few(own);
             } else {
-                finder.lanes.extend(Lane::new(width, 1, &own));
+                finder.lanes.extend(Lane::new(width, 1, own));
             }
         }
         // The longest step at which few literals are too short for it.
-        let fits = |step: &usize| between(WIDEST, WIDEST + step - 1).len() + finder.few.len() <= FEW;
+        let fits = |step: &usize| between(WIDEST, WIDEST + step - 1).count() + finder.few.len() <= FEW;
         let step = if texts.len() > MANY { 1 } else { (1..=STEPS).rev().find(fits).unwrap_or(1) };
         let shortest = WIDEST + step - 1;
-        finder.add_few(&between(WIDEST, shortest));
-        finder.lanes.extend(Lane::new(WIDEST, step, &between(shortest, usize::MAX)));
+        finder.add_few(between(WIDEST, shortest));
+        finder.lanes.extend(Lane::new(WIDEST, step, between(shortest, usize::MAX)));
         finder
     }
 
-    fn add_few(&mut self, own: &[(u32, &[u8])]) {
-        self.few.extend(own.iter().map(|(i, t)| (*i, memmem::Finder::new(t).into_owned())));
+    fn add_few<'t>(&mut self, own: impl Iterator<Item = (u32, &'t [u8])> + Clone) {
+        self.few.extend(own.clone().map(|(i, t)| (i, memmem::Finder::new(t).into_owned())));
         for width in 1..=WIDEST {
             let fits = |len: usize| if width == WIDEST { len >= width } else { len == width };
-            let own: Vec<_> = own.iter().copied().filter(|(_, t)| fits(t.len())).collect();
-            self.few_lanes.extend(Lane::new(width, 1, &own));
+            self.few_lanes.extend(Lane::new(width, 1, own.clone().filter(|(_, t)| fits(t.len()))));
         }
     }
 
@@ -147,55 +153,71 @@ impl Finder {
 
 impl Lane {
     /// For literals of at least `width + step - 1` bytes, with their numbers; none where there are none.
-    pub fn new(width: usize, step: usize, literals: &[(u32, &[u8])]) -> Option<Lane> {
-        if literals.is_empty() {
-            return None;
-        }
-        // How often each piece stands in the literals, roughly: pieces that share a place count together.
-        let pieces: usize = literals.iter().map(|(_, t)| t.len()).sum();
-        let room = (pieces * 4).next_power_of_two().clamp(1 << 8, 1 << 15);
-        let mut counts = vec![0u16; room];
-        let place = |piece: u32| (piece.wrapping_mul(SPREAD) >> (32 - room.trailing_zeros())) as usize;
-        for piece in literals.iter().flat_map(|(_, t)| t.windows(width)).map(piece) {
-            let n = &mut counts[place(piece)];
-            *n = n.saturating_add(1);
-        }
-        let mut filed: Vec<(u32, u32, u32)> = Vec::with_capacity(literals.len() * step);
+    pub fn new<'t>(
+        width: usize,
+        step: usize,
+        literals: impl Iterator<Item = (u32, &'t [u8])> + Clone,
+    ) -> Option<Lane> {
+        let counts = Counts::new(width, literals.clone());
+        let mut filed: Vec<Filed> = Vec::new();
         let mut costs: Vec<u32> = Vec::new();
-        for (id, text) in literals {
+        for (literal, text) in literals {
+            if step == 1 {
+                filed.extend(counts.rarest(width, literal, text));
+                continue;
+            }
             costs.clear();
-            costs.extend(text.windows(width).map(|w| u32::from(counts[place(piece(w))])));
-            let Some(at) = cheapest(&costs, step) else { continue };
-            let run = text.windows(width).map(piece).enumerate().skip(at).take(step);
-            filed.extend(run.map(|(at, p)| (p, *id, at as u32)));
+            each_piece(width, text, |p| costs.push(counts.of(p)));
+            let Some(start) = cheapest(&costs, step) else { continue };
+            let run = text.windows(width).map(piece).zip(0..).skip(start).take(step);
+            filed.extend(run.map(|(piece, at)| Filed { piece, literal, at }));
         }
-        filed.sort_unstable();
+        (!filed.is_empty()).then(|| Lane::of(width, step, &filed))
+    }
+
+    fn of(width: usize, step: usize, all: &[Filed]) -> Lane {
         // The fewer there are, the more room each can have: small tables stay in the processor's cache.
-        let each = if filed.len() <= FEW_FILED {
+        let each = if all.len() <= FEW_FILED {
             256
-        } else if filed.len() <= MANY {
+        } else if all.len() <= MANY {
             64
         } else {
             16
         };
-        let size = (filed.len() * each).next_power_of_two().clamp(1 << 10, 1 << 22);
-        let shift = 32 - size.trailing_zeros();
+        let size = (all.len() * each).next_power_of_two().clamp(1 << 10, 1 << 22);
+        let drawers = all.len().next_power_of_two().clamp(1 << 4, 1 << 22);
         let mut lane = Lane {
             width,
             step,
             bits: vec![0; size / 64],
-            shift,
-            filed: HashMap::with_capacity_and_hasher(filed.len(), Default::default()),
-            entries: Vec::with_capacity(filed.len()),
+            shift: 32 - size.trailing_zeros(),
+            drawers: vec![0; drawers + 1],
+            drawer_shift: 32 - drawers.trailing_zeros(),
+            filed: vec![Filed::default(); all.len()],
         };
-        for (piece, id, at) in filed {
-            let n = lane.entries.len() as u32;
-            lane.entries.push((id, at));
-            lane.filed.entry(piece).or_insert((n, n)).1 = n + 1;
-            let bit = lane.bit(piece);
+        for f in all {
+            let bit = lane.bit(f.piece);
             lane.bits[bit / 64] |= 1 << (bit % 64);
+            let drawer = lane.drawer(f.piece);
+            lane.drawers[drawer] += 1;
         }
-        Some(lane)
+        // Each drawer is filled from its end, after which its end has become its beginning.
+        let mut end = 0;
+        for drawer in &mut lane.drawers {
+            end += *drawer;
+            *drawer = end;
+        }
+        for f in all.iter().rev() {
+            let drawer = lane.drawer(f.piece);
+            lane.drawers[drawer] -= 1;
+            let place = lane.drawers[drawer];
+            lane.filed[place as usize] = *f;
+        }
+        lane
+    }
+
+    fn drawer(&self, piece: u32) -> usize {
+        (piece.wrapping_mul(SPREAD) >> self.drawer_shift) as usize
     }
 
     fn bit(&self, piece: u32) -> usize {
@@ -231,12 +253,64 @@ impl Lane {
     }
 
     fn filed_under(&self, piece: u32, at: usize, maybe: &mut impl FnMut(u32, usize)) {
-        let Some(&(from, to)) = self.filed.get(&piece) else { return };
-        for &(literal, within) in &self.entries[from as usize..to as usize] {
-            if let Some(start) = at.checked_sub(within as usize) {
-                maybe(literal, start);
+        let drawer = self.drawer(piece);
+        let (from, to) = (self.drawers[drawer] as usize, self.drawers[drawer + 1] as usize);
+        for f in self.filed[from..to].iter().filter(|f| f.piece == piece) {
+            if let Some(start) = at.checked_sub(f.at as usize) {
+                maybe(f.literal, start);
             }
         }
+    }
+}
+
+/// How often each piece stands in the literals, roughly: pieces that share a place count together.
+struct Counts {
+    counts: Vec<u16>,
+    shift: u32,
+}
+
+impl Counts {
+    fn new<'t>(width: usize, literals: impl Iterator<Item = (u32, &'t [u8])> + Clone) -> Counts {
+        let pieces: usize = literals.clone().map(|(_, t)| t.len()).sum();
+        let room = (pieces * 4).next_power_of_two().clamp(1 << 8, 1 << 15);
+        let mut all = Counts { counts: vec![0; room], shift: 32 - room.trailing_zeros() };
+        for (_, text) in literals {
+            each_piece(width, text, |piece| {
+                let n = &mut all.counts[(piece.wrapping_mul(SPREAD) >> all.shift) as usize];
+                *n = n.saturating_add(1);
+            });
+        }
+        all
+    }
+
+    fn of(&self, piece: u32) -> u32 {
+        u32::from(self.counts[(piece.wrapping_mul(SPREAD) >> self.shift) as usize])
+    }
+
+    /// The piece of a literal that is found least often, the first of them.
+    fn rarest(&self, width: usize, literal: u32, text: &[u8]) -> Option<Filed> {
+        let (mut best, mut rarest, mut at) = (None, u32::MAX, 0);
+        each_piece(width, text, |piece| {
+            let count = self.of(piece);
+            if count < rarest {
+                rarest = count;
+                best = Some(Filed { piece, literal, at });
+            }
+            at += 1;
+        });
+        best
+    }
+}
+
+/// Calls `f` on each piece of a text, in order: [`piece`] of each window, without looking at each byte so often.
+fn each_piece(width: usize, text: &[u8], mut f: impl FnMut(u32)) {
+    let top = 8 * (width as u32 - 1);
+    let shifted = |piece: u32, b: &u8| piece >> 8 | u32::from(*b) << top;
+    let Some((begin, rest)) = text.split_at_checked(width - 1) else { return };
+    let mut piece = begin.iter().fold(0, shifted);
+    for b in rest {
+        piece = shifted(piece, b);
+        f(caseless(piece));
     }
 }
 
@@ -286,6 +360,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn pieces_are_those_of_windows(text: Vec<u8>, width in 1..=WIDEST) {
+            let mut got = Vec::new();
+            each_piece(width, &text, |p| got.push(p));
+            prop_assert_eq!(got, text.windows(width).map(piece).collect::<Vec<_>>());
+        }
+
         #[test]
         fn finds_all_and_only_what_is_there(
             short in prop::collection::vec("[abé]{1,4}", 0..12),

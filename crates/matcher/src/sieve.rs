@@ -51,8 +51,7 @@ impl Sieve {
         stretches.dedup();
         let shortest = stretches.iter().map(|s| s.len()).min().unwrap_or(WIDEST);
         let step = (shortest + 1).checked_sub(WIDEST).filter(|step| *step > 0)?.min(STEPS);
-        let filed: Vec<(u32, &[u8])> = (0..).zip(stretches.iter().map(|s| &**s)).collect();
-        let lane = Lane::new(WIDEST, step, &filed);
+        let lane = Lane::new(WIDEST, step, (0..).zip(stretches.iter().map(|s| &**s)));
         // An escape of two bytes stands for one, and folding takes away less than that.
         let whole = needs.whole.map(|length| 2 * length);
         let unicode = memmem::Finder::new(b"\\u").into_owned();
