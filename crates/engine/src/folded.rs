@@ -247,15 +247,17 @@ fn give_up(running: &mut [Running]) -> Option<usize> {
 }
 
 impl Folded {
-    /// Tells `f` of the programs that were not given up: number, events taken, what they tell, and rows lost.
+    /// Tells `f` of the programs that were not given up: number, events taken, what they tell, and rows lost. Those that
+    /// hold most come last, when the others have made room for their rows.
     ///
     /// # Errors
     /// Where kept events cannot be read.
     pub(crate) fn finish(
-        self,
+        mut self,
         pages: &mut Pages<'_>,
         mut f: impl FnMut(usize, u64, Vec<Match>, u64),
     ) -> io::Result<()> {
+        self.0.sort_by_key(|r| r.folder.as_ref().map_or(0, Folder::size));
         for r in self.0 {
             let Some(folder) = r.folder else { continue };
             let (matches, lost) = folder.finish(&mut |handle| pages.time(handle))?;

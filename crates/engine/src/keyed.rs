@@ -110,11 +110,23 @@ struct Lanes<'a> {
     running: BTreeMap<u32, (Machine, Vec<Match>)>,
     /// Survivors of the present event, with what was read of them.
     event: Vec<(Survivor, Vec<Value>)>,
+    /// For whom they are, while they are handed on.
+    hits: Vec<Hit>,
     done: Vec<bool>,
     found: Vec<Found>,
     limits: Vec<(usize, String)>,
     /// Events that each program took.
     taken: Vec<u64>,
+}
+
+/// A survivor of the present event that is for a program.
+struct Hit {
+    program: u32,
+    leaf: u32,
+    /// Which of the survivors.
+    at: usize,
+    /// Others have it as well.
+    shared: bool,
 }
 
 impl<'a> Lanes<'a> {
@@ -126,6 +138,7 @@ impl<'a> Lanes<'a> {
             lane: None,
             running: BTreeMap::new(),
             event: Vec::new(),
+            hits: Vec::new(),
             done: vec![false; detector.keyed.len()],
             found: Vec::new(),
             limits: Vec::new(),
@@ -149,34 +162,46 @@ impl<'a> Lanes<'a> {
 
     /// Hands the survivors of one event to the programs.
     fn push(&mut self) {
-        let mut inputs: BTreeMap<u32, Input> = BTreeMap::new();
-        for (s, values) in self.event.drain(..) {
-            let order = ((s.order >> 32) as u32, s.order & u64::from(u32::MAX));
-            let new = |handle| Input { time: Some(s.time), order, handle, hits: Vec::new() };
+        let mut event = std::mem::take(&mut self.event);
+        let mut hits = std::mem::take(&mut self.hits);
+        for (at, (s, _)) in event.iter().enumerate() {
             match self.detector.sharing(s.stream) {
-                None => {
-                    let input = inputs.entry(s.stream.number).or_insert_with(|| new(s.event));
-                    input.handle = s.event;
-                    input.hits.push((s.leaf as usize, values));
-                }
+                None => hits.push(Hit { program: s.stream.number, leaf: s.leaf, at, shared: false }),
                 Some(users) => {
-                    for &(program, leaf) in users {
-                        if self.awake.get(program as usize).copied().unwrap_or(false) {
-                            let input = inputs.entry(program).or_insert_with(|| new(s.event));
-                            input.hits.push((leaf as usize, values.clone()));
-                        }
-                    }
+                    let awake = |p: u32| self.awake.get(p as usize).copied().unwrap_or(false);
+                    let users = users.iter().filter(|(program, _)| awake(*program));
+                    hits.extend(users.map(|&(program, leaf)| Hit { program, leaf, at, shared: true }));
                 }
             }
         }
-        for (number, mut input) in inputs {
-            let Some(keyed) = self.detector.keyed.get(number as usize) else { continue };
-            input.hits.sort_by_key(|(leaf, _)| *leaf);
-            self.taken.get_mut(number as usize).into_iter().for_each(|n| *n += 1);
-            let new = || (machine(keyed, self.room), Vec::new());
-            let (machine, matches) = self.running.entry(number).or_insert_with(new);
-            machine.push(input, matches);
+        hits.sort_by_key(|h| (h.program, h.leaf));
+        hits.chunk_by(|a, b| a.program == b.program).for_each(|hits| self.hand_on(hits, &mut event));
+        event.clear();
+        hits.clear();
+        (self.event, self.hits) = (event, hits);
+    }
+
+    /// Hands an event to a program.
+    fn hand_on(&mut self, hits: &[Hit], event: &mut [(Survivor, Vec<Value>)]) {
+        let Some(first) = hits.first() else { return };
+        let (number, Some((survivor, _))) = (first.program, event.get(first.at)) else { return };
+        let survivor = *survivor;
+        let Some(keyed) = self.detector.keyed.get(number as usize) else { return };
+        self.taken.get_mut(number as usize).into_iter().for_each(|n| *n += 1);
+        let new = || (machine(keyed, self.room), Vec::new());
+        let (machine, matches) = self.running.entry(number).or_insert_with(new);
+        // What is shared tells who is whose child.
+        if hits.iter().all(|h| h.shared) && machine.is_idle() {
+            return machine.pass_by(survivor.time);
         }
+        let read = |h: &Hit| {
+            let values = event.get_mut(h.at).map(|(_, values)| values);
+            let values = values.map(|v| if h.shared { v.clone() } else { std::mem::take(v) });
+            (h.leaf as usize, values.unwrap_or_default())
+        };
+        let hits = hits.iter().map(read).collect();
+        let order = ((survivor.order >> 32) as u32, survivor.order & u64::from(u32::MAX));
+        machine.push(Input { time: Some(survivor.time), order, handle: survivor.event, hits }, matches);
     }
 
     /// The lane ends.

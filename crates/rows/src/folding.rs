@@ -19,6 +19,7 @@ use crate::more;
 use crate::operate;
 use crate::row::Row;
 use crate::same::{Cell, Seed, same, together};
+use crate::sieve::Sieve;
 
 /// What is read of the events that pass a leaf, and what of them is kept.
 #[derive(Clone, Debug)]
@@ -48,29 +49,8 @@ struct Groups {
     columns: Vec<(AggFn, Option<usize>)>,
     /// Operators that are done with when there are groups.
     done: usize,
-}
-
-/// Operators that look at one row alone, the last of them a filter: whatever comes later, a row that does not get
-/// through them comes to nothing, and is not kept.
-#[derive(Debug)]
-struct Sieve {
-    reads: Vec<Scalar>,
-    operators: Vec<Operator>,
-}
-
-impl Sieve {
-    fn of(program: &Program) -> Option<Arc<Sieve>> {
-        // The time of the search is not known before the end.
-        let alone = |o: &&Operator| operate::is_of_each_row(o) && !more::asks_time(o);
-        let mut operators: Vec<Operator> = program.operators.iter().take_while(alone).cloned().collect();
-        let last = operators.iter().rposition(|o| matches!(o, Operator::Filter(_)))?;
-        operators.truncate(last + 1);
-        Some(Arc::new(Sieve { reads: program.reads.clone(), operators }))
-    }
-
-    fn lets_through(&self, row: Row) -> bool {
-        !operate::all(&self.reads, &self.operators, vec![row]).is_empty()
-    }
+    /// What is known of a group by its keys: of those that come to nothing only the key is kept.
+    sieve: Option<Arc<Sieve>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -107,7 +87,7 @@ pub(crate) fn foldings(program: &Program, first_leaf: usize, out: &mut Vec<Foldi
                 port.gates.is_empty() && program.ports.len() == 1 && program.process_leaves.is_empty();
             let mut reads = Vec::new();
             let groups = Groups::of(program, &mut reads);
-            let keeps = groups.map_or_else(|| Keeps::Rows(Sieve::of(program)), Keeps::Groups);
+            let keeps = groups.map_or_else(|| Keeps::Rows(Sieve::of_rows(program)), Keeps::Groups);
             if let Keeps::Rows(_) = keeps {
                 reads = program.reads.clone();
             }
@@ -127,7 +107,8 @@ impl Groups {
             return None;
         };
         let mut columns: Vec<(Arc<str>, Scalar)> = Vec::new();
-        let mut out = Groups { done: first + 1, ..Groups::default() };
+        let after = rest.get(1..).unwrap_or_default();
+        let mut out = Groups { done: first + 1, sieve: Sieve::of_groups(a, after), ..Groups::default() };
         for operator in before {
             match operator {
                 Operator::Eval(made) => columns.extend(made.iter().cloned()),
@@ -230,6 +211,12 @@ impl<'a> Cells<'a> {
 struct Group {
     hash: u64,
     key: Box<[Value]>,
+    /// None where nothing comes of it.
+    members: Option<Box<Members>>,
+}
+
+/// What is kept of the events of a group.
+struct Members {
     rows: u64,
     /// Its first event in order of time: time, handle, and which of the event's groups it is.
     first: (Timestamp, u64, u32),
@@ -418,7 +405,8 @@ impl Kept {
         // The key is told as the group's first event has it.
         let other = |(i, v): (usize, &Value)| key(i).is_some_and(|k| differ(v, k) && v != k);
         let other = group.key.iter().enumerate().any(other);
-        let took = group.add(how, seed, event, choice);
+        let members = group.members.as_deref_mut();
+        let took = members.map_or_else(Took::default, |m| m.add(how, seed, event, choice));
         size += took.size;
         Took { size, unsure: took.unsure || other }
     }
@@ -428,7 +416,6 @@ impl Kept {
     fn rows(self, program: &Program, now: &Value, times: TimeOf<'_>) -> io::Result<(Vec<Row>, usize)> {
         let Kept { folding, mut rows, mut groups, total, .. } = self;
         rows.sort_by_key(|(time, handle, _)| (*time, *handle));
-        groups.sort_by_key(|g| g.first);
         let done = if let Keeps::Groups(how) = &folding.keeps { how.done } else { 0 };
         let rest = program.operators.get(done..).unwrap_or_default();
         let each = rest.iter().take_while(|o| operate::is_of_each_row(o)).count();
@@ -440,10 +427,14 @@ impl Kept {
             if groups.is_empty() && a.keys.is_empty() {
                 groups.push(Group::new(0, Box::default(), how));
             }
-            for group in groups {
+            let mut groups: Vec<(Box<[Value]>, Box<Members>)> =
+                groups.into_iter().filter_map(|g| Some((g.key, g.members?))).collect();
+            groups.sort_by_key(|(_, members)| members.first);
+            for (key, members) in groups {
                 // Their events come last: most groups do not get that far.
-                let mut rows = operate::all(&program.reads, &operators, vec![group.row(a, how, total)]);
-                group.name_events(&mut rows, times)?;
+                let row = members.row(&key, a, how, total);
+                let mut rows = operate::all(&program.reads, &operators, vec![row]);
+                members.name_events(&mut rows, times)?;
                 out.extend(rows);
             }
         } else {
@@ -494,10 +485,21 @@ impl End<'_> {
 
 impl Group {
     fn new(hash: u64, key: Box<[Value]>, how: &Groups) -> Group {
+        let comes_to_something = how.sieve.as_ref().is_none_or(|s| s.lets_group_through(&key));
+        Group { hash, key, members: comes_to_something.then(|| Box::new(Members::new(how))) }
+    }
+
+    /// Bytes that a new one takes beside its key, about, its place in the index included.
+    fn size(&self) -> usize {
+        let members = |m: &Members| size_of::<Members>() + size_of_val(&*m.columns);
+        size_of::<Group>() + size_of::<u64>() + self.members.as_deref().map_or(0, members)
+    }
+}
+
+impl Members {
+    fn new(how: &Groups) -> Members {
         let columns = how.columns.iter().map(|(f, _)| Accumulator::new(f)).collect();
-        Group {
-            hash,
-            key,
+        Members {
             rows: 0,
             first: (Timestamp(0), 0, 0),
             last: Timestamp(0),
@@ -505,11 +507,6 @@ impl Group {
             in_order: true,
             columns,
         }
-    }
-
-    /// Bytes that a new one takes beside its key, about, its place in the index included.
-    fn size(&self) -> usize {
-        size_of::<Group>() + size_of::<u64>() + size_of_val(&*self.columns)
     }
 
     fn add(&mut self, how: &Groups, seed: &Seed, event: Taken<'_>, choice: u32) -> Took {
@@ -543,12 +540,12 @@ impl Group {
     }
 
     /// The row of the group, without its events.
-    fn row(&self, a: &Agg, how: &Groups, total: u64) -> Row {
+    fn row(&self, key: &[Value], a: &Agg, how: &Groups, total: u64) -> Row {
         let names = a.keys.iter().map(|k| &k.name).chain(a.columns.iter().map(|(n, _)| n));
         let value =
             |((f, _), so_far): (&(AggFn, Option<usize>), &Accumulator)| so_far.value(f, self.rows, total);
         let values = how.columns.iter().zip(&self.columns).map(value);
-        let columns = names.cloned().zip(self.key.iter().cloned().chain(values)).collect();
+        let columns = names.cloned().zip(key.iter().cloned().chain(values)).collect();
         let any = |time: Timestamp| (self.rows > 0).then_some(time);
         let mut row = Row::of_columns(self.last, columns);
         (row.found.first, row.found.last) = (any(self.first.0), any(self.last));
@@ -617,7 +614,8 @@ mod tests {
     use crate::same::tests::value;
     use proptest::prelude::*;
     use shikra_ir::{
-        Call, CmpOp, Func, Join, JoinKind, Key, LogSource, Pattern, Plan, Sort, SortKey, Test, Words, eval,
+        Call, CmpOp, Extract, Func, Join, JoinKind, Key, LogSource, Lookup, Matching, Pattern, Plan, Regex,
+        Sort, SortKey, Table, Test, Words, eval,
     };
     use shikra_sequence::{Input, Limits};
     use shikra_syntax::Span;
@@ -719,27 +717,69 @@ mod tests {
     enum Step {
         Filter(Expr),
         Eval(Scalar, usize),
+        Project(Vec<(Scalar, usize)>),
+        Drop(usize),
+        Unnest(usize),
+        /// The first letter of a text, if it is one of a few.
+        Capture(Scalar, usize),
+        Lookup(Scalar, usize, bool),
     }
 
-    fn steps() -> impl Strategy<Value = Vec<Step>> {
+    fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
+        let name = || 0..NAMES.len();
         let step = prop_oneof![
-            condition().prop_map(Step::Filter),
-            (scalar(), 0..NAMES.len()).prop_map(|(s, to)| Step::Eval(s, to)),
+            4 => condition().prop_map(Step::Filter),
+            2 => (scalar(), name()).prop_map(|(s, to)| Step::Eval(s, to)),
+            1 => proptest::collection::vec((scalar(), name()), 1..4).prop_map(Step::Project),
+            1 => name().prop_map(Step::Drop),
+            1 => name().prop_map(Step::Unnest),
+            1 => (scalar(), name()).prop_map(|(s, to)| Step::Capture(s, to)),
+            1 => (scalar(), name(), any::<bool>()).prop_map(|(s, to, new)| Step::Lookup(s, to, new)),
         ];
-        proptest::collection::vec(step, 0..3)
+        proptest::collection::vec(step, 0..most)
     }
 
     fn stepped(plan: Plan, steps: Vec<Step>) -> Plan {
-        steps.into_iter().fold(plan, |plan, step| match step {
-            Step::Filter(e) => Plan::Filter(Box::new(plan), e),
-            Step::Eval(s, to) => Plan::Eval(Box::new(plan), vec![(NAMES[to].into(), s)]),
+        steps.into_iter().fold(plan, |plan, step| {
+            let input = Box::new(plan);
+            let named = |(s, to): (Scalar, usize)| (Arc::from(NAMES[to]), s);
+            match step {
+                Step::Filter(e) => Plan::Filter(input, e),
+                Step::Eval(s, to) => Plan::Eval(input, vec![named((s, to))]),
+                Step::Project(all) => Plan::Project(input, all.into_iter().map(named).collect()),
+                Step::Drop(name) => Plan::Drop(input, vec![Pattern::exact(NAMES[name])]),
+                Step::Unnest(name) => Plan::Unnest(input, FieldRef::new(Names::Column, NAMES[name])),
+                Step::Capture(from, to) => {
+                    let source = format!("(?P<{}>[a1n])", NAMES[to]);
+                    let regex = Regex { source, multi_line: false, dot_all: false, whole: false };
+                    Plan::Extract(input, Extract::Regex { from, regex, most: 1 })
+                }
+                Step::Lookup(s, to, only_new) => {
+                    Plan::Lookup(Box::new(looked_up(input, s, NAMES[to], only_new)))
+                }
+            }
         })
+    }
+
+    /// What a small table says of a value.
+    fn looked_up(input: Box<Plan>, s: Scalar, to: &str, only_new: bool) -> Lookup {
+        let rows = vec![vec!["1".into(), "a".into()], vec!["a".into(), Value::I64(1)]];
+        let table = Table { name: "t".into(), columns: vec!["k".into(), "v".into()], rows };
+        Lookup {
+            input,
+            table: "t".into(),
+            on: vec![("k".into(), s)],
+            output: vec![("v".into(), to.into())],
+            only_new,
+            matching: Matching::default(),
+            data: Some(Arc::new(table)),
+        }
     }
 
     /// Events, mostly in groups.
     fn grouped() -> impl Strategy<Value = Plan> {
         let of_groups = proptest::option::weighted(0.8, group());
-        (steps(), of_groups, steps(), any::<bool>()).prop_map(|(before, group, after, sorted)| {
+        (steps(3), of_groups, steps(5), any::<bool>()).prop_map(|(before, group, after, sorted)| {
             let mut plan = stepped(Plan::Scan(LogSource::any(Names::Splunk)), before);
             if let Some((keys, columns)) = group {
                 plan = Plan::Agg(Agg { input: Box::new(plan), keys, columns, window: Window::None });
@@ -752,7 +792,7 @@ mod tests {
     }
 
     fn plan() -> impl Strategy<Value = Plan> {
-        let two = (grouped(), grouped(), scalar(), 0..4, steps());
+        let two = (grouped(), grouped(), scalar(), 0..4, steps(3));
         let two = two.prop_map(|(left, right, key, kind, after)| {
             let kind = match kind {
                 0 => JoinKind::Inner,

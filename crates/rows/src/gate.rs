@@ -89,6 +89,12 @@ struct Tree {
     descendants: HashMap<Process, u32>,
 }
 
+impl Tree {
+    fn is_empty(&self) -> bool {
+        self.sources.is_empty() && self.descendants.is_empty()
+    }
+}
+
 /// The trees of a program at work.
 #[derive(Debug)]
 pub(crate) struct Trees {
@@ -105,8 +111,16 @@ impl Trees {
         Trees { specs: specs.to_vec(), trees, most: limits.max_keys, lost: 0 }
     }
 
+    /// Whether no ancestor has matched yet: then who is whose child matters to nobody.
+    pub fn are_empty(&self) -> bool {
+        self.trees.iter().all(Tree::is_empty)
+    }
+
     /// A process event: who is whose child.
     pub fn learn(&mut self, identity: [&Value; 5]) {
+        if self.are_empty() {
+            return;
+        }
         let [id, parent, number, parent_number, host] = identity;
         let (Some(child), Some(parent)) = (process(id, number, host), process(parent, parent_number, host))
         else {
@@ -154,6 +168,9 @@ impl Trees {
 
     fn descends(&self, tree: usize, port: &Port, cells: &[Value]) -> bool {
         let (Some(spec), Some(tree)) = (self.specs.get(tree), self.trees.get(tree)) else { return false };
+        if tree.is_empty() {
+            return false;
+        }
         let Some(own) = own(port, cells) else { return false };
         match spec.depth {
             Some(0) => tree.sources.contains(&own),

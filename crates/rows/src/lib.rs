@@ -29,6 +29,7 @@ mod push;
 mod reads;
 mod row;
 mod same;
+mod sieve;
 mod windows;
 
 pub use compile::{Program, Resolve, compile};

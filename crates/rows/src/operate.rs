@@ -85,10 +85,14 @@ fn compute(reads: &[Scalar], columns: &[(Arc<str>, Scalar)], row: &mut Row) {
 }
 
 fn without(patterns: &[Pattern], row: &mut Row) {
-    let is = |p: &Pattern, name: &str| p.literal().map_or_else(|| p.matches(name), |whole| whole == name);
-    let stays = |name: &str| !patterns.iter().any(|p| is(p, name));
-    row.columns.retain(|(n, _)| stays(n));
-    row.found.columns.retain(|(n, _)| stays(n));
+    row.columns.retain(|(n, _)| !drops(patterns, n));
+    row.found.columns.retain(|(n, _)| !drops(patterns, n));
+}
+
+/// Whether a column of a name is dropped.
+pub(crate) fn drops(patterns: &[Pattern], name: &str) -> bool {
+    let is = |p: &Pattern| p.literal().map_or_else(|| p.matches(name), |whole| whole == name);
+    patterns.iter().any(is)
 }
 
 /// A row for each value; a row without any stays.

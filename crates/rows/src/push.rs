@@ -183,6 +183,26 @@ fn asks_any(t: &Test) -> bool {
     rises && t.words.multi == Multi::Any && matches!(t.subject, Scalar::Field(_))
 }
 
+/// A condition that holds of a row wherever `e` does, of the tests of which all fields are known.
+pub(crate) fn possible_of(e: &Expr, known: &dyn Fn(&FieldRef) -> bool) -> Expr {
+    possible(e, true, &|t, _| is_known(t, known))
+}
+
+/// Whether a scalar is made of fields that are known and of nothing else.
+pub(crate) fn is_known_scalar(s: &Scalar, known: &dyn Fn(&FieldRef) -> bool) -> bool {
+    let mut fine = true;
+    s.fields(&mut |f| fine &= known(f));
+    fine && !scalar_mentions(s, &is_of_whole_row)
+}
+
+/// What is made of more than fields by their names.
+fn is_of_whole_row(s: &Scalar) -> bool {
+    matches!(
+        s,
+        Scalar::AnyField | Scalar::FieldGlob(..) | Scalar::Var(_) | Scalar::Asked(_) | Scalar::Each(_)
+    )
+}
+
 /// A condition that holds wherever `e` does (`upper`; otherwise: that holds nowhere but where `e` does), of the tests
 /// that are known. These are told on which side they stand.
 fn possible(e: &Expr, upper: bool, known: &dyn Fn(&Test, bool) -> bool) -> Expr {
@@ -216,12 +236,7 @@ fn possible(e: &Expr, upper: bool, known: &dyn Fn(&Test, bool) -> bool) -> Expr 
 fn is_known(test: &Test, known: &dyn Fn(&FieldRef) -> bool) -> bool {
     let mut fine = true;
     test.fields(&mut |f| fine &= known(f));
-    fine && !test_mentions(test, &|s| {
-        matches!(
-            s,
-            Scalar::AnyField | Scalar::FieldGlob(..) | Scalar::Var(_) | Scalar::Asked(_) | Scalar::Each(_)
-        )
-    })
+    fine && !test_mentions(test, &is_of_whole_row)
 }
 
 fn test_mentions(t: &Test, what: &dyn Fn(&Scalar) -> bool) -> bool {

@@ -125,6 +125,8 @@ pub struct Machine {
     specs: Vec<Arc<NodeSpec>>,
     leaf_routes: Vec<Vec<Route>>,
     nodes: Vec<Box<dyn Node>>,
+    /// By node: what arrives there. Empty between events.
+    inbox: Vec<Vec<Arrival>>,
     last: Option<At>,
     ended: bool,
     stats: Stats,
@@ -136,6 +138,7 @@ impl Machine {
         let limits = Arc::new(limits);
         Machine {
             nodes: program.nodes.iter().map(|n| n.spec.machine(n, &limits)).collect(),
+            inbox: program.nodes.iter().map(|_| Vec::new()).collect(),
             specs: program.nodes.clone(),
             leaf_routes: program.leaf_routes.clone(),
             last: None,
@@ -155,8 +158,7 @@ impl Machine {
         self.stats.events += 1;
         self.run_until(time, out);
         self.last = Some(at);
-        let mut inbox: Vec<Vec<Arrival>> = Vec::new();
-        inbox.resize_with(self.nodes.len(), Vec::new);
+        let mut inbox = std::mem::take(&mut self.inbox);
         for (leaf, values) in &input.hits {
             for route in self.leaf_routes.get(*leaf).into_iter().flatten() {
                 let arrival =
@@ -166,7 +168,8 @@ impl Machine {
                 }
             }
         }
-        self.settle(at, inbox, 0, out);
+        self.settle(at, &mut inbox, 0, out);
+        self.inbox = inbox;
     }
 
     /// Says that no event before `watermark` will come: what waited for earlier times becomes known.
@@ -219,14 +222,14 @@ impl Machine {
         if found.is_empty() {
             return;
         }
-        let mut inbox: Vec<Vec<Arrival>> = Vec::new();
-        inbox.resize_with(self.nodes.len(), Vec::new);
+        let mut inbox = std::mem::take(&mut self.inbox);
         self.send(node, found, &mut inbox, out);
-        self.settle(at, inbox, node + 1, out);
+        self.settle(at, &mut inbox, node + 1, out);
+        self.inbox = inbox;
     }
 
     /// Lets the nodes from `first` on work through what arrived, children before parents.
-    fn settle(&mut self, at: At, mut inbox: Vec<Vec<Arrival>>, first: usize, out: &mut Vec<Match>) {
+    fn settle(&mut self, at: At, inbox: &mut [Vec<Arrival>], first: usize, out: &mut Vec<Match>) {
         for node in first..self.nodes.len() {
             let mut arrivals = inbox.get_mut(node).map(std::mem::take).unwrap_or_default();
             if arrivals.is_empty() {
@@ -237,13 +240,13 @@ impl Machine {
             if let Some(n) = self.nodes.get_mut(node) {
                 n.tick(at, arrivals, &mut self.stats, &mut found);
             }
-            self.send(node, found, &mut inbox, out);
+            self.send(node, found, inbox, out);
         }
     }
 
     /// Filters a node's matches and puts them before its receivers; a root's leave the machine.
     fn send(&mut self, node: usize, found: Vec<Emission>, inbox: &mut [Vec<Arrival>], out: &mut Vec<Match>) {
-        let Some(spec) = self.specs.get(node).cloned() else { return };
+        let Some(spec) = self.specs.get(node).filter(|_| !found.is_empty()).cloned() else { return };
         for emission in found {
             let carried = carried(&spec, &emission);
             if !passes(&spec, &emission, &carried) {

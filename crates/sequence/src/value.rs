@@ -71,7 +71,39 @@ impl PartialEq for Key {
 impl Eq for Key {}
 impl std::hash::Hash for Key {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.canon.hash(state);
+        self.canon.iter().for_each(|c| c.0.as_deref().hash(state));
+    }
+}
+
+/// The values of a key that need not be made to find it.
+pub(crate) struct LikeKey<'v>(&'v [Value]);
+
+impl<'v> LikeKey<'v> {
+    /// None where the values mean several keys or none.
+    pub(crate) fn of(values: &'v [Value]) -> Option<LikeKey<'v>> {
+        let means_one = |v: &Value| !v.is_null() && !matches!(v, Value::List(_));
+        values.iter().all(means_one).then_some(LikeKey(values))
+    }
+}
+
+impl std::hash::Hash for LikeKey<'_> {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        for v in self.0 {
+            match v {
+                Value::Str(s) => Some(&**s).hash(state),
+                v => Canon::of(v).0.as_deref().hash(state),
+            }
+        }
+    }
+}
+
+impl hashbrown::Equivalent<Arc<Key>> for LikeKey<'_> {
+    fn equivalent(&self, key: &Arc<Key>) -> bool {
+        let same = |(canon, v): (&Canon, &Value)| match v {
+            Value::Str(s) => canon.0.as_ref() == Some(s),
+            v => *canon == Canon::of(v),
+        };
+        key.canon.len() == self.0.len() && key.canon.iter().zip(self.0).all(same)
     }
 }
 

@@ -17,7 +17,7 @@ const MOST: usize = 100_000;
 pub(crate) struct Capture {
     pub from: Scalar,
     compiled: Arc<Compiled>,
-    groups: Vec<(usize, Arc<str>)>,
+    pub groups: Vec<(usize, Arc<str>)>,
     most: usize,
 }
 

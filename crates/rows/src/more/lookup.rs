@@ -19,7 +19,7 @@ pub(crate) struct Lookup {
     pub on: Vec<(String, Scalar)>,
     table: Arc<Table>,
     /// Column of the table, name of the new column.
-    output: Vec<(Option<usize>, Arc<str>)>,
+    pub output: Vec<(Option<usize>, Arc<str>)>,
     only_new: bool,
     fold: Fold,
     most: usize,

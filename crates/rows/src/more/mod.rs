@@ -8,6 +8,8 @@ mod running;
 mod search;
 mod session;
 
+use std::sync::Arc;
+
 use shikra_event::{Timestamp, Value};
 use shikra_ir::{Agg, AggFn, Extract, Names, Plan, Scalar, Window};
 use shikra_sequence::Unsupported;
@@ -58,6 +60,24 @@ impl More {
                 a.keys.iter().for_each(|k| reads::of_scalar(&k.value, out));
                 a.columns.iter().for_each(|(_, f)| reads::of_aggregate(f, out));
             }
+        }
+    }
+
+    /// What it looks at of a row, where that is all it looks at.
+    pub fn asks(&self) -> Box<dyn Iterator<Item = &Scalar> + '_> {
+        match self {
+            More::Capture(c) => Box::new(std::iter::once(&c.from)),
+            More::Lookup(l) => Box::new(l.on.iter().map(|(_, s)| s)),
+            More::Running(_) | More::Session(_) => Box::new(std::iter::empty()),
+        }
+    }
+
+    /// The columns that it may make of what it [asks](More::asks).
+    pub fn makes(&self) -> Box<dyn Iterator<Item = &Arc<str>> + '_> {
+        match self {
+            More::Capture(c) => Box::new(c.groups.iter().map(|(_, name)| name)),
+            More::Lookup(l) => Box::new(l.output.iter().map(|(_, name)| name)),
+            More::Running(_) | More::Session(_) => Box::new(std::iter::empty()),
         }
     }
 

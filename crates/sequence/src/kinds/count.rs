@@ -169,15 +169,16 @@ impl Kind for Count {
                 self.pop(state);
             }
         }
-        let mut counted: Vec<&Occ> = Vec::new();
-        for (_, occ) in hits {
-            let again = counted.iter().any(|c| c.events == occ.events);
+        let mut counts = false;
+        for (i, (_, occ)) in hits.iter().enumerate() {
+            let mut before = hits.iter().take(i);
+            let again = before.any(|(_, c)| c.events == occ.events && self.contributes(c));
             if !again && self.contributes(occ) {
-                counted.push(occ);
+                counts = true;
                 self.add(state, occ, cx);
             }
         }
-        if counted.is_empty() {
+        if !counts {
             return;
         }
         state.opened.get_or_insert(cx.at.time);
