@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{Flavor, Fold, Regex, Words};
 
+mod caches;
 mod capture;
 mod lucene;
 mod pcre;

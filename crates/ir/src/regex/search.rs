@@ -7,13 +7,13 @@
 
 use std::sync::OnceLock;
 
-use regex_automata::hybrid::dfa::{Builder, Cache, Config, DFA};
+use regex_automata::hybrid::dfa::{Builder, Config, DFA};
 use regex_automata::nfa::thompson::{self, WhichCaptures};
-use regex_automata::util::pool::Pool;
 use regex_automata::{Anchored, Input};
 use regex_syntax::hir::{Class, ClassUnicodeRange, Hir, HirKind};
 use regex_syntax::utf8::Utf8Sequences;
 
+use super::caches::Caches;
 use super::words::Finder;
 use super::{Linear, SIZE_LIMIT};
 
@@ -94,7 +94,7 @@ pub(super) fn build(l: &Linear) -> Result<::regex::Regex, ::regex::Error> {
 struct Forward {
     dfa: DFA,
     anchored: Anchored,
-    caches: Pool<Cache, Box<dyn Fn() -> Cache + Send + Sync>>,
+    caches: Caches,
 }
 
 impl Forward {
@@ -112,15 +112,15 @@ impl Forward {
             .minimum_cache_clear_count(Some(3))
             .minimum_bytes_per_state(Some(10));
         let dfa = Builder::new().configure(config).build_from_nfa(nfa).ok()?;
-        let made = dfa.clone();
-        let caches: Box<dyn Fn() -> Cache + Send + Sync> = Box::new(move || made.create_cache());
-        Some(Forward { dfa, anchored, caches: Pool::new(caches) })
+        Some(Forward { dfa, anchored, caches: Caches::default() })
     }
 
     /// None where it cannot say: at a word boundary beside what is not ASCII, or with too many states.
     fn is_match(&self, text: &str) -> Option<bool> {
         let input = Input::new(text).anchored(self.anchored).earliest(true);
-        let found = self.dfa.try_search_fwd(&mut self.caches.get(), &input).ok()?;
+        let mut place = self.caches.own();
+        let cache = place.get_or_insert_with(|| Box::new(self.dfa.create_cache()));
+        let found = self.dfa.try_search_fwd(cache, &input).ok()?;
         Some(found.is_some())
     }
 }
