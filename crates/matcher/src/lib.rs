@@ -35,6 +35,7 @@ mod rules;
 mod scratch;
 mod seen;
 mod sieve;
+mod team;
 mod tree;
 mod witness;
 
@@ -42,6 +43,7 @@ pub use costs::Cost;
 pub use row::EventRow;
 pub use scratch::{Limits, Scratch, Work};
 pub use seen::{Seen, Unable};
+pub use team::Team;
 
 /// A way to run a matcher. All give the same answers; tests hold them to it.
 pub struct Strategy {
@@ -150,7 +152,18 @@ impl Matcher {
 
     /// A scratch that remembers so much.
     pub fn scratch_with(&self, limits: Limits) -> Scratch {
-        Scratch::new(self, limits)
+        Scratch::new(self, limits, None)
+    }
+
+    /// For so many threads that run this matcher at the same time: with [`Matcher::scratch_in`] one, each of them spares
+    /// the others what it has worked out.
+    pub fn team(&self, threads: usize) -> Team {
+        Team::new(threads)
+    }
+
+    /// A scratch for one thread of a team, which must be of this matcher.
+    pub fn scratch_in(&self, team: &Team) -> Scratch {
+        Scratch::new(self, Limits::default(), team.common())
     }
 
     /// Appends the filters that hold for `event`, ascending. `scratch` must be of this matcher.

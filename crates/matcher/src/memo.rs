@@ -16,7 +16,10 @@ pub(crate) type ClassId = u32;
 /// The class of nothing.
 pub(crate) const EMPTY: ClassId = 0;
 
-/// Hashes bytes under a secret of the scratch.
+/// Longest value that is taken as given, and longest last value kept, in bytes.
+pub(crate) const KEPT: usize = 192;
+
+/// Hashes bytes under a secret of the scratch, or of all that tell each other.
 #[derive(Clone, Default)]
 pub(crate) struct Hasher(RandomState);
 
@@ -298,4 +301,67 @@ impl Outcomes {
         self.table = HashTable::new();
         self.words = Vec::new();
     }
+}
+
+/// The last value of a slot and what of its class is asked for: logs repeat themselves.
+#[derive(Default)]
+pub(crate) struct Last {
+    kind: Option<Kind>,
+    pub asked: ClassId,
+    data: Vec<u8>,
+}
+
+impl Last {
+    pub fn is(&self, slot: &Slot<'_>) -> bool {
+        self.kind == Some(slot.kind) && same(&self.data, slot.data)
+    }
+
+    pub fn set(&mut self, slot: Slot<'_>, asked: ClassId) {
+        if slot.data.len() > KEPT {
+            return;
+        }
+        self.kind = Some(slot.kind);
+        self.asked = asked;
+        self.data.clear();
+        self.data.extend_from_slice(slot.data);
+    }
+}
+
+/// Whether the values of a slot come again. Those of some never do (record numbers, times, messages): to
+/// remember them costs more than it saves, and crowds out what does come again.
+#[derive(Default)]
+pub(crate) struct Habit {
+    looked_up: u32,
+    pub known: u32,
+    /// Look-ups to leave out.
+    rest: u32,
+}
+
+impl Habit {
+    /// Look-ups after which it is judged.
+    const TRIAL: u32 = 256;
+    /// Look-ups left out where fewer than one in eight was known.
+    const REST: u32 = 4096;
+
+    /// Whether to look up and remember the next value.
+    pub fn remembers(&mut self) -> bool {
+        if self.rest > 0 {
+            self.rest -= 1;
+            return false;
+        }
+        self.looked_up += 1;
+        if self.looked_up > Habit::TRIAL {
+            if self.known < Habit::TRIAL / 8 {
+                self.rest = Habit::REST;
+            }
+            self.looked_up = 0;
+            self.known = 0;
+        }
+        true
+    }
+}
+
+/// Equality; short values, which are numbers, without a call.
+pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && if a.len() <= 2 { a.iter().eq(b) } else { a == b }
 }

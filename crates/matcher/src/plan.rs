@@ -30,7 +30,7 @@ pub(crate) struct ShapePlan {
     /// The same for those that can hold, with what the fixed slots decide.
     pub start: Vec<Entry>,
     /// Where comparisons of several fields find them.
-    pub bindings: HashMap<FieldRef, Binding>,
+    pub bindings: Arc<HashMap<FieldRef, Binding>>,
     /// Variables that no event of the shape has, and those that are constant. Ascending.
     pub absent: Vec<VarId>,
     pub constant: Vec<VarId>,
@@ -43,9 +43,10 @@ pub(crate) struct Group {
 }
 
 /// A variable that stands for many fields.
+#[derive(Clone)]
 pub(crate) struct Spread {
     /// The fields; none of them is known to have a value.
-    pub parts: Vec<Binding>,
+    pub parts: Arc<[Binding]>,
     /// The outcome where none of the fields has one.
     pub absent: Vec<Entry>,
 }
@@ -148,7 +149,7 @@ impl Planner<'_> {
         }
         start.retain(|e| rules.asks(e.pred()));
         let answers = self.taxonomy.on(self.event.shape);
-        let bindings = rules.exact_fields.iter().map(|f| (f.clone(), answers.bind(f))).collect();
+        let bindings = rules.exact_fields.iter().map(|f| (f.clone(), answers.bind(f)));
         let program = |(slots, inputs): (_, Bound)| Group {
             program: self.state.program(self.compiled, &inputs, &rules, &asked),
             slots,
@@ -157,7 +158,7 @@ impl Planner<'_> {
             groups: groups.all.into_iter().map(program).collect(),
             spread,
             start: union(&start, &[]),
-            bindings,
+            bindings: Arc::new(bindings.collect()),
             base: known.base,
             absent: known.absent,
             constant: known.constant,
@@ -217,7 +218,7 @@ impl Planner<'_> {
             }
         }
         let absent = self.compiled.absent[v as usize].clone();
-        (!has_value && !absent.is_empty()).then_some(Spread { parts, absent })
+        (!has_value && !absent.is_empty()).then_some(Spread { parts: parts.into(), absent })
     }
 }
 

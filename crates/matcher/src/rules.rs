@@ -16,6 +16,7 @@ use shikra_taxonomy::{Binding, Taxonomy};
 use crate::compile::{Compiled, PredId, Var, VarId, WhenId};
 use crate::plan::{self, ShapePlan};
 use crate::program::{Buffers, Entry, Input, Program};
+use crate::team::{Common, PlanKey};
 use crate::tree::{Bounds, Leaf, OPEN, Step, settled};
 use crate::{FilterId, witness};
 
@@ -178,16 +179,23 @@ pub(crate) struct State {
 }
 
 impl Cache {
-    /// Plans the shape of `event` for all events of it whose slots `fixed` have the values that `event` has.
+    /// Plans the shape of `event` for all events of it whose slots `fixed` have the values that `event` has; once for a
+    /// team.
     pub fn plan(
         &self,
         compiled: &Compiled,
         taxonomy: &Taxonomy,
         event: &Event<'_>,
         fixed: &[SlotIndex],
-    ) -> ShapePlan {
+        team: Option<&Common>,
+    ) -> Arc<ShapePlan> {
+        let key = team.map(|team| (team, PlanKey::new(event, fixed)));
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        plan::plan(compiled, taxonomy, &mut state, event, fixed)
+        let mut make = || plan::plan(compiled, taxonomy, &mut state, event, fixed);
+        match key {
+            Some((team, key)) => team.plan(key, make),
+            None => Arc::new(make()),
+        }
     }
 
     /// Lets go of all plans and programs. Numbers go on, so that none is used again.

@@ -14,20 +14,18 @@ use shikra_taxonomy::Binding;
 
 use crate::compile::PredId;
 use crate::costs::Tally;
-use crate::memo::{ClassId, Classes, EMPTY, Hasher, Outcomes, Recent, Values};
+use crate::memo::{ClassId, Classes, EMPTY, Habit, Hasher, KEPT, Last, Outcomes, Recent, Values, same};
 use crate::plan::{Group, ShapePlan, Spread, has_values};
 use crate::program::{Buffers, Entry, Program, certainly_text, is_text};
 use crate::row::BoundRow;
 use crate::rules::{Active, RuleSet};
+use crate::team::Common;
 use crate::tree::{Leaf, OPEN, settled};
 use crate::{EventRow, FilterId, Matcher, Seen};
 
 /// Slots of these names are the same in nearly all events of a shape: they are part of what it stands for.
 const FIXED: [&str; 5] =
     [system::PROVIDER, system::PROVIDER_GUID, "Provider_EventSourceName", system::EVENT_ID, system::CHANNEL];
-
-/// Longest value that is taken as given, and longest last value kept, in bytes.
-const KEPT: usize = 192;
 
 /// In the number of what is asked for of a class: one of its predicates calls for a filter.
 const CALLS: ClassId = 1 << 31;
@@ -82,6 +80,8 @@ pub struct Work {
     pub repeats: u64,
     /// Values evaluated.
     pub value_misses: u64,
+    /// Values that another thread of the team has evaluated.
+    pub told: u64,
     /// Events whose combination of outcomes was evaluated.
     pub event_misses: u64,
     /// Filters evaluated.
@@ -116,7 +116,7 @@ struct Ready {
     callers: Option<usize>,
     spread: Vec<(Spread, ClassId)>,
     start: ClassId,
-    bindings: FastMap<FieldRef, Binding>,
+    bindings: Arc<FastMap<FieldRef, Binding>>,
 }
 
 /// A slot's value.
@@ -140,11 +140,6 @@ impl Value {
     }
 }
 
-/// Equality; short values, which are numbers, without a call.
-fn same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && if a.len() <= 2 { a.iter().eq(b) } else { a == b }
-}
-
 struct ReadyGroup {
     slot: SlotIndex,
     /// All slots, where there are several.
@@ -157,67 +152,11 @@ struct ReadyGroup {
     habit: Habit,
 }
 
-/// The last value of a slot and what of its class is asked for: logs repeat themselves.
-#[derive(Default)]
-struct Last {
-    kind: Option<Kind>,
-    asked: ClassId,
-    data: Vec<u8>,
-}
-
-impl Last {
-    fn is(&self, slot: &Slot<'_>) -> bool {
-        self.kind == Some(slot.kind) && same(&self.data, slot.data)
-    }
-
-    fn set(&mut self, slot: Slot<'_>, asked: ClassId) {
-        if slot.data.len() > KEPT {
-            return;
-        }
-        self.kind = Some(slot.kind);
-        self.asked = asked;
-        self.data.clear();
-        self.data.extend_from_slice(slot.data);
-    }
-}
-
-/// Whether the values of a slot come again. Those of some never do (record numbers, times, messages): to
-/// remember them costs more than it saves, and crowds out what does come again.
-#[derive(Default)]
-struct Habit {
-    looked_up: u32,
-    known: u32,
-    /// Look-ups to leave out.
-    rest: u32,
-}
-
-impl Habit {
-    /// Look-ups after which it is judged.
-    const TRIAL: u32 = 256;
-    /// Look-ups left out where fewer than one in eight was known.
-    const REST: u32 = 4096;
-
-    /// Whether to look up and remember the next value.
-    fn remembers(&mut self) -> bool {
-        if self.rest > 0 {
-            self.rest -= 1;
-            return false;
-        }
-        self.looked_up += 1;
-        if self.looked_up > Habit::TRIAL {
-            if self.known < Habit::TRIAL / 8 {
-                self.rest = Habit::REST;
-            }
-            self.looked_up = 0;
-            self.known = 0;
-        }
-        true
-    }
-}
-
 /// Outcomes of values.
 struct Memo {
     hasher: Hasher,
+    /// Threads that tell each other what they evaluate.
+    team: Option<Arc<Common>>,
     classes: Classes,
     values: Vec<Values>,
     recent: Recent,
@@ -248,8 +187,8 @@ struct Decider {
 }
 
 impl Scratch {
-    pub(crate) fn new(matcher: &Matcher, limits: Limits) -> Scratch {
-        let hasher = Hasher::default();
+    pub(crate) fn new(matcher: &Matcher, limits: Limits, team: Option<Arc<Common>>) -> Scratch {
+        let hasher = team.as_ref().map_or_else(Hasher::default, |team| team.hasher.clone());
         Scratch {
             limits,
             shapes: FastMap::default(),
@@ -257,6 +196,7 @@ impl Scratch {
             memo: Memo {
                 classes: Classes::new(hasher.clone()),
                 hasher,
+                team,
                 values: Vec::new(),
                 recent: Recent::new(limits.values),
                 places: HashMap::new(),
@@ -371,10 +311,11 @@ impl Scratch {
         };
         fixed.extend(event.shape.constant());
         self.memo.work.plans += 1;
-        let plan = matcher.cache.plan(&matcher.compiled, &matcher.taxonomy, event, &fixed);
+        let team = self.memo.team.as_deref();
+        let plan = matcher.cache.plan(&matcher.compiled, &matcher.taxonomy, event, &fixed, team);
         self.seen.shape(&matcher.compiled, &plan);
         fixed.retain(|i| !event.shape.constant().contains(i));
-        let ready = self.memo.ready(plan, event, &fixed);
+        let ready = self.memo.ready(&plan, event, &fixed);
         let place = known.unwrap_or(self.ready.len());
         match self.ready.get_mut(place) {
             Some(old) => *old = ready,
@@ -427,19 +368,19 @@ impl Memo {
         asked
     }
 
-    fn ready(&mut self, plan: ShapePlan, event: &Event<'_>, fixed: &[SlotIndex]) -> Ready {
+    fn ready(&mut self, plan: &ShapePlan, event: &Event<'_>, fixed: &[SlotIndex]) -> Ready {
         let can_call = |g: &Group| g.program.preds().any(|p| !plan.rules.called_by(p).is_empty());
-        let (first, later): (Vec<Group>, Vec<Group>) = plan.groups.into_iter().partition(can_call);
+        let (first, later): (Vec<&Group>, Vec<&Group>) = plan.groups.iter().partition(|g| can_call(g));
         let callers = first.len();
         let groups =
             first.into_iter().chain(later).map(|g| self.ready_group(g, event, &plan.rules)).collect();
         let calls = |e: &Entry| e.truth() == Truth::True && !plan.rules.called_by(e.pred()).is_empty();
         let others = plan.start.iter().chain(plan.spread.iter().flat_map(|s| &s.absent));
         let alone = plan.rules.always.is_empty() && !others.into_iter().any(calls);
-        let spread = plan.spread.into_iter().map(|s| {
+        let spread = plan.spread.iter().map(|s| {
             let absent = self.classes.intern(&s.absent);
             let absent = self.project(absent, &plan.rules);
-            (s, absent)
+            (s.clone(), absent)
         });
         let value = |&slot: &SlotIndex| {
             let Slot { kind, data } = event.slot(slot);
@@ -451,12 +392,12 @@ impl Memo {
             spread: spread.collect(),
             start: self.classes.intern(&plan.start),
             fixed: fixed.iter().map(value).collect(),
-            bindings: plan.bindings,
-            rules: plan.rules,
+            bindings: plan.bindings.clone(),
+            rules: plan.rules.clone(),
         }
     }
 
-    fn ready_group(&mut self, g: Group, event: &Event<'_>, rules: &RuleSet) -> ReadyGroup {
+    fn ready_group(&mut self, g: &Group, event: &Event<'_>, rules: &RuleSet) -> ReadyGroup {
         let values = *self.places.entry(g.program.id).or_insert_with(|| {
             self.values.push(Values::default());
             self.values.len() - 1
@@ -464,8 +405,8 @@ impl Memo {
         let absent = self.evaluate(&g.program, &Event { slots: &[], ..*event });
         ReadyGroup {
             slot: g.slots.first().copied().unwrap_or(SlotIndex::MAX),
-            several: if g.slots.len() > 1 { g.slots.into() } else { Box::default() },
-            program: g.program,
+            several: if g.slots.len() > 1 { g.slots.as_slice().into() } else { Box::default() },
+            program: g.program.clone(),
             values,
             absent: self.project(absent, rules),
             last: Last::default(),
@@ -591,6 +532,13 @@ impl Memo {
         class
     }
 
+    /// The class of a value that another thread has evaluated.
+    fn told(&mut self, hash: u64, program: u32, key: Slot<'_>) -> Option<ClassId> {
+        let team = self.team.as_ref()?;
+        self.entries.clear();
+        team.ask(hash, program, key, &mut self.entries).then(|| self.classes.intern(&self.entries))
+    }
+
     /// The class of an event of a group's slots, known by `key`.
     fn class(&mut self, g: &mut ReadyGroup, key: Slot<'_>, group: &Event<'_>, limits: &Limits) -> ClassId {
         let short = key.data.len() <= limits.longest_value && g.habit.remembers();
@@ -599,8 +547,22 @@ impl Memo {
             g.habit.known += 1;
             return known;
         }
-        self.work.value_misses += 1;
-        let class = self.evaluate(&g.program, group);
+        let told = if short { self.told(hash, g.program.id, key) } else { None };
+        let class = match told {
+            Some(class) => {
+                self.work.told += 1;
+                g.habit.known += 1;
+                class
+            }
+            None => {
+                self.work.value_misses += 1;
+                let class = self.evaluate(&g.program, group);
+                if short && let Some(team) = &self.team {
+                    team.tell(hash, g.program.id, key, self.classes.get(class));
+                }
+                class
+            }
+        };
         if short && limits.values > 0 {
             if self.bytes > limits.values {
                 self.work.resets += 1;

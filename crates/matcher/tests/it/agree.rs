@@ -176,15 +176,24 @@ proptest! {
         let m = Matcher::new(filters, Arc::new(Taxonomy::embedded()));
         let shapes: Vec<_> = events.iter().map(Fields::shape).collect();
         let mut scratches: Vec<_> = STRATEGIES.iter().map(|s| s.scratch(&m)).collect();
+        // Two that tell each other, each with shapes of its own, as threads have.
+        let team = m.team(2);
+        let mut pair = [(); 2].map(|()| (m.scratch_in(&team), events.iter().map(Fields::shape).collect::<Vec<_>>()));
         // Twice, so that the second round finds everything remembered.
         for _ in 0..2 {
-            for (e, shape) in events.iter().zip(&shapes) {
+            for (n, (e, shape)) in events.iter().zip(&shapes).enumerate() {
                 let mut want: Option<Vec<u32>> = None;
                 for (s, scratch) in STRATEGIES.iter().zip(&mut scratches) {
                     let mut hits = Vec::new();
                     e.with(shape, |e| s.run(&m, scratch, e, &mut hits));
                     let want = want.get_or_insert_with(|| hits.clone());
                     prop_assert_eq!(want, &hits, "{} on {:?}", s.name, e);
+                }
+                pair.reverse();
+                for (scratch, shapes) in &mut pair {
+                    let mut hits = Vec::new();
+                    e.with(&shapes[n], |e| m.run(scratch, e, &mut hits));
+                    prop_assert_eq!(want.as_ref(), Some(&hits), "one of two, on {:?}", e);
                 }
             }
         }
