@@ -209,9 +209,10 @@ fn read_all(paths: &[PathBuf], threads: usize) -> Vec<Outcome> {
     let mut batches = files.chunks(16);
     ordered::run(
         threads.max(1),
-        || batches.next(),
+        |()| batches.next(),
         || (),
         |(), batch: &[PathBuf]| batch.iter().map(|p| examine(p)).collect::<Vec<_>>(),
+        drop,
         |batch| {
             out.extend(batch);
             ControlFlow::Continue(())

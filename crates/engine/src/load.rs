@@ -49,11 +49,12 @@ pub fn load_rules(paths: &[PathBuf], options: &Options, threads: usize) -> (Rule
     let mut batches = files.chunks(BATCH);
     ordered::run(
         threads.max(1),
-        || batches.next(),
+        |_| batches.next(),
         Vec::new,
         |buffer, batch: &[PathBuf]| {
             batch.iter().map(|p| read(p, buffer).map(|s| parse_file(&s, options))).collect::<Vec<_>>()
         },
+        drop,
         |batch| {
             for file in batch {
                 match file {

@@ -12,12 +12,14 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 const AHEAD: u64 = 3;
 
 /// Draws jobs from `next`, turns each into a result with `work` (one `worker()` state per thread), and hands the
-/// results to `take` in order, until there are no more jobs or `take` breaks.
+/// results to `take` in order, until there are no more jobs or `take` breaks. A thread's state ends in `end`, while others
+/// may be at work.
 pub(crate) fn run<J, W, T>(
     threads: usize,
-    next: impl FnMut() -> Option<J> + Send,
+    next: impl FnMut(&mut W) -> Option<J> + Send,
     worker: impl Fn() -> W + Sync,
     work: impl Fn(&mut W, J) -> T + Sync,
+    end: impl Fn(W) + Sync,
     mut take: impl FnMut(T) -> ControlFlow<()>,
 ) where
     J: Send,
@@ -26,11 +28,11 @@ pub(crate) fn run<J, W, T>(
     let shared = Shared::new(next, threads.max(1));
     std::thread::scope(|scope| {
         for _ in 1..shared.threads {
-            scope.spawn(|| shared.worker_loop(worker(), &work));
+            scope.spawn(|| end(shared.worker_loop(worker(), &work)));
         }
         // Also when `take` panics or breaks, workers must not wait for ever.
         let _stop = StopOnDrop(&shared);
-        shared.caller_loop(worker(), &work, &mut take);
+        end(shared.caller_loop(worker(), &work, &mut take));
     });
 }
 
@@ -68,23 +70,24 @@ impl<F, T> Shared<F, T> {
         }
     }
 
-    fn worker_loop<J, W>(&self, mut state: W, work: &(impl Fn(&mut W, J) -> T + Sync))
+    fn worker_loop<J, W>(&self, mut state: W, work: &(impl Fn(&mut W, J) -> T + Sync)) -> W
     where
-        F: FnMut() -> Option<J>,
+        F: FnMut(&mut W) -> Option<J>,
     {
         let _idle = IdleOnDrop(self);
-        while let Some((number, job)) = self.draw() {
+        while let Some((number, job)) = self.draw(&mut state) {
             let result = work(&mut state, job);
             let mut results = lock(&self.results);
             while !results.stop && number >= results.taken + AHEAD * self.threads as u64 {
                 results = self.changed.wait(results).unwrap_or_else(PoisonError::into_inner);
             }
             if results.stop {
-                return;
+                break;
             }
             results.waiting.insert(number, result);
             self.changed.notify_all();
         }
+        state
     }
 
     /// Works, and after each piece of work takes all results whose turn it is; at the end it waits for the others.
@@ -93,34 +96,36 @@ impl<F, T> Shared<F, T> {
         mut state: W,
         work: &impl Fn(&mut W, J) -> T,
         take: &mut impl FnMut(T) -> ControlFlow<()>,
-    ) where
-        F: FnMut() -> Option<J>,
+    ) -> W
+    where
+        F: FnMut(&mut W) -> Option<J>,
     {
-        while let Some((number, job)) = self.draw() {
+        while let Some((number, job)) = self.draw(&mut state) {
             let result = work(&mut state, job);
             lock(&self.results).waiting.insert(number, result);
             while let Some(result) = self.ready_result() {
                 if take(result).is_break() {
-                    return;
+                    return state;
                 }
             }
         }
         while let Some(result) = self.next_result() {
             if take(result).is_break() {
-                return;
+                break;
             }
         }
+        state
     }
 
-    fn draw<J>(&self) -> Option<(u64, J)>
+    fn draw<J, W>(&self, state: &mut W) -> Option<(u64, J)>
     where
-        F: FnMut() -> Option<J>,
+        F: FnMut(&mut W) -> Option<J>,
     {
         let mut jobs = lock(&self.jobs);
         if jobs.ended || lock(&self.results).stop {
             return None;
         }
-        match (jobs.next)() {
+        match (jobs.next)(state) {
             Some(job) => {
                 jobs.drawn += 1;
                 Some((jobs.drawn - 1, job))
@@ -187,13 +192,14 @@ mod tests {
         let mut got = Vec::new();
         run(
             threads,
-            || numbers.next(),
+            |_| numbers.next(),
             || 0u64,
             |count, n| {
                 *count += 1;
                 // Uneven work, so that results come out of order.
                 (0..(n % 7) * 1000).fold(n * n, |a, b| std::hint::black_box(a ^ b ^ b))
             },
+            drop,
             |r| {
                 got.push(r);
                 if got.len() == stop_after { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

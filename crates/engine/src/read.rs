@@ -33,14 +33,9 @@ const SMALLEST: usize = 64 << 10;
 impl Spare {
     /// The largest of the buffers, empty, if there is one.
     pub fn take(&self) -> Option<Vec<u8>> {
-        let mut buffer = self.as_it_is()?;
+        let mut buffer = self.lock().pop()?;
         buffer.clear();
         Some(buffer)
-    }
-
-    /// The same, with what was in it: to write over that takes less than to write anew.
-    fn as_it_is(&self) -> Option<Vec<u8>> {
-        self.lock().pop()
     }
 
     /// The buffer, or where it has much more room than it needs a copy of what is in it; the buffer is kept for later.
@@ -134,6 +129,13 @@ pub(crate) trait Work {
 
     /// Decodes a part, the `number`th of the input, and counts what it read.
     fn part(&mut self, part: &Part, number: u64, decoder: &mut dyn Decode, read: &mut Read) -> Self::Made;
+
+    /// Ends, where no more parts are to come for its thread.
+    fn end(self)
+    where
+        Self: Sized,
+    {
+    }
 }
 
 /// What becomes of the results, on the caller's thread.
@@ -154,15 +156,14 @@ pub(crate) fn pass<W: Work>(
     taker: &mut impl Take<W::Made>,
 ) {
     let total_bytes = shikra_input::estimate(paths.to_vec());
-    let spare = Spare::default();
-    let mut draw =
-        Draw { parts: Parts::new(paths.to_vec(), options.input.clone()), spare: spare.clone(), drawn: 0 };
+    let mut draw = Draw { parts: Parts::new(paths.to_vec(), options.input.clone()), drawn: 0 };
     let bytes = draw.parts.progress();
     ordered::run(
         options.threads.max(1),
-        || draw.next(),
-        || Thread { worker: worker(), decoders: HashMap::new(), spare: spare.clone() },
+        |thread: &mut Thread<W>| draw.next(&mut thread.spare),
+        || Thread { worker: worker(), decoders: HashMap::new(), spare: None },
         Thread::work,
+        |thread| thread.end(options.last),
         |(read, made)| {
             read.add_to(taker.totals());
             let flow = made.map_or(ControlFlow::Continue(()), |made| taker.take(made));
@@ -185,14 +186,14 @@ enum Job {
 /// Draws the input part by part.
 struct Draw {
     parts: Parts,
-    spare: Spare,
     drawn: u64,
 }
 
 impl Draw {
-    fn next(&mut self) -> Option<Job> {
+    /// `spare`: a buffer that is used again, with what was in it; to write over that takes less than to write anew.
+    fn next(&mut self, spare: &mut Option<Vec<u8>>) -> Option<Job> {
         loop {
-            match self.parts.next(self.spare.as_it_is())? {
+            match self.parts.next(spare.take())? {
                 Item::Part(part) => {
                     self.drawn += 1;
                     return Some(Job::Part(self.drawn, part));
@@ -209,7 +210,8 @@ impl Draw {
 struct Thread<W> {
     worker: W,
     decoders: HashMap<&'static str, Box<dyn Decode>>,
-    spare: Spare,
+    /// The buffer of the last part. It is in the caches of the processor that this thread runs on, not of another.
+    spare: Option<Vec<u8>>,
 }
 
 impl<W: Work> Thread<W> {
@@ -227,10 +229,18 @@ impl<W: Work> Thread<W> {
             Job::Part(number, part) => {
                 let decoder = self.decoders.entry(part.format.name).or_insert_with(part.format.decode);
                 let made = self.worker.part(&part, number, decoder.as_mut(), &mut read);
-                self.spare.give_back(part.data);
+                self.spare = Some(part.data).filter(|data| data.capacity() <= LARGEST_SPARE);
                 Some(made)
             }
         };
         (read, made)
+    }
+
+    /// `last`: see [`ScanOptions::last`].
+    fn end(self, last: bool) {
+        if last {
+            std::mem::forget(self.decoders);
+        }
+        self.worker.end();
     }
 }

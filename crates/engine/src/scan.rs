@@ -14,7 +14,7 @@ use shikra_baseline::{Baseline, Observer};
 use shikra_event::{Event, Timestamp};
 use shikra_input::{Decode, Options, Part, Sink, Trouble};
 use shikra_ir::{Level, LoadStatus, RuleMeta};
-use shikra_matcher::{Cost, FilterId, Scratch, Seen};
+use shikra_matcher::{Cost, FilterId, Scratch, Seen, Team};
 
 use crate::acts::{Act, Acts};
 use crate::baseline::rarity;
@@ -52,6 +52,9 @@ pub struct ScanOptions {
     pub twin_budget: usize,
     /// Count what each rule costs ([`Totals::costs`]). Counts are those of one thread: more are not used.
     pub costs: bool,
+    /// The process ends after this: what threads remember is left to the system, which has it back at once, while to take
+    /// it apart piece by piece takes time.
+    pub last: bool,
 }
 
 impl ScanOptions {
@@ -75,6 +78,7 @@ impl Default for ScanOptions {
             twins: Twins::default(),
             twin_budget: 32 << 20,
             costs: false,
+            last: false,
         }
     }
 }
@@ -103,9 +107,10 @@ pub fn scan(
     let encoders: Mutex<Vec<_>> = Mutex::new((0..options.threads.max(1)).map(encoder).collect());
     let mut run = Run::new(detector, options, sink, spare.clone());
     let seen: Mutex<Option<Tallies>> = Mutex::new(None);
+    let team = detector.matcher.team(options.threads);
     let worker = || {
         let encoder = encoders.lock().unwrap_or_else(PoisonError::into_inner).pop().flatten();
-        Worker::new(detector, options, &seen, encoder, spare.clone())
+        Worker::new(detector, options, &team, &seen, encoder, spare.clone())
     };
     read::pass(paths, options, progress, worker, &mut run);
     let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -151,28 +156,16 @@ struct Worker<'a> {
     seen: &'a Mutex<Option<Tallies>>,
 }
 
-impl Drop for Worker<'_> {
-    fn drop(&mut self) {
-        let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        match &mut *all {
-            Some(all) => all.seen.merge(self.scratch.seen()),
-            none => {
-                let costs = self.detector.costs(&self.scratch);
-                *none = Some(Tallies { seen: self.scratch.seen().clone(), costs });
-            }
-        }
-    }
-}
-
 impl<'a> Worker<'a> {
     fn new(
         detector: &'a Detector,
         options: &'a ScanOptions,
+        team: &Team,
         seen: &'a Mutex<Option<Tallies>>,
         encoder: Option<Box<dyn Encoder>>,
         spare: Spare,
     ) -> Worker<'a> {
-        let mut scratch = detector.matcher.scratch();
+        let mut scratch = detector.matcher.scratch_in(team);
         if options.costs {
             scratch.count_costs();
         }
@@ -207,6 +200,21 @@ impl Work for Worker<'_> {
         let mut sink = PartSink { worker: self, part, number, position: 0, last: None, done, read };
         decoder.decode(part, &mut sink);
         sink.done
+    }
+
+    fn end(self) {
+        let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *all {
+            Some(all) => all.seen.merge(self.scratch.seen()),
+            none => {
+                let costs = self.detector.costs(&self.scratch);
+                *none = Some(Tallies { seen: self.scratch.seen().clone(), costs });
+            }
+        }
+        drop(all);
+        if self.options.last {
+            std::mem::forget(self);
+        }
     }
 }
 

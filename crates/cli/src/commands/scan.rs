@@ -76,6 +76,7 @@ fn run(matches: &ArgMatches, merged: &Merged) -> Outcome {
         baseline: settings.known()?,
         costs: matches.contains_id("rule-costs"),
         twins: settings.twins,
+        last: true,
         twin_budget: settings.twins.budget(settings.memory),
         ..scan_options(&settings)
     };
