@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use shikra_syntax::Span;
 
-use super::{Case, Draft, FieldCondition, ItemCondition, Pipeline, RuleCondition, Step, Transformation};
+use super::{
+    Case, Draft, FieldCondition, HashFields, ItemCondition, Pipeline, RuleCondition, Step, Transformation,
+};
 use crate::condition::{Cond, Quantity};
 use crate::item::{Det, Item, Lit, Literal, Selection, field_name};
 use crate::rule::Sink;
@@ -206,12 +208,61 @@ fn change<'a>(what: &Transformation, mut item: Item<'a>, step: &Step) -> Option<
         Transformation::Case(case) => each_text(&mut item, |t| {
             vec![if *case == Case::Lower { t.to_lowercase() } else { t.to_uppercase() }]
         }),
+        Transformation::Cased if item.modifiers.iter().all(|(m, _)| !matches!(&**m, "cased" | "re")) => {
+            item.modifiers.push((Cow::Borrowed("cased"), item.span));
+        }
+        Transformation::HashFields(fields) => return Some(hashes(fields, item)),
         Transformation::SetValue(value) => {
             item.values = vec![Literal { value: value.value.clone(), span: item.span }];
         }
         _ => {}
     }
     Some(Det::Item(item))
+}
+
+/// What an item asks of `Hashes`, asked of a field for each algorithm.
+fn hashes<'a>(fields: &HashFields, mut item: Item<'a>) -> Det<'a> {
+    if !matches!(item.field.as_deref(), Some("Hashes" | "Hash")) {
+        return Det::Item(item);
+    }
+    let mut by_field: BTreeMap<String, Vec<Literal<'a>>> = BTreeMap::new();
+    for l in &item.values {
+        let text = l.value.text().unwrap_or_default();
+        let Some((algorithm, digits)) = hash(&text).filter(|(a, _)| fields.algorithms.contains(a)) else {
+            continue;
+        };
+        let name = if fields.bare { fields.prefix.clone() } else { format!("{}{algorithm}", fields.prefix) };
+        let value = Lit::Text(Cow::Owned(digits));
+        by_field.entry(name).or_default().push(Literal { value, span: l.span });
+    }
+    if by_field.is_empty() {
+        let message = format!("no hash of the kinds {}", fields.algorithms.join(", "));
+        item.fault = Some(("pipeline", message, item.span));
+        return Det::Item(item);
+    }
+    // None of several hashes is not the first and not the second.
+    let every = item.modifiers.iter().any(|(m, _)| matches!(&**m, "all" | "neq"));
+    item.modifiers.retain(|(m, _)| matches!(&**m, "all" | "neq"));
+    let named = by_field.into_iter();
+    let named =
+        named.map(|(name, values)| Det::Item(Item { field: Some(Cow::Owned(name)), values, ..item.clone() }));
+    if every { Det::All(named.collect()) } else { Det::Any(named.collect()) }
+}
+
+/// Algorithm and digits of `*MD5=…*`, or of digits whose number tells the algorithm.
+fn hash(text: &str) -> Option<(String, String)> {
+    let text = text.trim_matches('*');
+    if let Some((algorithm, digits)) = text.split_once(['=', '|']) {
+        return Some((algorithm.to_uppercase(), digits.to_owned()));
+    }
+    let algorithm = match text.len() {
+        32 => "MD5",
+        40 => "SHA1",
+        64 => "SHA256",
+        128 => "SHA512",
+        _ => return None,
+    };
+    Some((algorithm.to_owned(), text.to_owned()))
 }
 
 fn each_text<'a>(item: &mut Item<'a>, f: impl Fn(&str) -> Vec<String>) {

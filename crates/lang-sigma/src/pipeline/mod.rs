@@ -71,6 +71,9 @@ enum Transformation {
     MapString(Vec<(String, Vec<String>)>),
     SetValue(Literal<'static>),
     Case(Case),
+    /// Text is compared with its case, as by a regular expression without a flag.
+    Cased,
+    HashFields(HashFields),
     ValuePlaceholders(Names),
     WildcardPlaceholders(Names),
     SetState(String, String),
@@ -82,6 +85,16 @@ enum Transformation {
 enum Case {
     Lower,
     Upper,
+}
+
+/// A field for each algorithm of what `Hashes` asks for.
+#[derive(Clone, Debug)]
+struct HashFields {
+    /// Algorithms that there are fields of, in upper case.
+    algorithms: Vec<String>,
+    prefix: String,
+    /// All fields are called by the prefix alone.
+    bare: bool,
 }
 
 /// Which placeholders.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use shikra_syntax::{Diagnostic, Severity, Source, Span};
 
 use super::{
-    Case, Conditions, FieldCondition, ItemCondition, Join, Matcher, Names, Pipeline, RuleCondition, Step,
-    Transformation,
+    Case, Conditions, FieldCondition, HashFields, ItemCondition, Join, Matcher, Names, Pipeline,
+    RuleCondition, Step, Transformation,
 };
 use crate::condition;
 use crate::item::{self, field_name};
@@ -35,6 +35,22 @@ const TRANSFORMATIONS: &[(&str, Read<Transformation>)] = &[
         Some("lower") | None => Ok(Transformation::Case(Case::Lower)),
         Some("upper") => Ok(Transformation::Case(Case::Upper)),
         Some(other) => Err(format!("no method `{other}`: there are lower, upper")),
+    }),
+    ("hashes_fields", |n| {
+        let algorithms: Vec<String> =
+            n.texts_of("valid_hash_algos").into_iter().map(str::to_uppercase).collect();
+        let prefix = n.text_of("field_prefix").unwrap_or_default().to_owned();
+        let bare = n.get("drop_algo_prefix").is_some_and(|v| v.core() == Core::Bool(true));
+        match algorithms.is_empty() {
+            true => Err("needs `valid_hash_algos`".into()),
+            false => Ok(Transformation::HashFields(HashFields { algorithms, prefix, bare })),
+        }
+    }),
+    // Text is compared without its case anyway, and what a regular expression would match is the same.
+    ("regex", |n| match n.text_of("method") {
+        None | Some("ignore_case_flag" | "ignore_case_brackets") => Ok(Transformation::Nothing),
+        Some("plain") => Ok(Transformation::Cased),
+        Some(other) => Err(format!("no method `{other}`")),
     }),
     ("value_placeholders", |n| Ok(Transformation::ValuePlaceholders(names(n)))),
     ("wildcard_placeholders", |n| Ok(Transformation::WildcardPlaceholders(names(n)))),

@@ -157,6 +157,35 @@ filter column:count > 5
 }
 
 #[test]
+fn hashes_get_fields_of_their_own() {
+    check_rule(
+        "
+title: T
+logsource: { product: windows }
+detection:
+  sel:
+    Hashes|contains: ['MD5=0123456789abcdef0123456789abcdef', 'IMPHASH=ab', 'SHA1=cd', 'SHA1=ef']
+    Image|endswith: X.exe
+  other: { Hashes|contains: 0123456789abcdef0123456789abcdef }
+  condition: sel and not other
+",
+        "
+transformations:
+  - type: hashes_fields
+    valid_hash_algos: [md5, SHA1]
+    field_prefix: file.
+  - type: regex
+    method: plain
+    field_name_conditions: [{ type: include_fields, fields: [Image] }]
+",
+        r#"
+filter ((sigma:file.MD5 like ["0123456789abcdef0123456789abcdef"] or sigma:file.SHA1 like ["cd", "ef"]) and sigma:Image like{cased} ["*X.exe"] and not sigma:file.MD5 like ["0123456789abcdef0123456789abcdef"])
+  scan sigma{product=windows}
+"#,
+    );
+}
+
+#[test]
 fn what_is_not_supported_is_named() {
     check(
         "
@@ -164,14 +193,14 @@ transformations:
   - type: field_name_maping
   - type: nest
     rule_conditions: [{ type: is_sigma_rule }]
-  - type: regex
+  - type: query_expression_placeholders
   - type: set_value
   - type: field_name_prefix
     prefix: a
     rule_conditions: [{ type: whatever }]
 ",
         "transformation `field_name_maping` is not supported; `nest` does not support conditions of its own; \
-         transformation `regex` is not supported; `set_value` needs `value`; rule condition `whatever` is not supported",
+         transformation `query_expression_placeholders` is not supported; `set_value` needs `value`; rule condition `whatever` is not supported",
     );
 }
 
