@@ -1,5 +1,6 @@
 //! Rules are fed from the kept events, all at once and in one reading of them as they lie, each value read of an event
-//! once for all. Those all of whose rows come of single events are folded. Only where answers depend on it are they fed
+//! once for all. Those all of whose rows come of single events are folded; sides of joins of which only what meets the
+//! other side matters are fed when that is known. Only where answers depend on it are they fed
 //! in order of time, in a reading of its own. What they hold together stays within a budget: where they outgrow it the
 //! largest are given up, and left to those who can work in temporary files. For these, and for all others, what they
 //! read is put aside.
@@ -44,6 +45,16 @@ enum To {
     Survivors { stream: Stream, leaf: u32 },
 }
 
+/// Which reading of the kept events it is.
+#[derive(Clone, Copy, PartialEq)]
+enum Feeding {
+    First,
+    /// Of parts that have waited.
+    Late,
+    /// Events come in order of time.
+    InTime,
+}
+
 /// Programs that have been fed all they take.
 pub(crate) struct Folded(Vec<Running>);
 
@@ -75,15 +86,18 @@ pub(crate) fn feed(
         others.get_mut(program).into_iter().for_each(|o| *o = false);
     }
     let mut pass = Pass::new(detector, order);
-    pass.fold(at_once);
+    pass.fold(at_once, true);
     pass.gather(&others);
-    pass.run(memory, false, |wanted, f| kept.for_each(wanted, f))?;
+    pass.run(memory, Feeding::First, |wanted, f| kept.for_each(wanted, f))?;
+    pass.begin();
+    pass.fold_late()?;
+    pass.run(memory, Feeding::Late, |wanted, f| kept.for_each(wanted, f))?;
     let (unsure, mut done): (Vec<Running>, Vec<Running>) =
         std::mem::take(&mut pass.running).into_iter().partition(|r| r.needs_order);
     in_time.extend(unsure.into_iter().map(|r| (r.program, r.foldings)));
     pass.begin();
-    pass.fold(in_time);
-    pass.run(memory, true, |wanted, f| kept.in_time(wanted, order, f))?;
+    pass.fold(in_time, false);
+    pass.run(memory, Feeding::InTime, |wanted, f| kept.in_time(wanted, order, f))?;
     done.append(&mut pass.running);
     let mut given_up = vec![false; others.len()];
     for r in done.iter().filter(|r| r.folder.is_none()) {
@@ -91,7 +105,7 @@ pub(crate) fn feed(
     }
     pass.begin();
     pass.gather(&given_up);
-    pass.run(memory, false, |wanted, f| kept.for_each(wanted, f))?;
+    pass.run(memory, Feeding::First, |wanted, f| kept.for_each(wanted, f))?;
     Ok(Fed { folded: Folded(done), survivors: pass.survivors, shared: pass.reader.into_shared() })
 }
 
@@ -128,17 +142,14 @@ impl<'a> Pass<'a> {
         self.of_filter.fill(None);
     }
 
-    /// Has programs folded.
-    fn fold(&mut self, programs: Vec<(usize, Vec<Arc<Folding>>)>) {
-        let mut of_leaf: HashMap<(usize, usize), u32> = HashMap::new();
+    /// Has programs folded. `late`: there will be a reading for parts that wait.
+    fn fold(&mut self, programs: Vec<(usize, Vec<Arc<Folding>>)>, late: bool) {
+        let mut listening = Vec::new();
         for (program, foldings) in programs {
             let Some(keyed) = self.detector.keyed.get(program) else { continue };
-            for (part, folding) in foldings.iter().enumerate() {
-                of_leaf.insert((program, folding.leaf), self.parts.len() as u32);
-                let reads = folding.reads.iter().map(|s| self.reader.intern(s, true)).collect();
-                self.parts.push(Part { reads, to: To::Folder { running: self.running.len(), part } });
-            }
-            let folder = Some(Folder::new(&keyed.program, &foldings, &self.reader.seed));
+            listening.extend((0..foldings.len()).map(|part| (self.running.len(), part)));
+            let folder = Folder::new(&keyed.program, &foldings, &self.reader.seed);
+            let folder = Some(if late { folder } else { folder.of_one_feeding() });
             self.running.push(Running {
                 program,
                 foldings,
@@ -147,6 +158,31 @@ impl<'a> Pass<'a> {
                 taken: 0,
                 last: None,
             });
+        }
+        self.listen(listening);
+    }
+
+    /// Has parts that have waited folded.
+    fn fold_late(&mut self) -> io::Result<()> {
+        let mut listening = Vec::new();
+        for (running, program) in self.running.iter_mut().enumerate() {
+            if let Some(folder) = &mut program.folder {
+                listening.extend(folder.second()?.into_iter().map(|part| (running, part)));
+            }
+        }
+        self.listen(listening);
+        Ok(())
+    }
+
+    /// Has events handed to parts of programs at work.
+    fn listen(&mut self, parts: Vec<(usize, usize)>) {
+        let mut of_leaf: HashMap<(usize, usize), u32> = HashMap::new();
+        for (number, part) in parts {
+            let Some(running) = self.running.get(number) else { continue };
+            let Some(folding) = running.foldings.get(part) else { continue };
+            of_leaf.insert((running.program, folding.leaf), self.parts.len() as u32);
+            let reads = folding.reads.iter().map(|s| self.reader.intern(s, true)).collect();
+            self.parts.push(Part { reads, to: To::Folder { running: number, part } });
         }
         for (target, part) in self.detector.targets.iter().zip(&mut self.of_filter) {
             if let Target::Leaf { program, leaf } = target
@@ -184,11 +220,10 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// `in_time`: events come in order of time.
     fn run(
         &mut self,
         memory: usize,
-        in_time: bool,
+        feeding: Feeding,
         read: impl FnOnce(Wanted<'_>, &mut Visit<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
         if self.parts.is_empty() {
@@ -207,9 +242,10 @@ impl<'a> Pass<'a> {
                     }
                     To::Folder { running: program, part: number_there } => {
                         let Some(program) = running.get_mut(program) else { continue };
-                        if program.folder.is_some() {
+                        program.count(place, feeding);
+                        if program.reads(number_there, place) {
                             let cells = reading.read(number, &part.reads).cells;
-                            program.take(number_there, place, cells, in_time, used);
+                            program.take(number_there, place, cells, feeding, used);
                         }
                     }
                 }
@@ -225,14 +261,29 @@ impl<'a> Pass<'a> {
 }
 
 impl Running {
+    /// Counts an event. Those of parts that wait have been counted when they are fed.
+    fn count(&mut self, place: Place, feeding: Feeding) {
+        let new = feeding != Feeding::Late && self.last.replace(place.order) != Some(place.order);
+        self.taken += u64::from(new && self.folder.is_some());
+    }
+
+    /// Whether one of its parts is to be given what is read of an event.
+    fn reads(&mut self, part: usize, place: Place) -> bool {
+        let Some(folder) = &mut self.folder else { return false };
+        let waits = folder.waits(part);
+        if waits {
+            folder.pass_by(place.time);
+        }
+        !waits
+    }
+
     /// Takes what is read of an event for one of its parts; `used`: bytes that all programs hold.
-    fn take(&mut self, part: usize, place: Place, cells: Cells<'_>, in_time: bool, used: &mut usize) {
+    fn take(&mut self, part: usize, place: Place, cells: Cells<'_>, feeding: Feeding, used: &mut usize) {
         let Some(folder) = &mut self.folder else { return };
         let before = folder.size();
         folder.push(part, place.time, place.handle, cells);
         *used += folder.size() - before;
-        self.taken += u64::from(self.last.replace(place.order) != Some(place.order));
-        if !in_time && folder.needs_order() {
+        if feeding != Feeding::InTime && folder.needs_order() {
             *used -= folder.size();
             (self.folder, self.needs_order) = (None, true);
         }

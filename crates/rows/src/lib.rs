@@ -19,6 +19,7 @@ mod compile;
 mod extract;
 mod folding;
 mod gate;
+mod late;
 mod machine;
 mod merge;
 mod more;

@@ -173,11 +173,16 @@ impl Input {
         row: Row,
         names: &mut HashMap<Arc<str>, Arc<str>>,
     ) -> Sided {
-        let view = View { reads: &self.program.reads, cells: &row.cells, columns: &row.columns };
-        let key = |(l, r): &(Scalar, Scalar)| eval::scalar(if right { r } else { l }, &view);
-        let keys = texts(&spec.keys.iter().map(key).collect::<Vec<_>>());
+        let keys = self.keys(spec, right, &row);
         let row = self.renamed(self.seen_from_above(row), names);
         Sided { row, keys }
+    }
+
+    /// The keys of a row of one side of a join.
+    pub fn keys(&self, spec: &Spec, right: bool, row: &Row) -> Vec<String> {
+        let view = View { reads: &self.program.reads, cells: &row.cells, columns: &row.columns };
+        let key = |(l, r): &(Scalar, Scalar)| eval::scalar(if right { r } else { l }, &view);
+        texts(&spec.keys.iter().map(key).collect::<Vec<_>>())
     }
 
     /// The row with the cells that the operators above read.

@@ -18,7 +18,7 @@ use crate::reads;
 use crate::row::Row;
 
 pub(crate) use now::{asks as asks_time, bind};
-pub(crate) use search::{Search, is_search};
+pub(crate) use search::{Prepared, Search, is_search};
 
 /// One of them.
 #[derive(Clone, Debug)]

@@ -84,7 +84,7 @@ impl Search {
     }
 
     /// The search for what these rows ask.
-    pub fn prepared(&self, reads: &[Scalar], rows: &[Row]) -> Prepared<'_> {
+    pub fn prepared(&self, reads: &[Scalar], rows: &[Row]) -> Prepared {
         // Conditions on one value that is plain text are told by looking it up.
         let (mut known, mut others) = (HashSet::new(), Vec::new());
         for condition in rows.iter().filter_map(|r| self.condition(reads, r)) {
@@ -96,7 +96,7 @@ impl Search {
                 _ => others.push(condition),
             }
         }
-        Prepared { search: self, known, others }
+        Prepared { search: self.clone(), known, others }
     }
 
     /// What a row asks; none where it asks nothing.
@@ -112,13 +112,18 @@ impl Search {
 }
 
 /// A search with its conditions.
-pub(crate) struct Prepared<'s> {
-    search: &'s Search,
+pub(crate) struct Prepared {
+    search: Search,
     known: HashSet<String>,
     others: Vec<Vec<Vec<Literal>>>,
 }
 
-impl Prepared<'_> {
+impl Prepared {
+    /// Whether no left row stays.
+    pub fn finds_nothing(&self) -> bool {
+        !self.search.negated && self.known.is_empty() && self.others.is_empty()
+    }
+
     /// Whether a left row stays.
     pub fn stays(&self, reads: &[Scalar], row: &Row) -> bool {
         self.satisfied(reads, row) != self.search.negated
