@@ -53,6 +53,8 @@ struct Results<T> {
     waiting: BTreeMap<u64, T>,
     taken: u64,
     idle: usize,
+    /// Threads that wait for a change: to wake nobody is a call of the system all the same.
+    asleep: usize,
     stop: bool,
 }
 
@@ -64,7 +66,13 @@ impl<F, T> Shared<F, T> {
     fn new(next: F, threads: usize) -> Self {
         Shared {
             jobs: Mutex::new(Jobs { next, drawn: 0, ended: false }),
-            results: Mutex::new(Results { waiting: BTreeMap::new(), taken: 0, idle: 0, stop: false }),
+            results: Mutex::new(Results {
+                waiting: BTreeMap::new(),
+                taken: 0,
+                idle: 0,
+                asleep: 0,
+                stop: false,
+            }),
             changed: Condvar::new(),
             threads,
         }
@@ -79,13 +87,13 @@ impl<F, T> Shared<F, T> {
             let result = work(&mut state, job);
             let mut results = lock(&self.results);
             while !results.stop && number >= results.taken + AHEAD * self.threads as u64 {
-                results = self.changed.wait(results).unwrap_or_else(PoisonError::into_inner);
+                results = self.wait(results);
             }
             if results.stop {
                 break;
             }
             results.waiting.insert(number, result);
-            self.changed.notify_all();
+            self.wake(&results);
         }
         state
     }
@@ -152,14 +160,27 @@ impl<F, T> Shared<F, T> {
             if results.idle == self.threads - 1 {
                 return None;
             }
-            results = self.changed.wait(results).unwrap_or_else(PoisonError::into_inner);
+            results = self.wait(results);
+        }
+    }
+
+    fn wait<'r>(&self, mut results: MutexGuard<'r, Results<T>>) -> MutexGuard<'r, Results<T>> {
+        results.asleep += 1;
+        let mut results = self.changed.wait(results).unwrap_or_else(PoisonError::into_inner);
+        results.asleep -= 1;
+        results
+    }
+
+    fn wake(&self, results: &Results<T>) {
+        if results.asleep > 0 {
+            self.changed.notify_all();
         }
     }
 
     fn taken(&self, results: &mut Results<T>) -> Option<T> {
         let result = results.waiting.remove(&results.taken)?;
         results.taken += 1;
-        self.changed.notify_all();
+        self.wake(results);
         Some(result)
     }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use shikra_event::{Event, Timestamp};
-use shikra_input::{Decode, Item, Part, Parts, Trouble};
+use shikra_input::{Decode, Drawn, Item, Part, Parts, Trouble, Unread};
 
 use crate::finding::{Progress, Totals};
 use crate::ordered;
@@ -179,6 +179,7 @@ pub(crate) fn pass<W: Work>(
 /// What a thread is given: a part with its number, or what happened between parts.
 enum Job {
     Part(u64, Part),
+    Unread(u64, Unread),
     Trouble(Trouble),
     Source,
 }
@@ -193,7 +194,14 @@ impl Draw {
     /// `spare`: a buffer that is used again, with what was in it; to write over that takes less than to write anew.
     fn next(&mut self, spare: &mut Option<Vec<u8>>) -> Option<Job> {
         loop {
-            match self.parts.next(spare.take())? {
+            let item = match self.parts.draw(spare.take())? {
+                Drawn::Item(item) => item,
+                Drawn::Unread(unread) => {
+                    self.drawn += 1;
+                    return Some(Job::Unread(self.drawn, unread));
+                }
+            };
+            match item {
                 Item::Part(part) => {
                     self.drawn += 1;
                     return Some(Job::Part(self.drawn, part));
@@ -226,14 +234,22 @@ impl<W: Work> Thread<W> {
                 read.sources = 1;
                 None
             }
-            Job::Part(number, part) => {
-                let decoder = self.decoders.entry(part.format.name).or_insert_with(part.format.decode);
-                let made = self.worker.part(&part, number, decoder.as_mut(), &mut read);
-                self.spare = Some(part.data).filter(|data| data.capacity() <= LARGEST_SPARE);
+            Job::Part(number, part) => Some(self.part(number, part, &mut read)),
+            Job::Unread(number, unread) => {
+                let (part, trouble) = unread.read();
+                let made = self.part(number, part, &mut read);
+                read.troubles.extend(trouble);
                 Some(made)
             }
         };
         (read, made)
+    }
+
+    fn part(&mut self, number: u64, part: Part, read: &mut Read) -> W::Made {
+        let decoder = self.decoders.entry(part.format.name).or_insert_with(part.format.decode);
+        let made = self.worker.part(&part, number, decoder.as_mut(), read);
+        self.spare = Some(part.data).filter(|data| data.capacity() <= LARGEST_SPARE);
+        made
     }
 
     /// `last`: see [`ScanOptions::last`].

@@ -102,6 +102,16 @@ pub trait Split: Send {
         part: &mut Part,
         trouble: &mut dyn FnMut(Trouble),
     ) -> io::Result<bool>;
+
+    /// How many bytes the next part has, whatever they are, or fewer at the end; none: [`Split::next`] has to look at
+    /// them. Where it is known, several threads can read parts at the same time.
+    fn length(&self) -> Option<usize> {
+        None
+    }
+
+    /// Takes note of a part of so many bytes that others read, after [`Split::length`]; sets what [`Split::next`] does
+    /// but `data`.
+    fn pass(&mut self, _part: &mut Part, _bytes: usize) {}
 }
 
 /// Decodes parts of one format. One per thread; keeps interned shapes and templates between parts, bounded.

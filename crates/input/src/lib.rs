@@ -7,6 +7,7 @@
 //!
 //! A new format is one file and one line in [`FORMATS`]. What fields mean is left to `taxonomy`.
 
+mod claim;
 mod convert;
 pub mod csv;
 mod cut;
@@ -31,8 +32,9 @@ mod utf16;
 mod walk;
 pub mod xml;
 
+pub use claim::Unread;
 pub use format::{Decode, Format, Head, Part, Sink, SourceInfo, Split, Trouble, TroubleKind};
-pub use walk::{Item, Options, Parts, estimate};
+pub use walk::{Drawn, Item, Options, Parts, estimate};
 
 /// All formats, most specific first: the first that recognises a file's head reads it.
 pub static FORMATS: &[&Format] = &[

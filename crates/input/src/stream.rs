@@ -1,9 +1,11 @@
 //! A byte stream that can be looked at before it is read, counted, and brought from UTF-16 to UTF-8.
 
+use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::claim::Claims;
 use crate::format::TroubleKind;
 use crate::utf16::Utf16;
 
@@ -17,11 +19,13 @@ pub(crate) struct Stream {
     failed: Option<io::Error>,
     /// A failure reads as the end.
     soft: bool,
+    /// Where the input is a file as it is.
+    claims: Option<Claims>,
 }
 
 impl Stream {
     pub fn new(input: Box<dyn Read + Send>) -> Stream {
-        Stream { head: Vec::new(), at: 0, input, failed: None, soft: false }
+        Stream { head: Vec::new(), at: 0, input, failed: None, soft: false, claims: None }
     }
 
     /// From now on a failure reads as the end, so that nothing is lost of what came before it;
@@ -33,6 +37,19 @@ impl Stream {
     /// Why the stream ended early, where it did.
     pub fn failure(&mut self) -> Option<io::Error> {
         self.failed.take()
+    }
+
+    /// A file as it is; the bytes read are added to `count`.
+    pub fn file(file: File, count: Arc<AtomicU64>) -> Stream {
+        let file = Arc::new(file);
+        let claims = Claims::new(file.clone(), count.clone());
+        Stream { claims, ..Stream::counted(Box::new(file), count) }
+    }
+
+    /// What of the file can be read apart from the stream: nothing while something is held back.
+    pub fn claims(&mut self) -> Option<&mut Claims> {
+        let plain = self.at >= self.head.len() && self.failed.is_none();
+        self.claims.as_mut().filter(|_| plain)
     }
 
     /// A stream that adds the bytes read to `count`.

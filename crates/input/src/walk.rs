@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::FORMATS;
+use crate::claim::Unread;
 use crate::files::{Files, Place};
 use crate::format::{Format, Head, Part, SourceInfo, Split, Trouble, TroubleKind};
 use crate::stream::{LimitReached, Stream, kind_of};
@@ -64,6 +65,14 @@ pub enum Item {
     SourceEnd(Arc<SourceInfo>),
 }
 
+/// What [`Parts::draw`] comes upon.
+pub enum Drawn {
+    /// What [`Parts::next`] would.
+    Item(Item),
+    /// A part that is read where it is decoded.
+    Unread(Unread),
+}
+
 /// Iterator over everything that path arguments hold.
 pub struct Parts {
     files: Files,
@@ -104,13 +113,29 @@ impl Parts {
 
     /// The next item, or none at the end. `recycle` is the `data` of a part that is no longer needed.
     pub fn next(&mut self, recycle: Option<Vec<u8>>) -> Option<Item> {
+        match self.draw(recycle)? {
+            Drawn::Item(item) => Some(item),
+            Drawn::Unread(unread) => {
+                let (part, trouble) = unread.read();
+                self.ready.extend(trouble.map(Item::Trouble));
+                Some(Item::Part(part))
+            }
+        }
+    }
+
+    /// The same for who decodes on several threads: parts may be still to be read, which then nobody has to wait for.
+    pub fn draw(&mut self, recycle: Option<Vec<u8>>) -> Option<Drawn> {
         let mut spare = recycle;
         loop {
             if let Some(item) = self.ready.pop_front() {
-                return Some(item);
+                return Some(Drawn::Item(item));
             }
             match self.open.last_mut() {
-                Some(Level::Source { .. }) => self.cut(spare.take().unwrap_or_default()),
+                Some(Level::Source { .. }) => {
+                    if let Some(unread) = self.cut(spare.take().unwrap_or_default()) {
+                        return Some(Drawn::Unread(unread));
+                    }
+                }
                 Some(Level::Archive { .. }) => self.member(),
                 None => match self.files.next()? {
                     Ok(place) => self.open_place(&place),
@@ -120,15 +145,23 @@ impl Parts {
         }
     }
 
-    /// Takes one part from the open source.
-    fn cut(&mut self, data: Vec<u8>) {
-        let Some(Level::Source { info, format, split, input }) = self.open.last_mut() else { return };
+    /// Takes one part from the open source; answers one that is still to be read.
+    fn cut(&mut self, data: Vec<u8>) -> Option<Unread> {
+        let Some(Level::Source { info, format, split, input }) = self.open.last_mut() else { return None };
         let mut part = Part { source: info.clone(), format, data, offset: 0, first_record: 1, context: None };
+        let claim = split.length().and_then(|most| input.claims()?.take(most));
+        if let Some(bytes) = claim {
+            split.pass(&mut part, bytes.len());
+            return Some(Unread::new(part, bytes));
+        }
         let ready = &mut self.ready;
         let result = split.next(input, &mut part, &mut |t| ready.push_back(Item::Trouble(t)));
         let info = info.clone();
         let failure = match result {
-            Ok(true) => return self.ready.push_back(Item::Part(part)),
+            Ok(true) => {
+                self.ready.push_back(Item::Part(part));
+                return None;
+            }
             Ok(false) => input.failure(),
             Err(e) => Some(e),
         };
@@ -137,6 +170,7 @@ impl Parts {
         }
         self.ready.push_back(Item::SourceEnd(info));
         self.open.pop();
+        None
     }
 
     /// Opens the next member of the open archive.
@@ -157,15 +191,16 @@ impl Parts {
     }
 
     fn open_place(&mut self, place: &Place) {
+        let count = self.read.clone();
         let (name, path, input) = match place {
-            Place::Stdin => ("-".to_string(), None, Ok(Box::new(io::stdin()) as Box<dyn Read + Send>)),
+            Place::Stdin => ("-".to_string(), None, Ok(Stream::counted(Box::new(io::stdin()), count))),
             Place::File(path) => {
-                let file = File::open(path).map(|f| Box::new(f) as Box<dyn Read + Send>);
+                let file = File::open(path).map(|f| Stream::file(f, count));
                 (display(path), Some(path.as_path()), file)
             }
         };
         match input {
-            Ok(input) => self.open_stream(name, Stream::counted(input, self.read.clone()), 0, path),
+            Ok(input) => self.open_stream(name, input, 0, path),
             Err(e) => self.trouble(&name, TroubleKind::Unreadable, e.to_string()),
         }
     }

@@ -48,6 +48,18 @@ impl Split for Splitter {
         }
         Ok(true)
     }
+
+    fn length(&self) -> Option<usize> {
+        self.started.then_some(CHUNKS * CHUNK)
+    }
+
+    fn pass(&mut self, part: &mut Part, bytes: usize) {
+        part.offset = self.offset;
+        part.first_record = 0;
+        part.context = None;
+        self.offset += bytes as u64;
+        self.chunks += (bytes / CHUNK) as u64;
+    }
 }
 
 impl Splitter {
