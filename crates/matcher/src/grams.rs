@@ -98,32 +98,35 @@ impl Finder {
     /// For these texts, none of them empty.
     pub fn new(texts: &Texts) -> Finder {
         let mut finder = Finder::default();
-        let between = |from: usize, to: usize| {
-            let all = texts.iter().map(|(i, t)| (i, t.as_bytes()));
-            all.filter(move |(_, t)| (from..to).contains(&t.len()))
+        let all = || texts.iter().map(|(i, t)| (i, t.as_bytes()));
+        // Few of many, so that all need not be looked through for each length.
+        let short: Vec<(u32, &[u8])> = all().filter(|(_, t)| t.len() < WIDEST + STEPS).collect();
+        let between = |from: usize, to: usize| -> Vec<(u32, &[u8])> {
+            short.iter().copied().filter(|(_, t)| (from..to).contains(&t.len())).collect()
         };
         for width in 1..WIDEST {
             let own = between(width, width + 1);
-            if own.clone().count() + finder.few.len() <= FEW {
-                finder.add_few(own);
+            if own.len() + finder.few.len() <= FEW {
+                finder.add_few(&own);
             } else {
-                finder.lanes.extend(Lane::new(width, 1, own));
+                finder.lanes.extend(Lane::new(width, 1, own.iter().copied()));
             }
         }
         // The longest step at which few literals are too short for it.
-        let fits = |step: &usize| between(WIDEST, WIDEST + step - 1).count() + finder.few.len() <= FEW;
+        let fits = |step: &usize| between(WIDEST, WIDEST + step - 1).len() + finder.few.len() <= FEW;
         let step = if texts.len() > MANY { 1 } else { (1..=STEPS).rev().find(fits).unwrap_or(1) };
         let shortest = WIDEST + step - 1;
-        finder.add_few(between(WIDEST, shortest));
-        finder.lanes.extend(Lane::new(WIDEST, step, between(shortest, usize::MAX)));
+        finder.add_few(&between(WIDEST, shortest));
+        finder.lanes.extend(Lane::new(WIDEST, step, all().filter(|(_, t)| t.len() >= shortest)));
         finder
     }
 
-    fn add_few<'t>(&mut self, own: impl Iterator<Item = (u32, &'t [u8])> + Clone) {
-        self.few.extend(own.clone().map(|(i, t)| (i, memmem::Finder::new(t).into_owned())));
+    fn add_few(&mut self, own: &[(u32, &[u8])]) {
+        self.few.extend(own.iter().map(|(i, t)| (*i, memmem::Finder::new(t).into_owned())));
         for width in 1..=WIDEST {
             let fits = |len: usize| if width == WIDEST { len >= width } else { len == width };
-            self.few_lanes.extend(Lane::new(width, 1, own.clone().filter(|(_, t)| fits(t.len()))));
+            let own = own.iter().copied().filter(|(_, t)| fits(t.len()));
+            self.few_lanes.extend(Lane::new(width, 1, own));
         }
     }
 
@@ -158,8 +161,12 @@ impl Lane {
         step: usize,
         literals: impl Iterator<Item = (u32, &'t [u8])> + Clone,
     ) -> Option<Lane> {
+        let number = literals.clone().count();
+        if number == 0 {
+            return None;
+        }
         let counts = Counts::new(width, literals.clone());
-        let mut filed: Vec<Filed> = Vec::new();
+        let mut filed: Vec<Filed> = Vec::with_capacity(number * step);
         let mut costs: Vec<u32> = Vec::new();
         for (literal, text) in literals {
             if step == 1 {

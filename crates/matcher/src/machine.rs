@@ -61,7 +61,7 @@ struct Literals {
     texts: Texts,
     finder: Finder,
     /// Uses, by literal.
-    uses: Vec<(u32, Use)>,
+    uses: Vec<Use>,
     /// Where each literal's uses begin and end in `uses`, and whether one cares where the literal stands.
     spans: Vec<(u32, u32, bool)>,
 }
@@ -70,6 +70,8 @@ struct Literals {
 #[derive(Default)]
 struct Collected {
     all: Literals,
+    /// A literal's number, and what it is good for.
+    uses: Vec<(u32, Use)>,
     /// The present one.
     folded: String,
     hasher: RandomState,
@@ -77,7 +79,7 @@ struct Collected {
     known: HashTable<(u64, u32)>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy)]
 enum Use {
     /// That is all.
     Contains(Local),
@@ -329,7 +331,7 @@ impl Machine {
         if again && !at_ends {
             return;
         }
-        for &(_, u) in &self.literals.uses[from as usize..to as usize] {
+        for &u in &self.literals.uses[from as usize..to as usize] {
             match u {
                 Use::Prefix(local) if start == 0 => found.raise(local, Truth::True),
                 Use::Suffix(local) if start + self.literals.texts.get(id).len() == folded.len() => {
@@ -420,7 +422,7 @@ impl Collected {
         let mut collected = Collected::default();
         collected.known.reserve(number, |(hash, _)| *hash);
         collected.all.texts.reserve(number, LENGTH * number);
-        collected.all.uses.reserve_exact(number);
+        collected.uses.reserve_exact(number);
         collected
     }
 
@@ -438,23 +440,32 @@ impl Collected {
                 id
             }
         };
-        self.all.uses.push((id, how));
+        self.uses.push((id, how));
     }
 
-    fn finish(mut self) -> Literals {
-        self.all.uses.sort_unstable();
-        self.all.spans = vec![(0, 0, false); self.all.texts.len()];
-        for (n, (id, how)) in self.all.uses.iter().enumerate() {
-            let span = &mut self.all.spans[*id as usize];
-            if span.1 == 0 {
-                span.0 = n as u32;
-            }
-            span.1 = n as u32 + 1;
+    fn finish(self) -> Literals {
+        let Collected { mut all, uses, .. } = self;
+        // Each literal's place for its uses: first their number, then where they begin and where the next one goes.
+        all.spans = vec![(0, 0, false); all.texts.len()];
+        for (id, how) in &uses {
+            let span = &mut all.spans[*id as usize];
+            span.1 += 1;
             span.2 |= matches!(how, Use::Prefix(_) | Use::Suffix(_));
         }
-        self.all.uses.shrink_to_fit();
-        self.all.finder = Finder::new(&self.all.texts);
-        self.all
+        let mut next = 0;
+        for (start, number, _) in &mut all.spans {
+            *start = next;
+            next += *number;
+            *number = *start;
+        }
+        all.uses = vec![Use::Contains(0); uses.len()];
+        for (id, how) in uses {
+            let place = &mut all.spans[id as usize].1;
+            all.uses[*place as usize] = how;
+            *place += 1;
+        }
+        all.finder = Finder::new(&all.texts);
+        all
     }
 }
 
