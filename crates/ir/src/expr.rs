@@ -1,5 +1,6 @@
 //! Predicates and scalars.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -106,8 +107,30 @@ pub struct FieldRef {
 impl FieldRef {
     /// A field of a scheme.
     pub fn new(names: Names, name: &str) -> FieldRef {
-        FieldRef { names, name: Arc::from(name) }
+        FieldRef { names, name: shared(name) }
     }
+}
+
+thread_local! {
+    /// Names made lately. Rules name the same few dozen fields, thousands of rules a hundred thousand times.
+    static LATELY: RefCell<[Option<Arc<str>>; NAMES_KEPT]> = const { RefCell::new([const { None }; NAMES_KEPT]) };
+}
+
+const NAMES_KEPT: usize = 128;
+/// Longer names are not kept.
+const LONGEST_KEPT: usize = 64;
+
+/// A name, most often one that is there already.
+fn shared(name: &str) -> Arc<str> {
+    if name.len() > LONGEST_KEPT {
+        return name.into();
+    }
+    let hash = name.bytes().fold(0u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
+    LATELY.with_borrow_mut(|lately| match lately.get_mut(hash as usize % NAMES_KEPT) {
+        Some(Some(known)) if **known == *name => known.clone(),
+        Some(place) => place.insert(name.into()).clone(),
+        None => name.into(),
+    })
 }
 
 /// A value computed from an event or row.

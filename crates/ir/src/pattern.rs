@@ -52,13 +52,36 @@ pub struct Pattern(Form);
 /// Nearly all patterns are one text, open at one end or both: these are held as that text.
 #[derive(Clone)]
 enum Form {
-    /// The text is not empty.
-    Text {
-        text: Arc<str>,
-        before: bool,
-        after: bool,
-    },
+    Text(Text),
     Parts(Arc<Vec<Part>>),
+}
+
+/// A text with `Any` before it, after it, or both. Never empty.
+#[derive(Clone)]
+struct Text {
+    /// Its own, or that of several patterns.
+    within: Arc<str>,
+    start: u32,
+    /// In bytes; the two upper bits say what is open. Thousands of rules hold hundreds of thousands of these.
+    length: u32,
+}
+
+impl Text {
+    const BEFORE: u32 = 1 << 31;
+    const AFTER: u32 = 1 << 30;
+    /// Longer texts are held otherwise.
+    const LONGEST: usize = Self::AFTER as usize - 1;
+
+    fn get(&self) -> &str {
+        let start = self.start as usize;
+        self.within.get(start..start + (self.length as usize & Self::LONGEST)).unwrap_or_default()
+    }
+    fn before(&self) -> bool {
+        self.length & Self::BEFORE != 0
+    }
+    fn after(&self) -> bool {
+        self.length & Self::AFTER != 0
+    }
 }
 
 /// The pieces of a pattern: a slice of them.
@@ -101,10 +124,43 @@ impl Pattern {
     }
     /// This text, with `Any` before it, after it, or both.
     pub fn exact_within(text: &str, before: bool, after: bool) -> Pattern {
+        let any = |there: bool| there.then_some(Part::Any);
         if text.is_empty() {
-            return Pattern::new((before || after).then_some(Part::Any));
+            return Pattern(Form::Parts(Arc::new(any(before || after).into_iter().collect())));
         }
-        Pattern(Form::Text { text: text.into(), before, after })
+        if text.len() > Text::LONGEST {
+            let parts = any(before).into_iter().chain([Part::Lit(text.to_owned())]).chain(any(after));
+            return Pattern(Form::Parts(Arc::new(parts.collect())));
+        }
+        let open = if before { Text::BEFORE } else { 0 } | if after { Text::AFTER } else { 0 };
+        Pattern(Form::Text(Text { within: text.into(), start: 0, length: text.len() as u32 | open }))
+    }
+    /// Has patterns that are held side by side hold their texts side by side as well: one block of memory instead of
+    /// many.
+    pub fn share(patterns: &mut [Pattern]) {
+        let texts = |patterns: &mut [Pattern], f: &mut dyn FnMut(&mut Text)| {
+            patterns.iter_mut().for_each(|p| {
+                if let Form::Text(text) = &mut p.0 {
+                    f(text)
+                }
+            });
+        };
+        let (mut number, mut length) = (0, 0);
+        texts(patterns, &mut |text| {
+            number += 1;
+            length += text.get().len();
+        });
+        if number < 2 || length > Text::LONGEST {
+            return;
+        }
+        let mut all = String::with_capacity(length);
+        texts(patterns, &mut |text| all.push_str(text.get()));
+        let all: Arc<str> = all.into();
+        let mut start = 0;
+        texts(patterns, &mut |text| {
+            (text.within, text.start) = (all.clone(), start);
+            start += text.length & Text::LONGEST as u32;
+        });
     }
     /// This text anywhere.
     pub fn contains(text: &str) -> Pattern {
@@ -125,7 +181,7 @@ impl Pattern {
     fn change(&mut self, f: impl FnOnce(&mut Vec<Part>)) {
         match &mut self.0 {
             Form::Parts(parts) => f(Arc::make_mut(parts)),
-            Form::Text { .. } => {
+            Form::Text(_) => {
                 let mut parts = self.parts().iter().map(Part::owned).collect();
                 f(&mut parts);
                 self.0 = Form::Parts(Arc::new(parts));
@@ -140,7 +196,7 @@ impl Pattern {
     /// The same with `Any` before it.
     pub fn any_before(mut self) -> Pattern {
         match &mut self.0 {
-            Form::Text { before, .. } => *before = true,
+            Form::Text(text) => text.length |= Text::BEFORE,
             Form::Parts(parts) if parts.first() == Some(&Part::Any) => {}
             Form::Parts(parts) => Arc::make_mut(parts).insert(0, Part::Any),
         }
@@ -149,7 +205,7 @@ impl Pattern {
     /// The same with `Any` after it.
     pub fn any_after(mut self) -> Pattern {
         match &mut self.0 {
-            Form::Text { after, .. } => *after = true,
+            Form::Text(text) => text.length |= Text::AFTER,
             Form::Parts(parts) if parts.last() == Some(&Part::Any) => {}
             Form::Parts(parts) => Arc::make_mut(parts).push(Part::Any),
         }
@@ -158,9 +214,9 @@ impl Pattern {
     /// The pieces.
     pub fn parts(&self) -> Parts<'_> {
         Parts(match &self.0 {
-            Form::Text { text, before, after } => {
-                let range = usize::from(!before)..2 + usize::from(*after);
-                Pieces::Few([Part::Any, Part::Lit(text), Part::Any], range)
+            Form::Text(text) => {
+                let range = usize::from(!text.before())..2 + usize::from(text.after());
+                Pieces::Few([Part::Any, Part::Lit(text.get()), Part::Any], range)
             }
             Form::Parts(parts) => Pieces::Many(parts.iter().map(Part::borrowed).collect()),
         })
@@ -168,7 +224,7 @@ impl Pattern {
     /// The literal texts among the pieces.
     pub fn literals(&self) -> impl Iterator<Item = &str> {
         let (text, parts) = match &self.0 {
-            Form::Text { text, .. } => (Some(&**text), &[][..]),
+            Form::Text(text) => (Some(text.get()), &[][..]),
             Form::Parts(parts) => (None, parts.as_slice()),
         };
         text.into_iter().chain(parts.iter().filter_map(|part| match part {
@@ -232,7 +288,7 @@ impl Pattern {
     /// With every literal passed through `f`, e.g. folded.
     pub fn map(&self, f: impl Fn(&str) -> String) -> Pattern {
         match &self.0 {
-            Form::Text { text, before, after } => Pattern::exact_within(&f(text), *before, *after),
+            Form::Text(text) => Pattern::exact_within(&f(text.get()), text.before(), text.after()),
             Form::Parts(parts) => Pattern::new(parts.iter().map(|p| match p {
                 Part::Lit(s) => Part::Lit(f(s)),
                 other => other.clone(),
@@ -430,6 +486,10 @@ mod tests {
                 Pattern::exact(&text).around(before, after),
                 Pattern::exact_within(&text.to_uppercase(), before, after).map(str::to_lowercase),
             ];
+            let mut shared = made.clone();
+            Pattern::share(&mut shared);
+            proptest::prop_assert_eq!(&shared, &made);
+            made[1..].clone_from_slice(&shared[1..]);
             for n in 0..2 {
                 for p in &made {
                     proptest::prop_assert_eq!(p, &made[0]);

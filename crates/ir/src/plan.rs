@@ -470,7 +470,16 @@ impl Plan {
 
     /// Whether [`Plan::single_events`] has an answer.
     pub fn is_of_single_events(&self) -> bool {
-        self.alternatives().is_some()
+        matches!(self.beneath_filters(), Plan::Scan(_)) || self.alternatives().is_some()
+    }
+
+    /// What its outermost filters, if it has any, are of.
+    fn beneath_filters(&self) -> &Plan {
+        let mut beneath = self;
+        while let Plan::Filter(input, _) = beneath {
+            beneath = input;
+        }
+        beneath
     }
 
     /// What [`Plan::single_events`] is made of.
@@ -499,15 +508,12 @@ impl Plan {
 
     /// [`Plan::single_events`] of a plan that is not needed any more: what can be moved is not copied.
     pub fn into_single_events(self) -> Option<Vec<(LogSource, Expr)>> {
-        let mut beneath = &self;
-        while let Plan::Filter(input, _) = beneath {
-            beneath = input;
-        }
-        if !matches!(beneath, Plan::Scan(_)) {
+        if !matches!(self.beneath_filters(), Plan::Scan(_)) {
             let all = self.single_events()?;
             return Some(all.into_iter().map(|(source, e)| (source.clone(), e)).collect());
         }
-        let (mut plan, mut above) = (self, Vec::new());
+        // Nearly always there is one filter.
+        let (mut plan, mut above) = (self, Vec::with_capacity(1));
         loop {
             match plan {
                 Plan::Filter(input, e) => {

@@ -18,6 +18,20 @@ pub enum Level {
     Critical,
 }
 
+/// What rule sets call them.
+const NAMES: &[(&str, Level)] = &[
+    ("informational", Level::Informational),
+    ("low", Level::Low),
+    ("medium", Level::Medium),
+    ("high", Level::High),
+    ("critical", Level::Critical),
+    ("info", Level::Informational),
+    ("information", Level::Informational),
+    ("undefined", Level::Informational),
+    ("moderate", Level::Medium),
+    ("crit", Level::Critical),
+];
+
 impl Level {
     /// Lower-case name.
     pub fn as_str(self) -> &'static str {
@@ -31,14 +45,8 @@ impl Level {
     }
     /// From the names that rule sets use, in any case.
     pub fn parse(text: &str) -> Option<Level> {
-        Some(match text.trim().to_ascii_lowercase().as_str() {
-            "informational" | "info" | "information" | "undefined" => Level::Informational,
-            "low" => Level::Low,
-            "medium" | "moderate" => Level::Medium,
-            "high" => Level::High,
-            "critical" | "crit" => Level::Critical,
-            _ => return None,
-        })
+        let known = NAMES.iter().find(|(name, _)| text.trim().eq_ignore_ascii_case(name));
+        known.map(|(_, level)| *level)
     }
     /// All levels, least first.
     pub const ALL: &[Level] =

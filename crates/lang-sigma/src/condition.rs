@@ -67,11 +67,14 @@ fn syntax(message: String, span: Span) -> Diagnostic {
     Diagnostic::error("condition", message, span)
 }
 
+/// Tokens of most conditions.
+const MOST_TOKENS: usize = 8;
+
 /// Words, and the punctuation `( ) | ,` and comparison signs, each with its place: exact where the text stands
 /// in the file as it is (from byte `exact`), else the whole condition.
 fn lex(text: &str, exact: Option<usize>, whole: Span) -> Vec<(&str, Span)> {
     let mut c = Cursor::new(text);
-    let mut out = Vec::new();
+    let mut out = Vec::with_capacity(MOST_TOKENS);
     loop {
         c.skip_space();
         let start = c.offset();
@@ -118,19 +121,27 @@ impl<'t> Parser<'t> {
     }
 
     fn or(&mut self) -> Result<Cond, Diagnostic> {
-        let mut parts = vec![self.and()?];
+        let first = self.and()?;
+        if !self.eat("or") {
+            return Ok(first);
+        }
+        let mut parts = vec![first, self.and()?];
         while self.eat("or") {
             parts.push(self.and()?);
         }
-        Ok(if parts.len() == 1 { parts.remove(0) } else { Cond::Or(parts) })
+        Ok(Cond::Or(parts))
     }
 
     fn and(&mut self) -> Result<Cond, Diagnostic> {
-        let mut parts = vec![self.not()?];
+        let first = self.not()?;
+        if !self.eat("and") {
+            return Ok(first);
+        }
+        let mut parts = vec![first, self.not()?];
         while self.eat("and") {
             parts.push(self.not()?);
         }
-        Ok(if parts.len() == 1 { parts.remove(0) } else { Cond::And(parts) })
+        Ok(Cond::And(parts))
     }
 
     fn not(&mut self) -> Result<Cond, Diagnostic> {

@@ -489,6 +489,7 @@ fn any_of<'v>(
         let why = why.lines().last().unwrap_or("").trim().trim_start_matches("error: ").to_owned();
         return out.opaque("regex", format!("regular expression: {why}"), item.span, None);
     }
+    Pattern::share(&mut patterns);
     let likes = (!patterns.is_empty()).then_some(Op::Like(patterns));
     let regexes = (!regexes.is_empty()).then_some(Op::Regex(regexes));
     let nets = (!nets.is_empty()).then_some(Op::Cidr(nets));

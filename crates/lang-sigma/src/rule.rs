@@ -112,9 +112,12 @@ pub(crate) fn finish(meta: RuleMeta, plan: Plan, sink: Sink) -> Rule {
 fn prospects(plan: &Plan) -> (bool, bool) {
     let mut opaque = matches!(plan, Plan::Opaque(..));
     let mut alive = !opaque;
-    if let Plan::Filter(_, e) = plan {
+    if let Plan::Filter(input, e) = plan {
         e.opaques(&mut |_| opaque = true);
         alive = can_be(e).0;
+        if matches!(**input, Plan::Scan(_)) {
+            return (opaque, alive);
+        }
     }
     let below: Vec<(bool, bool)> = plan.children().into_iter().map(prospects).collect();
     opaque |= below.iter().any(|b| b.0);

@@ -206,9 +206,8 @@ pub(crate) fn combinations(n: usize, len: usize, most: usize) -> Option<Vec<Vec<
 pub(crate) fn glob(pattern: &str, name: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else { return pattern == name };
     let Some(mut left) = name.strip_prefix(first) else { return false };
-    let pieces: Vec<&str> = rest.split('*').collect();
-    let Some((last, middle)) = pieces.split_last() else { return true };
-    for piece in middle {
+    let (middle, last) = rest.rsplit_once('*').map_or((None, rest), |(middle, last)| (Some(middle), last));
+    for piece in middle.into_iter().flat_map(|m| m.split('*')) {
         match left.find(piece) {
             Some(at) => left = &left[at + piece.len()..],
             None => return false,

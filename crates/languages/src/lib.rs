@@ -300,14 +300,9 @@ pub fn parse_file(source: &Source, options: &Options) -> ParsedFile {
         file.parts.reserve_exact(regions.len());
         file.parts.extend(regions.into_iter().map(|region| parse(source, region, options)));
     }
-    let found = CONTAINERS.iter().map(|rules| rules(source, options)).find(|rules| !rules.is_empty());
-    if let Some(rules) = found {
-        file.languages.extend(rules.iter().map(|r| r.meta.language));
-        file.parts.push(Parsed::Rules(rules));
-    }
-    if let Some(part) = content::read(source) {
-        file.languages.extend(part.is_rule().then_some(SPL.name));
-        file.parts.push(Parsed::Content(Box::new(part)));
+    // What is YAML and a rule already is nothing else, and need not be looked through for all that it might be.
+    if file.parts.is_empty() || !detect::is_yaml(source) {
+        queries(source, options, &mut file);
     }
     file.languages.sort_unstable();
     file.languages.dedup();
@@ -318,6 +313,19 @@ pub fn parse_file(source: &Source, options: &Options) -> ParsedFile {
         file.source = source.without_text();
     }
     file
+}
+
+/// Adds what stands in a file of one of the [`CONTAINERS`], or of Splunk's content.
+fn queries(source: &Source, options: &Options, file: &mut ParsedFile) {
+    let found = CONTAINERS.iter().map(|rules| rules(source, options)).find(|rules| !rules.is_empty());
+    if let Some(rules) = found {
+        file.languages.extend(rules.iter().map(|r| r.meta.language));
+        file.parts.push(Parsed::Rules(rules));
+    }
+    if let Some(part) = content::read(source) {
+        file.languages.extend(part.is_rule().then_some(SPL.name));
+        file.parts.push(Parsed::Content(Box::new(part)));
+    }
 }
 
 /// Links the rules of all files, in their order.

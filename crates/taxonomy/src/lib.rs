@@ -50,7 +50,7 @@ pub struct Taxonomy {
     further: OnceLock<Fields>,
     /// Read when first asked for: only lints need it.
     facts: OnceLock<Facts>,
-    found: RwLock<HashMap<LogSource, Result<Found, UnknownLogSource>>>,
+    found: RwLock<HashMap<LogSource, Result<Found, UnknownLogSource>, foldhash::quality::RandomState>>,
 }
 
 type Found = Arc<sources::Source>;
