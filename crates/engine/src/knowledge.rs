@@ -209,6 +209,7 @@ fn read_all(paths: &[PathBuf], threads: usize) -> Vec<Outcome> {
     let mut batches = files.chunks(16);
     ordered::run(
         threads.max(1),
+        ordered::ALL,
         |()| batches.next(),
         || (),
         |(), batch: &[PathBuf]| batch.iter().map(|p| examine(p)).collect::<Vec<_>>(),

@@ -49,6 +49,7 @@ pub fn load_rules(paths: &[PathBuf], options: &Options, threads: usize) -> (Rule
     let mut batches = files.chunks(BATCH);
     ordered::run(
         threads.max(1),
+        ordered::ALL,
         |_| batches.next(),
         Vec::new,
         |buffer, batch: &[PathBuf]| {

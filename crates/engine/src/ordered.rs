@@ -1,21 +1,22 @@
 //! Work done by several threads, results taken in the order of the jobs.
 //!
-//! One thread at a time draws the next job; results wait until all earlier ones have been taken. At most a few
-//! results per thread wait, so memory stays bounded. The caller's thread takes the results, and works like the others
+//! One thread at a time draws the next job; results wait until all earlier ones have been taken. How many may wait is
+//! bounded where that bounds memory. The caller's thread takes the results, and works like the others
 //! in between: a thread that did nothing but take would be woken for every result and push a worker from its core.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Results that may wait for an earlier one, per thread.
-const AHEAD: u64 = 3;
+/// Any number of results may wait: for passes that keep them all anyway.
+pub(crate) const ALL: u64 = u64::MAX;
 
 /// Draws jobs from `next`, turns each into a result with `work` (one `worker()` state per thread), and hands the
 /// results to `take` in order, until there are no more jobs or `take` breaks. A thread's state ends in `end`, while others
-/// may be at work.
+/// may be at work. `ahead`: results that may wait for an earlier one, per thread.
 pub(crate) fn run<J, W, T>(
     threads: usize,
+    ahead: u64,
     next: impl FnMut(&mut W) -> Option<J> + Send,
     worker: impl Fn() -> W + Sync,
     work: impl Fn(&mut W, J) -> T + Sync,
@@ -25,7 +26,7 @@ pub(crate) fn run<J, W, T>(
     J: Send,
     T: Send,
 {
-    let shared = Shared::new(next, threads.max(1));
+    let shared = Shared::new(next, threads.max(1), ahead);
     std::thread::scope(|scope| {
         for _ in 1..shared.threads {
             scope.spawn(|| end(shared.worker_loop(worker(), &work)));
@@ -41,6 +42,8 @@ struct Shared<F, T> {
     results: Mutex<Results<T>>,
     changed: Condvar,
     threads: usize,
+    /// Results that may wait.
+    most: u64,
 }
 
 struct Jobs<F> {
@@ -63,7 +66,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl<F, T> Shared<F, T> {
-    fn new(next: F, threads: usize) -> Self {
+    fn new(next: F, threads: usize, ahead: u64) -> Self {
         Shared {
             jobs: Mutex::new(Jobs { next, drawn: 0, ended: false }),
             results: Mutex::new(Results {
@@ -75,6 +78,7 @@ impl<F, T> Shared<F, T> {
             }),
             changed: Condvar::new(),
             threads,
+            most: ahead.saturating_mul(threads as u64),
         }
     }
 
@@ -86,7 +90,7 @@ impl<F, T> Shared<F, T> {
         while let Some((number, job)) = self.draw(&mut state) {
             let result = work(&mut state, job);
             let mut results = lock(&self.results);
-            while !results.stop && number >= results.taken + AHEAD * self.threads as u64 {
+            while !results.stop && number - results.taken >= self.most {
                 results = self.wait(results);
             }
             if results.stop {
@@ -208,11 +212,12 @@ impl<F, T> Drop for IdleOnDrop<'_, F, T> {
 mod tests {
     use super::*;
 
-    fn squares(threads: usize, stop_after: usize) -> Vec<u64> {
+    fn squares(threads: usize, ahead: u64, stop_after: usize) -> Vec<u64> {
         let mut numbers = 0..200u64;
         let mut got = Vec::new();
         run(
             threads,
+            ahead,
             |_| numbers.next(),
             || 0u64,
             |count, n| {
@@ -232,9 +237,9 @@ mod tests {
     #[test]
     fn results_keep_the_order_of_jobs() {
         let want: Vec<u64> = (0..200).map(|n| n * n).collect();
-        for threads in [1, 2, 5] {
-            assert_eq!(squares(threads, usize::MAX), want);
-            assert_eq!(squares(threads, 10), want[..10]);
+        for (threads, ahead) in [(1, 1), (2, 1), (2, 3), (5, ALL)] {
+            assert_eq!(squares(threads, ahead, usize::MAX), want);
+            assert_eq!(squares(threads, ahead, 10), want[..10]);
         }
     }
 }

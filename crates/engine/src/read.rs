@@ -18,6 +18,10 @@ use crate::scan::ScanOptions;
 /// Troubles that are named one by one; the rest are counted.
 const NAMED_TROUBLES: usize = 1000;
 
+/// Results of parts that may wait for an earlier one, per thread: as much work as a system gives to another program
+/// before it goes on with the thread that all wait for.
+const AHEAD: u64 = 5;
+
 /// Buffers to be used again, the smallest first. Memory that is given back to the system and taken anew costs more
 /// than what is written into it.
 #[derive(Clone, Default)]
@@ -160,6 +164,7 @@ pub(crate) fn pass<W: Work>(
     let bytes = draw.parts.progress();
     ordered::run(
         options.threads.max(1),
+        AHEAD,
         |thread: &mut Thread<W>| draw.next(&mut thread.spare),
         || Thread { worker: worker(), decoders: HashMap::new(), spare: None },
         Thread::work,

@@ -104,11 +104,7 @@ fn run(matches: &ArgMatches, merged: &Merged) -> Outcome {
 /// `tells`: what rules say of themselves will be told.
 fn detector(settings: &Settings, tells: bool) -> Result<Detector, Failure> {
     let load = if tells { shared::load } else { shared::load_condensed };
-    let (set, taxonomy) = std::thread::scope(|scope| {
-        let taxonomy = (settings.threads > 1).then(|| scope.spawn(shared::taxonomy));
-        (load(&settings.rules, settings), taxonomy.and_then(|t| t.join().ok()))
-    });
-    let set = set?;
+    let set = load(&settings.rules, settings)?;
     if !set.rules.iter().any(|r| r.status != LoadStatus::Rejected) {
         return Err(Failure::new(match set.rules.len() {
             0 => "there are no rules to run".to_owned(),
@@ -118,7 +114,7 @@ fn detector(settings: &Settings, tells: bool) -> Result<Detector, Failure> {
     let rules = set.rules;
     // The texts of the files are not needed any more, and thousands take room.
     drop(set.files);
-    Ok(Detector::sparing(rules, taxonomy.unwrap_or_else(shared::taxonomy)))
+    Ok(Detector::sparing(rules, shared::taxonomy()))
 }
 
 /// The writer of the format that was asked for.
