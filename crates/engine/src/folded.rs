@@ -5,10 +5,10 @@
 //! largest are given up, and left to those who can work in temporary files. For these, and for all others, what they
 //! read is put aside.
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use shikra_matcher::FilterId;
 use shikra_rows::{Cells, Folder, Folding, Match};
 
@@ -38,11 +38,54 @@ struct Part {
     to: To,
 }
 
+impl Part {
+    /// Whether anybody takes what is read. Who does not now will not in this reading.
+    fn is_fed(&self, running: &[Running]) -> bool {
+        match self.to {
+            To::Survivors { .. } => true,
+            To::Folder { running: number, part } => {
+                let folder = running.get(number).and_then(|r| r.folder.as_ref());
+                folder.is_some_and(|f| !f.waits(part))
+            }
+        }
+    }
+}
+
 enum To {
     /// Which of the programs at work, and which of its parts.
     Folder { running: usize, part: usize },
     /// Those that wait to be put in order.
     Survivors { stream: Stream, leaf: u32 },
+}
+
+/// Parts that are given the same event: those of the filters that it passed.
+#[derive(Default)]
+struct Companies {
+    known: HashMap<Box<[FilterId]>, u32>,
+    parts: Vec<Arc<[u32]>>,
+}
+
+impl Companies {
+    /// Most that are remembered.
+    const MOST: usize = 1 << 14;
+
+    /// The number of a company with its parts, which are those `of` each filter; true: all numbers before are void.
+    fn of(&mut self, filters: &[FilterId], of: impl Fn(FilterId) -> Option<u32>) -> (u32, Arc<[u32]>, bool) {
+        if let Some(number) = self.known.get(filters)
+            && let Some(parts) = self.parts.get(*number as usize)
+        {
+            return (*number, parts.clone(), false);
+        }
+        let full = self.parts.len() >= Companies::MOST;
+        if full {
+            *self = Companies::default();
+        }
+        let (number, parts) = (self.parts.len() as u32, filters.iter().filter_map(|f| of(*f)).collect());
+        let parts: Arc<[u32]> = parts;
+        self.known.insert(filters.into(), number);
+        self.parts.push(parts.clone());
+        (number, parts, full)
+    }
 }
 
 /// Which reading of the kept events it is.
@@ -231,20 +274,29 @@ impl<'a> Pass<'a> {
         }
         let Pass { reader, running, parts, of_filter, survivors, used, .. } = self;
         let of = |filter: FilterId| of_filter.get(filter as usize).copied().flatten();
+        let mut companies = Companies::default();
         read(&|filter| of(filter).is_some(), &mut |event, place, filters| {
+            let (company, numbers, renumbered) = companies.of(filters, of);
+            if renumbered {
+                reader.renumber_companies();
+            }
             let mut reading = reader.event(event, place.time, place.within);
-            for number in filters.iter().filter_map(|f| of(*f)) {
-                let Some(part) = parts.get(number as usize) else { continue };
+            reading.read(company, || {
+                let all = numbers.iter().filter_map(|n| Some((*n, parts.get(*n as usize)?)));
+                all.filter(|(_, p)| p.is_fed(running)).map(|(n, p)| (n, p.reads.as_slice()))
+            });
+            for number in &*numbers {
+                let Some(part) = parts.get(*number as usize) else { continue };
                 match part.to {
                     To::Survivors { stream, leaf } => {
                         let survivor = Survivor::new(place, stream, leaf);
-                        survivors.add(survivor, reading.read(number, &part.reads).values())?;
+                        survivors.add(survivor, reading.of_part(*number).values())?;
                     }
                     To::Folder { running: program, part: number_there } => {
                         let Some(program) = running.get_mut(program) else { continue };
                         program.count(place, feeding);
                         if program.reads(number_there, place) {
-                            let cells = reading.read(number, &part.reads).cells;
+                            let cells = reading.of_part(*number).cells;
                             program.take(number_there, place, cells, feeding, used);
                         }
                     }

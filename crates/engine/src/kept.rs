@@ -102,13 +102,14 @@ impl Block {
         let mut last = self.last.get_mut(shape).into_iter().flatten();
         for slot in event.slots {
             let before = last.next();
-            out.push(slot.kind.0);
             match before {
-                Some(at) if stands(out, *at, slot) => out.extend((*at | ELSEWHERE).to_le_bytes()),
+                // As short as a reference.
+                _ if slot.data.is_empty() => out.extend(head(slot.kind, 0)),
+                Some(at) if stands(out, *at, slot) => out.extend(head(slot.kind, *at | ELSEWHERE)),
                 before => {
-                    let here = place(out.len() - 1).unwrap_or(ELSEWHERE);
+                    let here = place(out.len()).unwrap_or(ELSEWHERE);
                     before.into_iter().for_each(|at| *at = here);
-                    out.extend((slot.data.len() as u32).to_le_bytes());
+                    out.extend(head(slot.kind, slot.data.len() as u32));
                     out.extend_from_slice(slot.data);
                 }
             }
@@ -118,6 +119,12 @@ impl Block {
             place.copy_from_slice(&length.to_le_bytes());
         }
     }
+}
+
+/// What stands before the bytes of a slot: its kind and its length, or where they stand.
+fn head(kind: Kind, length: u32) -> [u8; 5] {
+    let [a, b, c, d] = length.to_le_bytes();
+    [kind.0, a, b, c, d]
 }
 
 /// A place in a block that can be referred to.
@@ -131,8 +138,13 @@ fn stands(block: &[u8], at: u32, slot: &Slot<'_>) -> bool {
     there.is_some_and(|([kind, length @ ..], rest)| {
         *kind == slot.kind.0
             && *length == (slot.data.len() as u32).to_le_bytes()
-            && rest.get(..slot.data.len()) == Some(slot.data)
+            && rest.get(..slot.data.len()).is_some_and(|there| same(there, slot.data))
     })
+}
+
+/// Equality; short values without a call.
+fn same(a: &[u8], b: &[u8]) -> bool {
+    if b.len() <= 8 { a.iter().eq(b) } else { a == b }
 }
 
 /// Whether a filter is asked for.

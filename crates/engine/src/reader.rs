@@ -72,6 +72,8 @@ pub(crate) struct Reader<'a> {
 struct OfShape {
     /// By part: where its cells stand.
     places: Vec<Option<Arc<[u32]>>>,
+    /// By company of parts: where the cells of all of them stand, each once.
+    companies: Vec<Option<Arc<[u32]>>>,
     by_scalar: HashMap<ScalarId, u32>,
     sources: Vec<Source>,
     cells: Vec<Cell>,
@@ -99,8 +101,6 @@ struct Source {
     fields: Vec<(FieldRef, Binding)>,
     /// The slots that it depends on; none: on all of them, or on the time.
     slots: Option<Vec<SlotIndex>>,
-    /// Number of the event that it was last asked for.
-    at: u64,
     /// Number of the event that its value was last read of, none before the first.
     read: Option<u64>,
     memo: Memo,
@@ -203,6 +203,11 @@ impl<'a> Reader<'a> {
         self.held = 0;
     }
 
+    /// From now on companies of parts have other numbers.
+    pub fn renumber_companies(&mut self) {
+        self.shapes.values_mut().for_each(|s| s.companies.clear());
+    }
+
     /// The values that were shared.
     pub fn into_shared(self) -> Shared {
         self.shared
@@ -272,50 +277,74 @@ impl<'a> Read<'a> {
 }
 
 impl Reading<'_> {
-    /// What a part reads.
-    pub fn read(&mut self, number: u32, reads: &[ScalarId]) -> Read<'_> {
+    /// Reads what the parts of a company read, each thing once; `parts` says which they are and what each reads, where that
+    /// is not known of the company and the shape.
+    pub fn read<'p, P>(&mut self, company: u32, parts: impl FnOnce() -> P)
+    where
+        P: Iterator<Item = (u32, &'p [ScalarId])>,
+    {
         let shape = &mut *self.shape;
-        let number = number as usize;
-        if shape.places.len() <= number {
-            shape.places.resize(number + 1, None);
-        }
-        if shape.places.get(number).is_none_or(Option::is_none) {
-            let places = reads.iter().map(|s| shape.place(*s, self.scalars, self.event.shape, self.taxonomy));
-            let places = places.collect();
-            if let Some(place) = shape.places.get_mut(number) {
-                *place = Some(places);
+        let known = shape.companies.get(company as usize).and_then(Option::clone);
+        let places = known.unwrap_or_else(|| {
+            let mut all: Vec<u32> = Vec::new();
+            for (number, reads) in parts() {
+                let places =
+                    reads.iter().map(|s| shape.place(*s, self.scalars, self.event.shape, self.taxonomy));
+                let places: Arc<[u32]> = places.collect();
+                all.extend_from_slice(&places);
+                put(&mut shape.places, number, places);
             }
+            all.sort_unstable();
+            all.dedup();
+            let all: Arc<[u32]> = all.into();
+            put(&mut shape.companies, company, all.clone());
+            all
+        });
+        for place in &*places {
+            self.read_one(*place as usize);
         }
-        let at = shape.places.get(number).and_then(Option::as_deref).unwrap_or_default();
-        for place in at {
-            let place = *place as usize;
-            let all = (shape.sources.get_mut(place), shape.cells.get_mut(place), shape.ids.get_mut(place));
-            let (Some(source), Some(cell), Some(id)) = all else { continue };
-            if source.at == self.now {
-                continue;
-            }
-            source.at = self.now;
-            let mut looking = Looking {
-                event: self.event,
-                now: self.now,
-                within: self.within,
-                stood: &mut shape.slots,
-                held: self.held,
+    }
+
+    fn read_one(&mut self, place: usize) {
+        let shape = &mut *self.shape;
+        let all = (shape.sources.get_mut(place), shape.cells.get_mut(place), shape.ids.get_mut(place));
+        let (Some(source), Some(cell), Some(id)) = all else { return };
+        let mut looking = Looking {
+            event: self.event,
+            now: self.now,
+            within: self.within,
+            stood: &mut shape.slots,
+            held: self.held,
+        };
+        if source.changes(&mut looking) {
+            let mut around = Around {
+                taxonomy: self.taxonomy,
+                scalars: self.scalars,
+                seed: self.seed,
+                shared: self.shared,
+                key: self.key,
             };
-            if source.changes(&mut looking) {
-                let mut around = Around {
-                    taxonomy: self.taxonomy,
-                    scalars: self.scalars,
-                    seed: self.seed,
-                    shared: self.shared,
-                    key: self.key,
-                };
-                let more;
-                ((*cell, *id), more) = source.value(self.event, self.time, &mut around);
-                *self.held += more;
-            }
+            let more;
+            ((*cell, *id), more) = source.value(self.event, self.time, &mut around);
+            *self.held += more;
         }
-        Read { cells: Cells { all: &shape.cells, at }, ids: &shape.ids }
+    }
+
+    /// What was [read](Reading::read) for a part.
+    pub fn of_part(&self, number: u32) -> Read<'_> {
+        let at = self.shape.places.get(number as usize).and_then(Option::as_deref).unwrap_or_default();
+        Read { cells: Cells { all: &self.shape.cells, at }, ids: &self.shape.ids }
+    }
+}
+
+/// Puts something in its place.
+fn put<T: Clone>(all: &mut Vec<Option<T>>, number: u32, one: T) {
+    let number = number as usize;
+    if all.len() <= number {
+        all.resize(number + 1, None);
+    }
+    if let Some(place) = all.get_mut(number) {
+        *place = Some(one);
     }
 }
 
@@ -352,7 +381,6 @@ impl OfShape {
                 scalar,
                 fields,
                 slots,
-                at: 0,
                 read: None,
                 memo: Memo::default(),
                 sharing: Sharing::default(),
@@ -531,13 +559,14 @@ mod tests {
                 let row = EventRow { event: &event, taxonomy: &taxonomy };
                 let time = Timestamp(n as i64);
                 let mut reading = reader.event(&event, time, within);
-                for (number, reads) in (0..).zip(&both) {
+                for number in 0..2 {
                     let known = Known { event: &event, fields: &[], taxonomy: &taxonomy, time: Some(time) };
                     let expected = |s: &Scalar| match number {
                         0 => eval::scalar(s, &row),
                         _ => eval::scalar(s, &known),
                     };
-                    for (s, (value, id)) in wanted().iter().zip(reading.read(number, reads).values()) {
+                    reading.read(n as u32 % 2, || (0..).zip(&both).map(|(n, reads)| (n, reads.as_slice())));
+                    for (s, (value, id)) in wanted().iter().zip(reading.of_part(number).values()) {
                         prop_assert_eq!(value, &expected(s));
                         told.push((id, value.clone()));
                     }

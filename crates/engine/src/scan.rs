@@ -113,6 +113,7 @@ pub fn scan(
         Worker::new(detector, options, &team, &seen, encoder, spare.clone())
     };
     read::pass(paths, options, progress, worker, &mut run);
+    drop(team);
     let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
     let (seen, costs) = seen.map_or_else(Default::default, |t| (t.seen, t.costs));
     let costs = if options.costs { detector.rule_costs(costs, &seen) } else { Vec::new() };
@@ -212,7 +213,9 @@ impl Work for Worker<'_> {
             }
         }
         drop(all);
-        if self.options.last {
+        // Where kept events are to be fed, they need the room.
+        let is_all = || !self.detector.awake(self.scratch.seen()).contains(&true);
+        if self.options.last && is_all() {
             std::mem::forget(self);
         }
     }

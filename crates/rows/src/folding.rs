@@ -239,6 +239,8 @@ struct Kept {
     rows: Vec<KeptRow>,
     groups: Vec<Group>,
     index: HashTable<u32>,
+    /// The group of the last event: often it is that of the next.
+    latest: u32,
     /// Rows that all groups are made of.
     total: u64,
 }
@@ -266,6 +268,7 @@ impl Folder {
             rows: Vec::new(),
             groups: Vec::new(),
             index: HashTable::new(),
+            latest: 0,
             total: 0,
         };
         let parts = foldings.iter().map(part).collect();
@@ -437,7 +440,8 @@ impl Kept {
                 g.hash == hash && g.key.iter().enumerate().all(|(i, v)| key(i).is_some_and(|k| same(v, k)))
             })
         };
-        let (mut size, at) = match self.index.find(hash, is) {
+        let latest = Some(&self.latest).filter(|at| is(at));
+        let (mut size, at) = match latest.or_else(|| self.index.find(hash, is)) {
             Some(at) => (0, *at as usize),
             None => {
                 let key = (0..how.keys.len()).map(|i| key(i).cloned().unwrap_or_default()).collect();
@@ -452,6 +456,7 @@ impl Kept {
                 (size, at)
             }
         };
+        self.latest = at as u32;
         let Some(group) = self.groups.get_mut(at) else { return Took::default() };
         // The key is told as the group's first event has it.
         let other = |(i, v): (usize, &Value)| key(i).is_some_and(|k| differ(v, k) && v != k);
