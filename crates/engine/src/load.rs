@@ -40,19 +40,20 @@ pub struct Unreadable {
 
 /// Reads all rules beneath `paths` (files or folders).
 pub fn load_rules(paths: &[PathBuf], options: &Options, threads: usize) -> (RuleSet, Vec<Unreadable>) {
-    let mut failed = Vec::new();
-    let mut files = Vec::new();
-    for path in paths {
-        collect(path, &mut files, &mut failed);
-    }
-    let mut parsed: Vec<ParsedFile> = Vec::with_capacity(files.len());
-    let mut batches = files.chunks(BATCH);
+    let (mut failed, mut unread) = (Vec::new(), Vec::new());
+    let mut files = None;
+    let mut parsed: Vec<ParsedFile> = Vec::new();
     ordered::run(
         threads.max(1),
         ordered::ALL,
-        |_| batches.next(),
+        |_| {
+            // By whoever comes first, while the other threads begin.
+            let files = files.get_or_insert_with(|| all_files(paths, &mut failed).into_iter());
+            let batch: Vec<PathBuf> = files.by_ref().take(BATCH).collect();
+            (!batch.is_empty()).then_some(batch)
+        },
         Vec::new,
-        |buffer, batch: &[PathBuf]| {
+        |buffer, batch: Vec<PathBuf>| {
             batch.iter().map(|p| read(p, buffer).map(|s| parse_file(&s, options))).collect::<Vec<_>>()
         },
         drop,
@@ -60,12 +61,13 @@ pub fn load_rules(paths: &[PathBuf], options: &Options, threads: usize) -> (Rule
             for file in batch {
                 match file {
                     Ok(file) => parsed.push(file),
-                    Err(e) => failed.push(e),
+                    Err(e) => unread.push(e),
                 }
             }
             ControlFlow::Continue(())
         },
     );
+    failed.extend(unread);
     (assemble(parsed, options), failed)
 }
 
@@ -112,6 +114,13 @@ fn read(path: &Path, buffer: &mut Vec<u8>) -> Result<Source, Unreadable> {
         *buffer = Vec::new();
     }
     Ok(source)
+}
+
+/// The files beneath all paths.
+fn all_files(paths: &[PathBuf], failed: &mut Vec<Unreadable>) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    paths.iter().for_each(|path| collect(path, &mut files, failed));
+    files
 }
 
 /// Adds the files beneath a path that the user named, sorted by name within each folder. Symbolic links to folders

@@ -29,8 +29,12 @@ pub(crate) fn run<J, W, T>(
     let shared = Shared::new(next, threads.max(1), ahead);
     std::thread::scope(|scope| {
         for _ in 1..shared.threads {
-            scope.spawn(|| end(shared.worker_loop(worker(), &work)));
+            scope.spawn(|| {
+                shared.begun();
+                end(shared.worker_loop(worker(), &work));
+            });
         }
+        shared.await_others();
         // Also when `take` panics or breaks, workers must not wait for ever.
         let _stop = StopOnDrop(&shared);
         end(shared.caller_loop(worker(), &work, &mut take));
@@ -55,6 +59,8 @@ struct Jobs<F> {
 struct Results<T> {
     waiting: BTreeMap<u64, T>,
     taken: u64,
+    /// Threads beside the caller's that have begun, and that have ended.
+    begun: usize,
     idle: usize,
     /// Threads that wait for a change: to wake nobody is a call of the system all the same.
     asleep: usize,
@@ -72,6 +78,7 @@ impl<F, T> Shared<F, T> {
             results: Mutex::new(Results {
                 waiting: BTreeMap::new(),
                 taken: 0,
+                begun: 0,
                 idle: 0,
                 asleep: 0,
                 stop: false,
@@ -79,6 +86,22 @@ impl<F, T> Shared<F, T> {
             changed: Condvar::new(),
             threads,
             most: ahead.saturating_mul(threads as u64),
+        }
+    }
+
+    fn begun(&self) {
+        let mut results = lock(&self.results);
+        results.begun += 1;
+        self.wake(&results);
+    }
+
+    /// Waits until all other threads have begun. A new thread is put on the processor of the one that made it, and when
+    /// that one goes on, they share it until the system looks for a better place, some milliseconds later; who wakes up is
+    /// put on a processor that is free.
+    fn await_others(&self) {
+        let mut results = lock(&self.results);
+        while results.begun < self.threads - 1 {
+            results = self.wait(results);
         }
     }
 
