@@ -129,6 +129,7 @@ mod tests {
             ("lower(a)=x", "unsupported"),
             ("a=", "syntax"),
             ("() a=1", "syntax"),
+            ("label=Logon label=Fail", "label"),
         ] {
             let loaded = load(search, &Options::default());
             assert!(loaded.diagnostics.iter().any(|d| d.code == code), "{search}: {:?}", loaded.diagnostics);

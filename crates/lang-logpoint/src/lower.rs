@@ -18,6 +18,8 @@ use crate::ast::{Body, Expr, Name, Search, Value};
 
 /// Field that names the log source.
 const SOURCE: &str = "norm_id";
+/// Field of the labels that LogPoint gives to events as it takes them in.
+const LABEL: &str = "label";
 /// Most log sources that alternatives may make.
 const MAX_SOURCES: usize = 64;
 
@@ -150,6 +152,10 @@ impl Lower<'_, '_> {
 
     fn equals(&mut self, field: &Name, values: &[Value], span: Span) -> Pred {
         let texts: Vec<&str> = values.iter().map(|v| v.text.as_str()).collect();
+        if field.text.eq_ignore_ascii_case(LABEL) && !self.columns.only {
+            let said = "labels are given to events by LogPoint's own packages: events have none here";
+            self.diagnostics.push(Diagnostic::warning("label", said, span));
+        }
         for v in values.iter().filter(|v| single(&v.text).is_some()) {
             let said = "doubled backslashes: taken both as they are and as one";
             self.diagnostics.push(Diagnostic::note("doubled-backslash", said, v.span));
