@@ -224,11 +224,11 @@ impl Lane {
     }
 
     fn drawer(&self, piece: u32) -> usize {
-        (piece.wrapping_mul(SPREAD) >> self.drawer_shift) as usize
+        place(piece, self.drawer_shift)
     }
 
     fn bit(&self, piece: u32) -> usize {
-        (piece.wrapping_mul(SPREAD) >> self.shift) as usize
+        place(piece, self.shift)
     }
 
     /// Tells where literals may begin, in a text in which letters are of any case.
@@ -270,6 +270,11 @@ impl Lane {
     }
 }
 
+/// Where a piece belongs in a table that has 2 to the power of (32 - `shift`) places.
+fn place(piece: u32, shift: u32) -> usize {
+    (piece.wrapping_mul(SPREAD) >> shift) as usize
+}
+
 /// How often each piece stands in the literals, roughly: pieces that share a place count together.
 struct Counts {
     counts: Vec<u16>,
@@ -283,7 +288,7 @@ impl Counts {
         let mut all = Counts { counts: vec![0; room], shift: 32 - room.trailing_zeros() };
         for (_, text) in literals {
             each_piece(width, text, |piece| {
-                let n = &mut all.counts[(piece.wrapping_mul(SPREAD) >> all.shift) as usize];
+                let n = &mut all.counts[place(piece, all.shift)];
                 *n = n.saturating_add(1);
             });
         }
@@ -291,7 +296,7 @@ impl Counts {
     }
 
     fn of(&self, piece: u32) -> u32 {
-        u32::from(self.counts[(piece.wrapping_mul(SPREAD) >> self.shift) as usize])
+        u32::from(self.counts[place(piece, self.shift)])
     }
 
     /// The piece of a literal that is found least often, the first of them.

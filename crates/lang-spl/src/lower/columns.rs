@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use shikra_event::Value;
-use shikra_ir::{Expr, Op, Pattern, Plan, Scalar, Sort, Table};
+use shikra_ir::{Expr, Op, Plan, Scalar, Sort, Table};
 use shikra_syntax::{Diagnostic, Span};
 
-use super::rows::{ROW, forget, numbered};
+use super::rows::{ROW, numbered};
 use super::search::test;
 use super::text::{seconds, segments};
 use super::{EVAL, Lower, NOW, Order, SEARCH, Stream, call, sort_key};
@@ -68,16 +68,8 @@ impl Lower<'_> {
             s.eval(gone.iter().map(|n| (n.clone(), Scalar::Lit(Value::Null))).collect());
             return s;
         }
-        self.drop_columns(&mut s, &gone);
+        s.drop_columns(&gone);
         s
-    }
-
-    fn drop_columns(&mut self, s: &mut Stream, gone: &[Arc<str>]) {
-        s.columns.retain(|c| !gone.contains(c));
-        let patterns: Vec<Pattern> = gone.iter().map(|n| Pattern::exact(n)).collect();
-        if !patterns.is_empty() {
-            s.wrap(|p| Plan::Drop(Box::new(p), patterns));
-        }
     }
 
     pub fn rename(&mut self, mut s: Stream, pairs: &[(Word, Word)]) -> Stream {
@@ -99,7 +91,7 @@ impl Lower<'_> {
             return s;
         }
         s.eval(made);
-        self.drop_columns(&mut s, &gone);
+        s.drop_columns(&gone);
         s
     }
 
@@ -227,7 +219,7 @@ impl Lower<'_> {
         numbered(&mut s);
         let keys = vec![sort_key(s.field(ROW), true)];
         s.wrap(|p| Plan::Sort(Sort { input: Box::new(p), keys }));
-        forget(&mut s, &[ROW]);
+        s.drop_columns(&[ROW]);
         s
     }
 

@@ -64,12 +64,7 @@ impl Lower<'_> {
             other.columns.iter().for_each(|c| s.add(c));
             return s;
         }
-        // What the other side has takes the place of what was there.
-        let theirs = |c: &Arc<str>| Scalar::field(Names::Column, &format!("{JOINED}.{c}"));
-        let put = |c: &Arc<str>| (c.clone(), call("coalesce", vec![theirs(c), s.field(c)], EVAL));
-        let made = other.columns.iter().filter(|c| !names.contains(c)).map(put).collect();
-        s.eval(made);
-        s.wrap(|p| Plan::Drop(Box::new(p), vec![Pattern::of_starred(&format!("{JOINED}.*"))]));
+        put_in(&mut s, other.columns.iter().filter(|c| !names.contains(c)), true);
         s
     }
 
@@ -215,6 +210,20 @@ pub(super) fn model_source(model: &str, object: &str) -> LogSource {
         "" => LogSource::with_keys(Names::Cim, [("model", model)]),
         _ => LogSource::with_keys(Names::Cim, [("model", model), ("object", object)]),
     }
+}
+
+/// Puts in the columns of the other side of a join: in the place of what was there (`over`), or where nothing was.
+pub(super) fn put_in<'c>(s: &mut Stream, columns: impl Iterator<Item = &'c Arc<str>>, over: bool) {
+    let value = |c: &Arc<str>| {
+        let mut both = vec![Scalar::field(Names::Column, &format!("{JOINED}.{c}")), s.field(c)];
+        if !over {
+            both.reverse();
+        }
+        (c.clone(), call("coalesce", both, EVAL))
+    };
+    let made = columns.map(value).collect();
+    s.eval(made);
+    s.wrap(|p| Plan::Drop(Box::new(p), vec![Pattern::of_starred(&format!("{JOINED}.*"))]));
 }
 
 /// All rows of several streams.

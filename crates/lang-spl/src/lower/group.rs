@@ -34,8 +34,7 @@ impl Lower<'_> {
             first.span.get_or_insert_with(|| span.text.clone());
         }
         if matches!(name, "chart" | "timechart") && by.len() > 1 {
-            let message = "one row for each pair of values, not a column for each of the second field's";
-            self.note("long-form", message, at);
+            self.note_long_form(at);
         }
         self.order_for(&mut s, &x.aggregates, name == "streamstats");
         let keys = self.keys(&s, &by, None);
@@ -79,12 +78,10 @@ impl Lower<'_> {
         window: Window,
         adds: bool,
     ) {
-        let made: Vec<Arc<str>> = columns.iter().map(|(n, _)| n.clone()).collect();
         if adds {
-            made.iter().for_each(|n| s.add(n));
-            s.wrap(|p| Plan::WindowAgg(Agg { input: Box::new(p), keys, columns, window }));
-            return;
+            return s.window(keys, columns, window);
         }
+        let made: Vec<Arc<str>> = columns.iter().map(|(n, _)| n.clone()).collect();
         let by: Vec<Arc<str>> = keys.iter().map(|k| k.name.clone()).collect();
         s.columns = by.iter().chain(&made).cloned().collect();
         (s.open, s.inside, s.order, s.series) = (false, vec![], Order::Keys(by), None);

@@ -16,8 +16,8 @@ use std::sync::Arc;
 
 use shikra_event::Value;
 use shikra_ir::{
-    Call, Coerce, Expr, FieldRef, Flavor, Fold, Func, LogSource, Multi, Names, Nulls, Pattern, Plan, Scalar,
-    Sort, SortKey, Words,
+    Agg, AggFn, Call, Coerce, Expr, FieldRef, Flavor, Fold, Func, Key, LogSource, Multi, Names, Nulls,
+    Pattern, Plan, Scalar, Sort, SortKey, Window, Words,
 };
 use shikra_syntax::{Diagnostic, Span};
 
@@ -145,6 +145,21 @@ impl Stream {
     pub fn wrap(&mut self, f: impl FnOnce(Plan) -> Plan) {
         let plan = std::mem::replace(&mut self.plan, Plan::Union(vec![]));
         self.plan = f(plan);
+    }
+
+    /// Puts columns in: aggregates of the rows around each.
+    pub fn window(&mut self, keys: Vec<Key>, columns: Vec<(Arc<str>, AggFn)>, window: Window) {
+        columns.iter().for_each(|(n, _)| self.add(n));
+        self.wrap(|p| Plan::WindowAgg(Agg { input: Box::new(p), keys, columns, window }));
+    }
+
+    /// Takes columns away.
+    pub fn drop_columns(&mut self, gone: &[impl AsRef<str>]) {
+        self.columns.retain(|c| !gone.iter().any(|n| n.as_ref() == &**c));
+        let patterns: Vec<Pattern> = gone.iter().map(|n| Pattern::exact(n.as_ref())).collect();
+        if !patterns.is_empty() {
+            self.wrap(|p| Plan::Drop(Box::new(p), patterns));
+        }
     }
 
     /// Exactly these columns from here on.
@@ -327,6 +342,12 @@ impl Lower<'_> {
             p => Plan::Opaque(Some(Box::new(p)), shikra_ir::Opaque { reason: reason.to_owned(), span: at }),
         });
         s
+    }
+
+    /// Says that rows stand for the cells of a table.
+    pub fn note_long_form(&mut self, at: Span) {
+        let message = "one row for each pair of values, not a column for each of the second field's";
+        self.note("long-form", message, at);
     }
 
     /// Keeps the rows for which a condition holds. Conditions on the time of the search are no matter of one

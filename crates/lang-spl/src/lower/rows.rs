@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use shikra_event::Value;
-use shikra_ir::{Agg, AggFn, CmpOp, Expr, Join, JoinKind, Names, Op, Pattern, Plan, Scalar, Window};
+use shikra_ir::{Agg, AggFn, CmpOp, Expr, Join, JoinKind, Names, Op, Plan, Scalar, Window};
 use shikra_syntax::Span;
 
-use super::combine::{JOINED, MAX_REPEATED, joined};
+use super::combine::{JOINED, MAX_REPEATED, joined, put_in};
 use super::search::test;
 use super::{EVAL, Lower, Order, Stream, call};
 use crate::ast::{Eval, Head, Options, Pipeline, Word, flag, option};
@@ -28,22 +28,14 @@ fn number(n: i64) -> Scalar {
 }
 
 /// Aggregates of the rows up to each, in the order they have.
-pub(super) fn running(s: &mut Stream, columns: Vec<(Arc<str>, AggFn)>, most: u64, current: bool) {
-    columns.iter().for_each(|(n, _)| s.add(n));
-    let window = Window::Rows { most, current };
-    s.wrap(|p| Plan::WindowAgg(Agg { input: Box::new(p), keys: vec![], columns, window }));
+fn running(s: &mut Stream, columns: Vec<(Arc<str>, AggFn)>, most: u64, current: bool) {
+    s.window(vec![], columns, Window::Rows { most, current });
 }
 
 /// Numbers the rows in [`ROW`].
 pub(super) fn numbered(s: &mut Stream) {
     s.ordered();
     running(s, vec![(ROW.into(), AggFn::Count)], 0, true);
-}
-
-/// Takes away columns made on the way.
-pub(super) fn forget(s: &mut Stream, names: &[&str]) {
-    s.columns.retain(|c| !names.contains(&&**c));
-    s.wrap(|p| Plan::Drop(Box::new(p), names.iter().map(|n| Pattern::of_starred(n)).collect()));
 }
 
 /// `field` and what it is to be called: `field AS name`.
@@ -89,7 +81,7 @@ impl Lower<'_> {
         let there = test(own, Op::IsNull, EVAL, self.text.origin(at)).negate();
         let sum = Scalar::Case(vec![(there, column("_sum"))], Some(Box::new(s.field(field))));
         s.eval(vec![(Arc::from(to.unwrap_or(field)), sum)]);
-        forget(&mut s, &["_sum"]);
+        s.drop_columns(&["_sum"]);
         s
     }
 
@@ -107,7 +99,7 @@ impl Lower<'_> {
         let name = to.map_or_else(|| format!("delta({field})"), str::to_owned);
         let less = call("spl-minus", vec![s.field(field), before], EVAL);
         s.eval(vec![(Arc::from(name), less)]);
-        forget(&mut s, &["_rows", "_before"]);
+        s.drop_columns(&["_rows", "_before"]);
         s
     }
 
@@ -128,7 +120,7 @@ impl Lower<'_> {
                 None => format!("{field}_p{n}"),
             };
             s.eval(vec![(Arc::from(name), value)]);
-            forget(&mut s, &["_rows", "_before"]);
+            s.drop_columns(&["_rows", "_before"]);
         }
         s
     }
@@ -170,7 +162,7 @@ impl Lower<'_> {
         running(&mut s, vec![("_ended".into(), AggFn::CountOf(ends))], 0, !flag(options, "keeplast"));
         let none = Op::Compare(CmpOp::Eq, number(0));
         self.filter(&mut s, test(column("_ended"), none, EVAL, self.text.origin(at)));
-        forget(&mut s, &["_ended"]);
+        s.drop_columns(&["_ended"]);
         s
     }
 
@@ -188,15 +180,9 @@ impl Lower<'_> {
             let left = ("".into(), Box::new(left));
             Plan::Join(Join { kind: JoinKind::Full, left, right, keys, time: None, on: None, most: None })
         });
-        let theirs = |c: &Arc<str>| column(&format!("{JOINED}.{c}"));
-        let put = |c: &Arc<str>| {
-            let both = if over { vec![theirs(c), s.field(c)] } else { vec![s.field(c), theirs(c)] };
-            (c.clone(), call("coalesce", both, EVAL))
-        };
-        let made = other.columns.iter().filter(|c| ***c != *ROW).map(put).collect();
-        s.eval(made);
+        put_in(&mut s, other.columns.iter().filter(|c| ***c != *ROW), over);
         s.order = Order::Made;
-        forget(&mut s, &[ROW, &format!("{JOINED}.*")]);
+        s.drop_columns(&[ROW]);
         s
     }
 
@@ -227,8 +213,7 @@ impl Lower<'_> {
         let [x, y, value] = fields else {
             return self.stop(s, "xyseries of other than three fields", at);
         };
-        let message = "one row for each pair of values, not a column for each of the second field's";
-        self.note("long-form", message, at);
+        self.note_long_form(at);
         let names = [x, y, value].map(|w| Arc::<str>::from(&*w.text));
         let columns = names.iter().map(|n| (n.clone(), s.field(n))).collect();
         s.ordered();
