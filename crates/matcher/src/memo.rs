@@ -91,40 +91,45 @@ fn hash_entries(hasher: &Hasher, set: &[Entry]) -> u64 {
 
 /// Raw value → class, for one program.
 ///
-/// A look-up in a table of many values waits for memory, and for little else. So all that it needs stands
-/// together in one line of the processor's cache, for values that are not long.
+/// A look-up in a table of many values waits for memory, and for little else. So the table that is searched is
+/// small, and all that is known of a value stands in one piece behind it.
 #[derive(Default)]
 pub(crate) struct Values {
     /// Open addressing with linear probing; a power of two, at most half of them in use.
-    cells: Vec<Cell>,
+    index: Vec<Place>,
     used: usize,
-    /// What of the values does not fit into their cells.
-    rest: Vec<u8>,
+    /// Class, length, kind and bytes of each value.
+    known: Vec<u8>,
 }
 
-/// A value and its class.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Cell {
-    hash: u64,
-    len: u32,
-    /// Where its remainder begins in `rest`.
-    rest: u32,
-    class: ClassId,
-    kind: Kind,
-    used: bool,
-    head: [u8; HEAD],
+/// Half of a value's hash, and behind it where in `known` the value stands, plus one; 0 is free.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Place(u64);
+
+/// Places of the smallest table.
+const FEWEST_PLACES: usize = 16;
+/// Bytes of a known value before its own.
+const KNOWN_HEAD: usize = 9;
+
+impl Place {
+    const FREE: Place = Place(0);
+
+    fn new(hash: u64, start: u32) -> Place {
+        Place(u64::from(hash_half(hash)) << 32 | u64::from(start) + 1)
+    }
+
+    fn half(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    fn start(self) -> usize {
+        (self.0 as u32 as usize).wrapping_sub(1)
+    }
 }
 
-/// Bytes of a value that fit into its cell.
-const HEAD: usize = 42;
-/// Most cells for recent values: a quarter of a megabyte.
-const MOST_RECENT: usize = 4096;
-/// Cells of the smallest table.
-const FEWEST_CELLS: usize = 16;
-
-const FREE: Cell =
-    Cell { hash: 0, len: 0, rest: 0, class: EMPTY, kind: Kind::MISSING, used: false, head: [0; HEAD] };
+fn hash_half(hash: u64) -> u32 {
+    (hash >> 32) as u32
+}
 
 impl Values {
     pub fn hash(hasher: &Hasher, slot: Slot<'_>) -> u64 {
@@ -132,50 +137,53 @@ impl Values {
     }
 
     pub fn get(&self, hash: u64, slot: Slot<'_>) -> Option<ClassId> {
-        let mask = self.cells.len().checked_sub(1)?;
-        let mut at = hash as usize & mask;
+        let mask = self.index.len().checked_sub(1)?;
+        let half = hash_half(hash);
+        let mut at = half as usize & mask;
         loop {
-            let cell = &self.cells[at];
-            if !cell.used {
+            let place = self.index[at];
+            if place == Place::FREE {
                 return None;
             }
-            if cell.hash == hash && self.is(cell, slot) {
-                return Some(cell.class);
+            if place.half() == half && let Some(class) = self.class_at(place.start(), slot) {
+                return Some(class);
             }
             at = (at + 1) & mask;
         }
     }
 
-    fn is(&self, cell: &Cell, slot: Slot<'_>) -> bool {
-        if cell.kind != slot.kind || cell.len as usize != slot.data.len() {
-            return false;
-        }
-        let (head, rest) = slot.data.split_at(slot.data.len().min(HEAD));
-        let start = cell.rest as usize;
-        cell.head[..head.len()] == *head
-            && (rest.is_empty() || self.rest.get(start..start + rest.len()) == Some(rest))
+    /// The class of what is known there, if it is this value.
+    fn class_at(&self, start: usize, slot: Slot<'_>) -> Option<ClassId> {
+        let (head, rest) = self.known.get(start..)?.split_first_chunk::<KNOWN_HEAD>()?;
+        let [c0, c1, c2, c3, l0, l1, l2, l3, kind] = *head;
+        let same = u32::from_le_bytes([l0, l1, l2, l3]) as usize == slot.data.len()
+            && kind == slot.kind.0
+            && rest.get(..slot.data.len()) == Some(slot.data);
+        same.then(|| ClassId::from_le_bytes([c0, c1, c2, c3]))
     }
 
-    /// Remembers a value that is not known; answers the memory it takes.
+    /// Remembers a value that is not known; answers the memory it takes. Of more than four gigabytes, nothing is.
     pub fn insert(&mut self, hash: u64, slot: Slot<'_>, class: ClassId) -> usize {
-        if self.used * 2 >= self.cells.len() {
+        let (Ok(start), Ok(len)) = (u32::try_from(self.known.len() + 1), u32::try_from(slot.data.len())) else {
+            return 0;
+        };
+        if self.used * 2 >= self.index.len() {
             self.grow();
         }
-        let (head, rest) = slot.data.split_at(slot.data.len().min(HEAD));
-        let (len, start) = (slot.data.len() as u32, self.rest.len() as u32);
-        let mut cell = Cell { hash, len, rest: start, class, kind: slot.kind, used: true, head: [0; HEAD] };
-        cell.head[..head.len()].copy_from_slice(head);
-        self.rest.extend_from_slice(rest);
+        self.known.extend_from_slice(&class.to_le_bytes());
+        self.known.extend_from_slice(&len.to_le_bytes());
+        self.known.push(slot.kind.0);
+        self.known.extend_from_slice(slot.data);
         self.used += 1;
-        place(&mut self.cells, cell);
-        3 * size_of::<Cell>() + rest.len()
+        put(&mut self.index, Place::new(hash, start - 1));
+        3 * size_of::<Place>() + 2 * (KNOWN_HEAD + slot.data.len())
     }
 
     fn grow(&mut self) {
-        let size = (self.cells.len() * 2).max(FEWEST_CELLS);
-        let old = std::mem::replace(&mut self.cells, vec![FREE; size]);
-        for cell in old.into_iter().filter(|c| c.used) {
-            place(&mut self.cells, cell);
+        let size = (self.index.len() * 2).max(FEWEST_PLACES);
+        let old = std::mem::replace(&mut self.index, vec![Place::FREE; size]);
+        for place in old.into_iter().filter(|p| *p != Place::FREE) {
+            put(&mut self.index, place);
         }
     }
 
@@ -184,21 +192,49 @@ impl Values {
     }
 }
 
-/// Puts a cell into the first free place from where it belongs; there is one.
-fn place(cells: &mut [Cell], cell: Cell) {
-    let mask = cells.len() - 1;
-    let mut at = cell.hash as usize & mask;
-    while cells[at].used {
+/// Puts a place into the first free one from where it belongs; there is one.
+fn put(index: &mut [Place], place: Place) {
+    let mask = index.len() - 1;
+    let mut at = place.half() as usize & mask;
+    while index[at] != Place::FREE {
         at = (at + 1) & mask;
     }
-    cells[at] = cell;
+    index[at] = place;
 }
+
+/// A short value and its class, in one line of the processor's cache.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Cell {
+    hash: u64,
+    program: u32,
+    class: ClassId,
+    len: u8,
+    kind: Kind,
+    used: bool,
+    data: [u8; LONGEST_RECENT],
+}
+
+/// Longest value that fits into a cell, in bytes.
+const LONGEST_RECENT: usize = 45;
+/// Most cells for recent values: a quarter of a megabyte.
+const MOST_RECENT: usize = 4096;
+
+const FREE: Cell = Cell {
+    hash: 0,
+    program: 0,
+    class: EMPTY,
+    len: 0,
+    kind: Kind::MISSING,
+    used: false,
+    data: [0; LONGEST_RECENT],
+};
 
 /// The class of short values that came lately, over all programs that take little time to evaluate: for them it
 /// does not pay to remember more than stays in the processor's cache.
 #[derive(Default)]
 pub(crate) struct Recent {
-    /// None, or a power of two. A cell's `rest` is the number of the program.
+    /// None, or a power of two.
     cells: Vec<Cell>,
 }
 
@@ -212,7 +248,7 @@ impl Recent {
 
     /// Whether a value is short enough.
     pub fn takes(slot: Slot<'_>) -> bool {
-        slot.data.len() <= HEAD
+        slot.data.len() <= LONGEST_RECENT
     }
 
     fn place(&self, hash: u64, program: u32) -> Option<usize> {
@@ -222,17 +258,17 @@ impl Recent {
 
     pub fn get(&self, hash: u64, program: u32, slot: Slot<'_>) -> Option<ClassId> {
         let cell = &self.cells[self.place(hash, program)?];
-        let same = cell.used && cell.hash == hash && cell.rest == program && cell.kind == slot.kind;
-        let data = cell.head.get(..cell.len as usize);
+        let same = cell.used && cell.hash == hash && cell.program == program && cell.kind == slot.kind;
+        let data = cell.data.get(..usize::from(cell.len));
         (same && data == Some(slot.data)).then_some(cell.class)
     }
 
     pub fn put(&mut self, hash: u64, program: u32, slot: Slot<'_>, class: ClassId) {
         let Some(place) = self.place(hash, program) else { return };
-        let len = slot.data.len() as u32;
-        let mut cell = Cell { hash, len, rest: program, class, kind: slot.kind, used: true, head: [0; HEAD] };
-        let Some(head) = cell.head.get_mut(..slot.data.len()) else { return };
-        head.copy_from_slice(slot.data);
+        let len = slot.data.len() as u8;
+        let mut cell = Cell { hash, program, class, len, kind: slot.kind, used: true, data: [0; LONGEST_RECENT] };
+        let Some(data) = cell.data.get_mut(..slot.data.len()) else { return };
+        data.copy_from_slice(slot.data);
         self.cells[place] = cell;
     }
 
