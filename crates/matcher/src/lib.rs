@@ -25,6 +25,7 @@ mod compile;
 mod costs;
 mod glob;
 mod grams;
+mod known;
 mod literals;
 mod machine;
 mod memo;
@@ -152,18 +153,18 @@ impl Matcher {
 
     /// A scratch that remembers so much.
     pub fn scratch_with(&self, limits: Limits) -> Scratch {
-        Scratch::new(self, limits, None)
+        Scratch::new(self, &Team::new(1, limits))
     }
 
     /// For so many threads that run this matcher at the same time: with [`Matcher::scratch_in`] one, each of them spares
     /// the others what it has worked out.
     pub fn team(&self, threads: usize) -> Team {
-        Team::new(threads)
+        Team::new(threads, Limits::default())
     }
 
     /// A scratch for one thread of a team, which must be of this matcher.
     pub fn scratch_in(&self, team: &Team) -> Scratch {
-        Scratch::new(self, Limits::default(), team.common())
+        Scratch::new(self, team)
     }
 
     /// Appends the filters that hold for `event`, ascending. `scratch` must be of this matcher.

@@ -1,9 +1,10 @@
 //! Memory of one thread: outcomes of values and of events, bounded.
 //!
 //! Most values and most combinations of outcomes come again and again. Keys are compared exactly; the hash is
-//! seeded per scratch, so that no input can aim at it.
+//! seeded, so that no input can aim at it. What all threads know together is in `known`.
 
 use std::hash::BuildHasher;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
@@ -24,11 +25,14 @@ pub(crate) const KEPT: usize = 192;
 pub(crate) struct Hasher(RandomState);
 
 impl Hasher {
-    fn bytes(&self, kind: Kind, data: &[u8]) -> u64 {
-        self.0.hash_one((kind.0, data))
+    pub fn value(&self, slot: Slot<'_>) -> u64 {
+        self.0.hash_one((slot.kind.0, slot.data))
     }
     fn words(&self, data: &[u32]) -> u64 {
         self.0.hash_one(data)
+    }
+    fn entries(&self, set: &[Entry]) -> u64 {
+        self.0.hash_one(set)
     }
 }
 
@@ -36,16 +40,24 @@ impl Hasher {
 #[derive(Default)]
 pub(crate) struct Classes {
     hasher: Hasher,
+    /// Numbers them for all threads.
+    common: Arc<Mutex<Sets>>,
+    /// Those that this thread has met, under the same numbers.
+    met: Sets,
+}
+
+/// Sets by number.
+#[derive(Default)]
+pub(crate) struct Sets {
     table: HashTable<ClassId>,
+    /// Where each stands in `entries`; empty for those that are not here.
     spans: Vec<(u32, u32)>,
     entries: Vec<Entry>,
 }
 
 impl Classes {
-    pub fn new(hasher: Hasher) -> Classes {
-        let mut c = Classes { hasher, ..Classes::default() };
-        c.spans.push((0, 0));
-        c
+    pub fn new(hasher: Hasher, common: Arc<Mutex<Sets>>) -> Classes {
+        Classes { hasher, common, met: Sets::default() }
     }
 
     /// The number of a sorted set.
@@ -53,153 +65,67 @@ impl Classes {
         if set.is_empty() {
             return EMPTY;
         }
-        let hash = self.hash(set);
-        let of = |id: ClassId| Self::slice(&self.spans, &self.entries, id);
-        if let Some(&id) = self.table.find(hash, |&id| of(id) == set) {
+        let hash = self.hasher.entries(set);
+        if let Some(id) = self.met.find(hash, set) {
             return id;
         }
-        let id = self.spans.len() as ClassId;
-        let start = self.entries.len() as u32;
-        self.entries.extend_from_slice(set);
-        self.spans.push((start, self.entries.len() as u32));
-        let (spans, entries, hasher) = (&self.spans, &self.entries, &self.hasher);
-        self.table.insert_unique(hash, id, |&id| hash_entries(hasher, Self::slice(spans, entries, id)));
+        let mut common = self.common.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = common.find(hash, set).unwrap_or_else(|| {
+            // The first is that of nothing.
+            let id = common.spans.len().max(1) as ClassId;
+            common.put(&self.hasher, hash, id, set);
+            id
+        });
+        drop(common);
+        self.met.put(&self.hasher, hash, id, set);
         id
     }
 
+    /// One that this thread has met.
     pub fn get(&self, id: ClassId) -> &[Entry] {
+        self.met.get(id)
+    }
+
+    /// Meets one that another thread may have numbered.
+    pub fn meet(&mut self, id: ClassId) {
+        if id == EMPTY || !self.met.get(id).is_empty() {
+            return;
+        }
+        let common = self.common.lock().unwrap_or_else(PoisonError::into_inner);
+        let set = common.get(id);
+        self.met.put(&self.hasher, self.hasher.entries(set), id, set);
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.met.entries.len() * 4 + self.met.spans.len() * 16
+    }
+}
+
+impl Sets {
+    fn get(&self, id: ClassId) -> &[Entry] {
         Self::slice(&self.spans, &self.entries, id)
+    }
+
+    fn find(&self, hash: u64, set: &[Entry]) -> Option<ClassId> {
+        self.table.find(hash, |&id| self.get(id) == set).copied()
+    }
+
+    fn put(&mut self, hasher: &Hasher, hash: u64, id: ClassId, set: &[Entry]) {
+        let start = self.entries.len() as u32;
+        self.entries.extend_from_slice(set);
+        let place = id as usize;
+        if self.spans.len() <= place {
+            self.spans.resize(place + 1, (0, 0));
+        }
+        self.spans[place] = (start, self.entries.len() as u32);
+        let (spans, entries) = (&self.spans, &self.entries);
+        self.table.insert_unique(hash, id, |&id| hasher.entries(Self::slice(spans, entries, id)));
     }
 
     fn slice<'s>(spans: &[(u32, u32)], entries: &'s [Entry], id: ClassId) -> &'s [Entry] {
         let (start, end) = spans.get(id as usize).copied().unwrap_or((0, 0));
         &entries[start as usize..end as usize]
     }
-
-    fn hash(&self, set: &[Entry]) -> u64 {
-        hash_entries(&self.hasher, set)
-    }
-
-    pub fn bytes(&self) -> usize {
-        self.entries.len() * 4 + self.spans.len() * 16
-    }
-}
-
-fn hash_entries(hasher: &Hasher, set: &[Entry]) -> u64 {
-    hasher.0.hash_one(set)
-}
-
-/// Raw value → class, for one program.
-///
-/// A look-up in a table of many values waits for memory, and for little else. So the table that is searched is
-/// small, and all that is known of a value stands in one piece behind it.
-#[derive(Default)]
-pub(crate) struct Values {
-    /// Open addressing with linear probing; a power of two, at most half of them in use.
-    index: Vec<Place>,
-    used: usize,
-    /// Class, length, kind and bytes of each value.
-    known: Vec<u8>,
-}
-
-/// Half of a value's hash, and behind it where in `known` the value stands, plus one; 0 is free.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Place(u64);
-
-/// Places of the smallest table.
-const FEWEST_PLACES: usize = 16;
-/// Bytes of a known value before its own.
-const KNOWN_HEAD: usize = 9;
-
-impl Place {
-    const FREE: Place = Place(0);
-
-    fn new(hash: u64, start: u32) -> Place {
-        Place(u64::from(hash_half(hash)) << 32 | u64::from(start) + 1)
-    }
-
-    fn half(self) -> u32 {
-        (self.0 >> 32) as u32
-    }
-
-    fn start(self) -> usize {
-        (self.0 as u32 as usize).wrapping_sub(1)
-    }
-}
-
-fn hash_half(hash: u64) -> u32 {
-    (hash >> 32) as u32
-}
-
-impl Values {
-    pub fn hash(hasher: &Hasher, slot: Slot<'_>) -> u64 {
-        hasher.bytes(slot.kind, slot.data)
-    }
-
-    pub fn get(&self, hash: u64, slot: Slot<'_>) -> Option<ClassId> {
-        let mask = self.index.len().checked_sub(1)?;
-        let half = hash_half(hash);
-        let mut at = half as usize & mask;
-        loop {
-            let place = self.index[at];
-            if place == Place::FREE {
-                return None;
-            }
-            if place.half() == half && let Some(class) = self.class_at(place.start(), slot) {
-                return Some(class);
-            }
-            at = (at + 1) & mask;
-        }
-    }
-
-    /// The class of what is known there, if it is this value.
-    fn class_at(&self, start: usize, slot: Slot<'_>) -> Option<ClassId> {
-        let (head, rest) = self.known.get(start..)?.split_first_chunk::<KNOWN_HEAD>()?;
-        let [c0, c1, c2, c3, l0, l1, l2, l3, kind] = *head;
-        let same = u32::from_le_bytes([l0, l1, l2, l3]) as usize == slot.data.len()
-            && kind == slot.kind.0
-            && rest.get(..slot.data.len()) == Some(slot.data);
-        same.then(|| ClassId::from_le_bytes([c0, c1, c2, c3]))
-    }
-
-    /// Remembers a value that is not known; answers the memory it takes. Of more than four gigabytes, nothing is.
-    pub fn insert(&mut self, hash: u64, slot: Slot<'_>, class: ClassId) -> usize {
-        let (Ok(start), Ok(len)) = (u32::try_from(self.known.len() + 1), u32::try_from(slot.data.len())) else {
-            return 0;
-        };
-        if self.used * 2 >= self.index.len() {
-            self.grow();
-        }
-        self.known.extend_from_slice(&class.to_le_bytes());
-        self.known.extend_from_slice(&len.to_le_bytes());
-        self.known.push(slot.kind.0);
-        self.known.extend_from_slice(slot.data);
-        self.used += 1;
-        put(&mut self.index, Place::new(hash, start - 1));
-        3 * size_of::<Place>() + 2 * (KNOWN_HEAD + slot.data.len())
-    }
-
-    fn grow(&mut self) {
-        let size = (self.index.len() * 2).max(FEWEST_PLACES);
-        let old = std::mem::replace(&mut self.index, vec![Place::FREE; size]);
-        for place in old.into_iter().filter(|p| *p != Place::FREE) {
-            put(&mut self.index, place);
-        }
-    }
-
-    pub fn clear(&mut self) {
-        *self = Values::default();
-    }
-}
-
-/// Puts a place into the first free one from where it belongs; there is one.
-fn put(index: &mut [Place], place: Place) {
-    let mask = index.len() - 1;
-    let mut at = place.half() as usize & mask;
-    while index[at] != Place::FREE {
-        at = (at + 1) & mask;
-    }
-    index[at] = place;
 }
 
 /// A short value and its class, in one line of the processor's cache.
@@ -266,7 +192,8 @@ impl Recent {
     pub fn put(&mut self, hash: u64, program: u32, slot: Slot<'_>, class: ClassId) {
         let Some(place) = self.place(hash, program) else { return };
         let len = slot.data.len() as u8;
-        let mut cell = Cell { hash, program, class, len, kind: slot.kind, used: true, data: [0; LONGEST_RECENT] };
+        let mut cell =
+            Cell { hash, program, class, len, kind: slot.kind, used: true, data: [0; LONGEST_RECENT] };
         let Some(data) = cell.data.get_mut(..slot.data.len()) else { return };
         data.copy_from_slice(slot.data);
         self.cells[place] = cell;

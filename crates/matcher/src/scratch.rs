@@ -4,7 +4,6 @@
 //! one look-up of its raw bytes. The classes that are not empty, together, are looked up once more and give the
 //! filters that hold. Only what has not been seen before is evaluated.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use hashbrown::HashMap as FastMap;
@@ -14,12 +13,13 @@ use shikra_taxonomy::Binding;
 
 use crate::compile::PredId;
 use crate::costs::Tally;
-use crate::memo::{ClassId, Classes, EMPTY, Habit, Hasher, KEPT, Last, Outcomes, Recent, Values, same};
+use crate::known::{Key, Values};
+use crate::memo::{ClassId, Classes, EMPTY, Habit, KEPT, Last, Outcomes, Recent, same};
 use crate::plan::{Group, ShapePlan, Spread, has_values};
 use crate::program::{Buffers, Entry, Program, certainly_text, is_text};
 use crate::row::BoundRow;
 use crate::rules::{Active, RuleSet};
-use crate::team::Common;
+use crate::team::{Common, Team, World};
 use crate::tree::{Leaf, OPEN, settled};
 use crate::{EventRow, FilterId, Matcher, Seen};
 
@@ -80,8 +80,6 @@ pub struct Work {
     pub repeats: u64,
     /// Values evaluated.
     pub value_misses: u64,
-    /// Values that another thread of the team has evaluated.
-    pub told: u64,
     /// Events whose combination of outcomes was evaluated.
     pub event_misses: u64,
     /// Filters evaluated.
@@ -148,21 +146,17 @@ struct ReadyGroup {
     absent: ClassId,
     last: Last,
     program: Arc<Program>,
-    values: usize,
     habit: Habit,
 }
 
 /// Outcomes of values.
 struct Memo {
-    hasher: Hasher,
-    /// Threads that tell each other what they evaluate.
-    team: Option<Arc<Common>>,
+    team: Arc<Common>,
+    /// What numbers of classes stand for.
+    world: Arc<World>,
     classes: Classes,
-    values: Vec<Values>,
+    values: Values,
     recent: Recent,
-    /// Program → place in `values`.
-    places: HashMap<u32, usize>,
-    bytes: usize,
     /// Rule set, class → what of it the rule set asks for. A program knows the predicates of all rule sets.
     asked: FastMap<(u32, ClassId), ClassId, foldhash::fast::RandomState>,
     buffers: Buffers,
@@ -187,20 +181,19 @@ struct Decider {
 }
 
 impl Scratch {
-    pub(crate) fn new(matcher: &Matcher, limits: Limits, team: Option<Arc<Common>>) -> Scratch {
-        let hasher = team.as_ref().map_or_else(Hasher::default, |team| team.hasher.clone());
+    pub(crate) fn new(matcher: &Matcher, team: &Team) -> Scratch {
+        let team = team.common();
+        let world = team.world();
         Scratch {
-            limits,
+            limits: team.limits,
             shapes: FastMap::default(),
             ready: Vec::new(),
             memo: Memo {
-                classes: Classes::new(hasher.clone()),
-                hasher,
+                classes: Classes::new(team.hasher.clone(), world.classes.clone()),
+                values: Values::new(world.known.clone()),
+                recent: Recent::new(team.limits.values),
+                world,
                 team,
-                values: Vec::new(),
-                recent: Recent::new(limits.values),
-                places: HashMap::new(),
-                bytes: 0,
                 asked: FastMap::default(),
                 buffers: Buffers::default(),
                 entries: Vec::new(),
@@ -259,7 +252,7 @@ impl Scratch {
         if !self.memo.outcome_key(ready, event, &self.limits, &mut self.key) {
             return;
         }
-        let hash = Outcomes::hash(&self.memo.hasher, &self.key);
+        let hash = Outcomes::hash(&self.memo.team.hasher, &self.key);
         let outcome = match self.outcomes.get(hash, &self.key) {
             Some(known) => known,
             None => {
@@ -311,7 +304,7 @@ impl Scratch {
         };
         fixed.extend(event.shape.constant());
         self.memo.work.plans += 1;
-        let team = self.memo.team.as_deref();
+        let team = Some(&*self.memo.team).filter(|team| !team.is_alone());
         let plan = matcher.cache.plan(&matcher.compiled, &matcher.taxonomy, event, &fixed, team);
         self.seen.shape(&matcher.compiled, &plan);
         fixed.retain(|i| !event.shape.constant().contains(i));
@@ -339,11 +332,10 @@ fn fixed(event: &Event<'_>) -> Vec<SlotIndex> {
 
 impl Memo {
     fn forget(&mut self) {
-        self.classes = Classes::new(self.hasher.clone());
-        self.values.clear();
+        self.world = self.team.next_world(&self.world);
+        self.classes = Classes::new(self.team.hasher.clone(), self.world.classes.clone());
+        self.values = Values::new(self.world.known.clone());
         self.recent.clear();
-        self.places.clear();
-        self.bytes = 0;
         self.asked = FastMap::default();
     }
 
@@ -360,6 +352,7 @@ impl Memo {
             return *known;
         }
         self.entries.clear();
+        self.classes.meet(class);
         self.entries.extend(self.classes.get(class).iter().filter(|e| rules.asks(e.pred())));
         let calls = |e: &Entry| e.truth() == Truth::True && !rules.called_by(e.pred()).is_empty();
         let call = if self.entries.iter().any(calls) { CALLS } else { 0 };
@@ -398,16 +391,11 @@ impl Memo {
     }
 
     fn ready_group(&mut self, g: &Group, event: &Event<'_>, rules: &RuleSet) -> ReadyGroup {
-        let values = *self.places.entry(g.program.id).or_insert_with(|| {
-            self.values.push(Values::default());
-            self.values.len() - 1
-        });
         let absent = self.evaluate(&g.program, &Event { slots: &[], ..*event });
         ReadyGroup {
             slot: g.slots.first().copied().unwrap_or(SlotIndex::MAX),
             several: if g.slots.len() > 1 { g.slots.as_slice().into() } else { Box::default() },
             program: g.program.clone(),
-            values,
             absent: self.project(absent, rules),
             last: Last::default(),
             habit: Habit::default(),
@@ -522,7 +510,7 @@ impl Memo {
 
     /// The class of a short value that is as well evaluated.
     fn recent_class(&mut self, g: &ReadyGroup, slot: Slot<'_>, group: &Event<'_>) -> ClassId {
-        let hash = Values::hash(&self.hasher, slot);
+        let hash = self.team.hasher.value(slot);
         if let Some(known) = self.recent.get(hash, g.program.id, slot) {
             return known;
         }
@@ -532,45 +520,20 @@ impl Memo {
         class
     }
 
-    /// The class of a value that another thread has evaluated.
-    fn told(&mut self, hash: u64, program: u32, key: Slot<'_>) -> Option<ClassId> {
-        let team = self.team.as_ref()?;
-        self.entries.clear();
-        team.ask(hash, program, key, &mut self.entries).then(|| self.classes.intern(&self.entries))
-    }
-
-    /// The class of an event of a group's slots, known by `key`.
-    fn class(&mut self, g: &mut ReadyGroup, key: Slot<'_>, group: &Event<'_>, limits: &Limits) -> ClassId {
-        let short = key.data.len() <= limits.longest_value && g.habit.remembers();
-        let hash = if short { Values::hash(&self.hasher, key) } else { 0 };
-        if short && let Some(known) = self.values[g.values].get(hash, key) {
+    /// The class of an event of a group's slots, known by `slot`.
+    fn class(&mut self, g: &mut ReadyGroup, slot: Slot<'_>, group: &Event<'_>, limits: &Limits) -> ClassId {
+        if slot.data.len() > limits.longest_value || !g.habit.remembers() {
+            self.work.value_misses += 1;
+            return self.evaluate(&g.program, group);
+        }
+        let key = Key { hash: self.team.hasher.value(slot), program: g.program.id, slot };
+        if let Some(known) = self.values.get(&key) {
             g.habit.known += 1;
             return known;
         }
-        let told = if short { self.told(hash, g.program.id, key) } else { None };
-        let class = match told {
-            Some(class) => {
-                self.work.told += 1;
-                g.habit.known += 1;
-                class
-            }
-            None => {
-                self.work.value_misses += 1;
-                let class = self.evaluate(&g.program, group);
-                if short && let Some(team) = &self.team {
-                    team.tell(hash, g.program.id, key, self.classes.get(class));
-                }
-                class
-            }
-        };
-        if short && limits.values > 0 {
-            if self.bytes > limits.values {
-                self.work.resets += 1;
-                self.values.iter_mut().for_each(Values::clear);
-                self.bytes = 0;
-            }
-            self.bytes += self.values[g.values].insert(hash, key, class);
-        }
+        self.work.value_misses += 1;
+        let class = self.evaluate(&g.program, group);
+        self.work.resets += u64::from(self.values.insert(&key, class));
         class
     }
 }

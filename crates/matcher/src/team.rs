@@ -1,96 +1,62 @@
-//! What threads that run a matcher together tell each other: outcomes of values and plans of shapes, so that what
+//! What threads that run a matcher together have in common: what is known of values, and plans of shapes, so that what
 //! all of them meet is worked out by one.
 //!
-//! Each thread remembers for itself (`memo`) and asks here only for what it does not know. What has been told to all is
-//! dropped, so little stays here, and that is bounded. Answers do not depend on any of it.
+//! A plan that has been told to all is dropped. How values are known is in `known`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hashbrown::HashTable;
-use shikra_event::{Event, Form, Kind, Slot, SlotIndex};
+use shikra_event::{Event, Form, SlotIndex};
 
-use crate::memo::Hasher;
+use crate::known::Known;
+use crate::memo::{Hasher, Sets};
 use crate::plan::ShapePlan;
-use crate::program::Entry;
+use crate::scratch::Limits;
 
-/// Values are kept in so many tables, so that threads seldom wait for each other.
-const TABLES: usize = 16;
-/// Bytes of values that one table holds before it starts over.
-const MOST_BYTES: usize = 512 << 10;
-/// Bytes that a value takes beside its own.
-const VALUE: usize = 2 * size_of::<Told>();
 /// Plans that are held before all are dropped.
 const MOST_PLANS: usize = 1024;
 
 /// Threads that run a matcher together: see [`crate::Matcher::team`].
 #[derive(Clone)]
-pub struct Team(Option<Arc<Common>>);
+pub struct Team(Arc<Common>);
 
 impl Team {
-    /// Of so many threads; one has nobody to tell.
-    pub(crate) fn new(threads: usize) -> Team {
-        let others = threads.saturating_sub(1);
-        Team((others > 0).then(|| Arc::new(Common { others, ..Common::default() })))
+    /// Of so many threads, which together remember what one would under these limits.
+    pub(crate) fn new(threads: usize, limits: Limits) -> Team {
+        Team(Arc::new(Common {
+            limits,
+            hasher: Hasher::default(),
+            others: threads.saturating_sub(1),
+            world: Mutex::new(Arc::new(World::new(limits.values))),
+            plans: Mutex::default(),
+        }))
     }
 
-    pub(crate) fn common(&self) -> Option<Arc<Common>> {
+    pub(crate) fn common(&self) -> Arc<Common> {
         self.0.clone()
     }
 }
 
 /// What a team has in common.
-#[derive(Default)]
 pub(crate) struct Common {
+    pub limits: Limits,
     /// Every thread's: hashes are the same for all.
     pub hasher: Hasher,
     /// Threads but one.
     others: usize,
-    values: [Mutex<Table>; TABLES],
+    world: Mutex<Arc<World>>,
     plans: Mutex<HashMap<PlanKey, (Arc<ShapePlan>, usize)>>,
 }
 
-#[derive(Default)]
-struct Table {
-    told: HashTable<Told>,
-    bytes: usize,
+/// Values and the classes that they are known for: these are numbers, so both are forgotten together.
+pub(crate) struct World {
+    pub known: Arc<Known>,
+    pub classes: Arc<Mutex<Sets>>,
 }
 
-/// A value that one thread has evaluated.
-struct Told {
-    hash: u64,
-    program: u32,
-    kind: Kind,
-    data: Box<[u8]>,
-    outcome: Box<[Entry]>,
-    /// Threads that have not been told.
-    left: usize,
-}
-
-impl Told {
-    fn is(&self, hash: u64, program: u32, slot: Slot<'_>) -> bool {
-        self.hash == hash && self.program == program && self.kind == slot.kind && *self.data == *slot.data
-    }
-
-    fn bytes(&self) -> usize {
-        VALUE + self.data.len() + size_of_val(&*self.outcome)
-    }
-}
-
-impl Table {
-    /// One thread less has to be told of a value; whether it was there, with its outcome into `out`.
-    fn take(&mut self, hash: u64, program: u32, slot: Slot<'_>, out: Option<&mut Vec<Entry>>) -> bool {
-        let Ok(mut found) = self.told.find_entry(hash, |t| t.is(hash, program, slot)) else { return false };
-        let told = found.get_mut();
-        if let Some(out) = out {
-            out.extend_from_slice(&told.outcome);
-        }
-        told.left -= 1;
-        if told.left == 0 {
-            self.bytes -= told.bytes();
-            found.remove();
-        }
-        true
+impl World {
+    fn new(bytes: usize) -> World {
+        World { known: Arc::new(Known::new(bytes)), classes: Arc::default() }
     }
 }
 
@@ -99,33 +65,23 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Common {
-    /// The table that a value belongs in, and its hash there: the same value means something else to each program.
-    fn table(&self, hash: u64, program: u32) -> (MutexGuard<'_, Table>, u64) {
-        let hash = hash ^ u64::from(program).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (lock(&self.values[(hash >> 32) as usize % TABLES]), hash)
+    /// What is known now.
+    pub fn world(&self) -> Arc<World> {
+        lock(&self.world).clone()
     }
 
-    /// Appends the outcome of a value under a program where another thread has told it; false where none has.
-    pub fn ask(&self, hash: u64, program: u32, slot: Slot<'_>, out: &mut Vec<Entry>) -> bool {
-        let (mut table, hash) = self.table(hash, program);
-        table.take(hash, program, slot, Some(out))
+    /// What takes the place of `old`, in which there is too much.
+    pub fn next_world(&self, old: &Arc<World>) -> Arc<World> {
+        let mut world = lock(&self.world);
+        if Arc::ptr_eq(&world, old) {
+            *world = Arc::new(World::new(self.limits.values));
+        }
+        world.clone()
     }
 
-    /// Tells the others the outcome of a value.
-    pub fn tell(&self, hash: u64, program: u32, slot: Slot<'_>, outcome: &[Entry]) {
-        let (mut table, hash) = self.table(hash, program);
-        // Two may have evaluated it at the same time.
-        if table.take(hash, program, slot, None) {
-            return;
-        }
-        let Slot { kind, data } = slot;
-        let told =
-            Told { hash, program, kind, data: data.into(), outcome: outcome.into(), left: self.others };
-        if table.bytes > MOST_BYTES {
-            *table = Table::default();
-        }
-        table.bytes += told.bytes();
-        table.told.insert_unique(hash, told, |t| t.hash);
+    /// Whether there is nobody to tell.
+    pub fn is_alone(&self) -> bool {
+        self.others == 0
     }
 
     /// The plan for all events that `key` stands for, made by whoever comes first.
@@ -177,48 +133,5 @@ impl PlanKey {
             push(slot.data);
         }
         PlanKey { form: shape.form(), event_id: shape.event_id(), version: shape.version(), rest }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use shikra_ir::Truth;
-
-    use super::*;
-
-    #[test]
-    fn each_of_the_others_is_told_once() {
-        let team = Team::new(3).common().unwrap();
-        let slot = Slot { kind: Kind::UTF8, data: b"value" };
-        let outcome: Vec<Entry> = [7, 9].iter().filter_map(|p| Entry::new(*p, Truth::True)).collect();
-        let ask = |program: u32, slot| {
-            let mut out = Vec::new();
-            team.ask(1, program, slot, &mut out).then_some(out)
-        };
-        assert_eq!(ask(5, slot), None);
-        team.tell(1, 5, slot, &outcome);
-        assert_eq!(ask(6, slot), None);
-        assert_eq!(ask(5, Slot { kind: Kind::ANSI, ..slot }), None);
-        assert_eq!(ask(5, Slot { data: b"valuf", ..slot }), None);
-        assert_eq!(ask(5, slot), Some(outcome.clone()));
-        assert_eq!(ask(5, slot), Some(outcome.clone()));
-        assert_eq!(ask(5, slot), None);
-        // Two that evaluated it at the same time need not be told.
-        team.tell(1, 5, slot, &outcome);
-        team.tell(1, 5, slot, &outcome);
-        assert_eq!(ask(5, slot), Some(outcome));
-        assert_eq!(ask(5, slot), None);
-        assert!(team.values.iter().all(|t| lock(t).bytes == 0));
-    }
-
-    #[test]
-    fn what_nobody_asks_for_is_dropped() {
-        let team = Team::new(2).common().unwrap();
-        for n in 0..40_000_u64 {
-            let data = [n.to_le_bytes(), n.to_le_bytes(), n.to_le_bytes()].concat();
-            team.tell(n << 32, 1, Slot { kind: Kind::BINARY, data: &data }, &[]);
-        }
-        assert!(team.values.iter().all(|t| lock(t).bytes <= MOST_BYTES + 1024));
-        assert!(Team::new(1).common().is_none());
     }
 }
