@@ -131,7 +131,7 @@ impl Index {
     /// Tells where a value stands; false where it was known already, or there is no place.
     fn tell(&self, key: &Key<'_>, at: u32) -> bool {
         let half = key.half();
-        let told = u64::from(half) << 32 | u64::from(at) + 1;
+        let told = (u64::from(half) << 32) | (u64::from(at) + 1);
         for place in self.probe(half) {
             match place.compare_exchange(0, told, Ordering::Release, Ordering::Acquire) {
                 Ok(_) => {
