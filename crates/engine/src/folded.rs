@@ -12,7 +12,7 @@ use hashbrown::HashMap;
 use shikra_matcher::FilterId;
 use shikra_rows::{Cells, Folder, Folding, Match};
 
-use crate::kept::{Kept, Pages, Place, Visit, Wanted};
+use crate::kept::{Kept, Place, Times, Visit, Wanted};
 use crate::plan::{Detector, Target};
 use crate::reader::{Reader, ScalarId};
 use crate::shared::Shared;
@@ -335,9 +335,10 @@ impl Running {
         let before = folder.size();
         folder.push(part, place.time, place.handle, cells);
         *used += folder.size() - before;
-        if feeding != Feeding::InTime && folder.needs_order() {
+        let is_beyond = folder.is_beyond();
+        if is_beyond || (feeding != Feeding::InTime && folder.needs_order()) {
             *used -= folder.size();
-            (self.folder, self.needs_order) = (None, true);
+            (self.folder, self.needs_order) = (None, !is_beyond);
         }
     }
 }
@@ -357,13 +358,13 @@ impl Folded {
     /// Where kept events cannot be read.
     pub(crate) fn finish(
         mut self,
-        pages: &mut Pages<'_>,
+        times: &mut Times<'_>,
         mut f: impl FnMut(usize, u64, Vec<Match>, u64),
     ) -> io::Result<()> {
         self.0.sort_by_key(|r| r.folder.as_ref().map_or(0, Folder::size));
         for r in self.0 {
             let Some(folder) = r.folder else { continue };
-            let (matches, lost) = folder.finish(&mut |handle| pages.time(handle))?;
+            let (matches, lost) = folder.finish(&mut |handle| times.of(handle))?;
             f(r.program, r.taken, matches, lost);
         }
         Ok(())

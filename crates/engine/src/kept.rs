@@ -13,6 +13,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use shikra_event::{Event, Kind, Shape, Slot, Timestamp};
 use shikra_matcher::FilterId;
+use shikra_rows::{Moments, MomentsIter};
 
 use crate::read::Spare;
 use crate::survivors::{Survivor, Survivors};
@@ -28,7 +29,9 @@ pub(crate) struct Block {
     /// Where the filters stand that events have passed.
     passed: HashMap<Box<[FilterId]>, u32>,
     bytes: Vec<u8>,
-    times: Times,
+    span: Span,
+    /// When each event was, by where it stands.
+    moments: Moments,
 }
 
 /// In the length of a slot, or the number of filters: the rest of it is where they stand, in the block.
@@ -36,7 +39,7 @@ const ELSEWHERE: u32 = 1 << 31;
 
 /// The times of the events of a block.
 #[derive(Clone, Copy)]
-struct Times {
+struct Span {
     /// That of the earliest.
     least: Timestamp,
     /// That of the latest.
@@ -45,9 +48,9 @@ struct Times {
     in_order: bool,
 }
 
-impl Default for Times {
-    fn default() -> Times {
-        Times { least: Timestamp(i64::MAX), most: Timestamp(i64::MIN), in_order: true }
+impl Default for Span {
+    fn default() -> Span {
+        Span { least: Timestamp(i64::MAX), most: Timestamp(i64::MIN), in_order: true }
     }
 }
 
@@ -78,11 +81,11 @@ impl Block {
             self.last.push(vec![ELSEWHERE; event.slots.len()]);
             self.shapes.len() - 1
         });
-        let Times { least, most, in_order } = self.times;
-        self.times =
-            Times { least: least.min(time), most: most.max(time), in_order: in_order && time >= most };
+        let Span { least, most, in_order } = self.span;
+        self.span = Span { least: least.min(time), most: most.max(time), in_order: in_order && time >= most };
         let out = &mut self.bytes;
         let start = out.len();
+        self.moments.push(start as u64, time);
         out.extend([0; 4]);
         match self.passed.get(hits) {
             Some(at) => out.extend((*at | ELSEWHERE).to_le_bytes()),
@@ -158,7 +161,9 @@ type VisitBytes<'v> = dyn FnMut(&Stored, &[u8], Place, &[FilterId], Cursor<'_>) 
 struct Stored {
     source: Arc<str>,
     shapes: Vec<Arc<Shape>>,
-    times: Times,
+    span: Span,
+    /// Where its [`Moments`] stand: which piece, from where and how far; empty where there was no room for them.
+    moments: (usize, std::ops::Range<usize>),
     at: At,
 }
 
@@ -176,12 +181,19 @@ pub(crate) struct Kept {
     file: Option<File>,
     end: u64,
     spare: Spare,
+    /// What is known of times, in pieces: small ones would stand between what is given back at the end of the pass.
+    moments: Vec<Vec<u8>>,
 }
+
+/// Bytes of a piece.
+const PIECE: usize = 256 << 10;
+/// Pieces of times of events that are held beside them: of some millions. Others are read of the events.
+const MOST_PIECES: usize = 64;
 
 impl Kept {
     /// Empty, with a budget in bytes. Buffers of what went to the file are given back to `spare`.
     pub fn new(budget: usize, spare: Spare) -> Kept {
-        Kept { budget, used: 0, blocks: Vec::new(), file: None, end: 0, spare }
+        Kept { budget, used: 0, blocks: Vec::new(), file: None, end: 0, spare, moments: Vec::new() }
     }
 
     /// Adds the events of a part.
@@ -189,14 +201,31 @@ impl Kept {
     /// # Errors
     /// Where the temporary file cannot be written.
     pub fn add(&mut self, block: Block) -> io::Result<()> {
-        let Block { source, shapes, bytes, times, .. } = block;
+        let Block { source, shapes, bytes, span, moments, .. } = block;
         if bytes.is_empty() {
             self.spare.give_back(bytes);
             return Ok(());
         }
         self.used += bytes.capacity();
-        self.blocks.push(Stored { source, shapes, times, at: At::Memory(bytes) });
+        let moments = self.hold(moments.bytes());
+        self.blocks.push(Stored { source, shapes, span, moments, at: At::Memory(bytes) });
         if self.used > self.budget { self.spill() } else { Ok(()) }
+    }
+
+    /// Holds what is known of times, if there is room for it.
+    fn hold(&mut self, moments: &[u8]) -> (usize, std::ops::Range<usize>) {
+        let fits = |p: &Vec<u8>| p.capacity() - p.len() >= moments.len();
+        if !self.moments.last().is_some_and(fits) {
+            if self.moments.len() >= MOST_PIECES {
+                return (0, 0..0);
+            }
+            self.moments.push(Vec::with_capacity(PIECE.max(moments.len())));
+        }
+        let number = self.moments.len() - 1;
+        let Some(piece) = self.moments.get_mut(number) else { return (0, 0..0) };
+        let start = piece.len();
+        piece.extend_from_slice(moments);
+        (number, start..piece.len())
     }
 
     fn spill(&mut self) -> io::Result<()> {
@@ -240,7 +269,7 @@ impl Kept {
         let mut buffer = Vec::new();
         let mut pages = Pages::new(self);
         for blocks in self.apart() {
-            let alone = blocks.len() == 1 && self.blocks.get(blocks.start).is_some_and(|b| b.times.in_order);
+            let alone = blocks.len() == 1 && self.blocks.get(blocks.start).is_some_and(|b| b.span.in_order);
             if alone {
                 self.events_of(blocks.start, &mut buffer, wanted, f)?;
                 continue;
@@ -263,11 +292,11 @@ impl Kept {
     fn apart(&self) -> Vec<std::ops::Range<usize>> {
         let mut least_after = vec![Timestamp(i64::MAX); self.blocks.len() + 1];
         for (i, block) in self.blocks.iter().enumerate().rev() {
-            least_after[i] = block.times.least.min(least_after[i + 1]);
+            least_after[i] = block.span.least.min(least_after[i + 1]);
         }
         let (mut out, mut from, mut most) = (Vec::new(), 0, Timestamp(i64::MIN));
         for (i, (block, after)) in self.blocks.iter().zip(least_after.iter().skip(1)).enumerate() {
-            most = most.max(block.times.most);
+            most = most.max(block.span.most);
             if most <= *after {
                 out.push(from..i + 1);
                 from = i + 1;
@@ -344,6 +373,42 @@ impl Kept {
     pub fn pages(&self) -> Pages<'_> {
         Pages::new(self)
     }
+
+    /// For asking when events were, by their handles.
+    pub fn times(&self) -> Times<'_> {
+        Times { kept: self, at: None, pages: Pages::new(self) }
+    }
+}
+
+/// When kept events were, soonest told in the order of their handles.
+pub(crate) struct Times<'k> {
+    kept: &'k Kept,
+    /// The block asked for last, and what comes there after the event that was.
+    at: Option<(u64, MomentsIter<'k>)>,
+    /// For those of which it is not held.
+    pages: Pages<'k>,
+}
+
+impl Times<'_> {
+    /// The time of the event of a handle.
+    ///
+    /// # Errors
+    /// Where the handle is none of ours or the temporary file cannot be read.
+    pub fn of(&mut self, handle: u64) -> io::Result<Timestamp> {
+        let (number, from) = (handle >> 32, handle & u64::from(u32::MAX));
+        if let Some((_, rest)) = self.at.as_mut().filter(|(block, _)| *block == number)
+            && let Some((_, time)) = rest.find(|(there, _)| *there == from)
+        {
+            return Ok(time);
+        }
+        let (block, _) = self.kept.find(handle)?;
+        let (piece, range) = &block.moments;
+        let piece = self.kept.moments.get(*piece).and_then(|p| p.get(range.clone()));
+        let mut all = Moments::read(piece.unwrap_or_default());
+        let time = all.find(|(there, _)| *there == from).map(|(_, time)| time);
+        self.at = Some((number, all));
+        time.map_or_else(|| self.pages.time(handle), Ok)
+    }
 }
 
 /// Kept events read one by one, of which many stand close to the one before: what went to the file is read page by
@@ -389,30 +454,12 @@ impl<'k> Pages<'k> {
         })
     }
 
-    /// The time of the event of a handle.
-    ///
-    /// # Errors
-    /// Where the handle is none of ours or the temporary file cannot be read.
-    pub fn time(&mut self, handle: u64) -> io::Result<Timestamp> {
-        let (block, from) = self.kept.find(handle)?;
-        let at = match &block.at {
-            At::Memory(bytes) => {
-                let mut record = Cursor(bytes.get(from..).ok_or_else(bad)?);
-                record.u32()?;
-                record.skip_hits()?;
-                return Ok(Timestamp(record.u64()? as i64));
-            }
-            At::File(at, _) => at + from as u64,
-        };
-        let mut read = std::mem::take(&mut self.read);
-        read.clear();
-        self.append(at + 4, 4, &mut read)?;
-        let hits = Cursor(&read).u32()?;
-        let inline = if hits & ELSEWHERE == 0 { u64::from(hits) * 4 } else { 0 };
-        self.append(at + 8 + inline, 8, &mut read)?;
-        let time = Cursor(read.get(4..).ok_or_else(bad)?).u64()?;
-        self.read = read;
-        Ok(Timestamp(time as i64))
+    /// The time of the event of a handle, or where it has none, that of the one before it.
+    fn time(&mut self, handle: u64) -> io::Result<Timestamp> {
+        self.at(handle, |_, mut record, _| {
+            record.skip_hits()?;
+            Ok(Timestamp(record.u64()? as i64))
+        })
     }
 
     /// What stands behind the length of the event of a handle, and the bytes that its slots refer to.
@@ -623,9 +670,9 @@ mod tests {
             Some(budget) => all.in_time(&wanted, budget, &mut visit).unwrap(),
             None => all.for_each(&wanted, &mut visit).unwrap(),
         }
-        let mut pages = all.pages();
+        let (mut pages, mut times) = (all.pages(), all.times());
         for ((handle, record, again), (time, _, line)) in handles.into_iter().zip(&mut out) {
-            assert_eq!(pages.time(handle).unwrap(), *time);
+            assert_eq!((times.of(handle).unwrap(), pages.time(handle).unwrap()), (*time, *time));
             let show = |event: &Event<'_>, source: &Arc<str>| {
                 assert_eq!((event.record, event.text_of("D")), (record, again));
                 line.push_str(&format!(" {source} {:?}", event.time));

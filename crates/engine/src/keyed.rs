@@ -70,7 +70,7 @@ pub(crate) fn run(
     let room = Room::new(memory, Arc::new(DataFusion::new(memory)?));
     let mut lanes = Lanes::new(detector, &room, others);
     let (mut views, mut pages) = (Views::default(), kept.pages());
-    folded.finish(&mut pages, |number, taken, matches, lost| {
+    folded.finish(&mut kept.times(), |number, taken, matches, lost| {
         lanes.taken[number] = taken;
         lanes.ended(number, &Stats { events_dropped: lost, ..Stats::default() }, matches);
     })?;

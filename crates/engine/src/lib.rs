@@ -31,6 +31,7 @@ mod shared;
 mod survivors;
 mod twins;
 pub mod view;
+mod watched;
 
 pub use explain::{EventRef, explain};
 pub use shikra_languages as languages;

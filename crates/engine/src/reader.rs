@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use shikra_event::{Event, Kind, Shape, ShapeId, SlotIndex, Timestamp, Value};
+use shikra_event::{Event, Shape, ShapeId, Timestamp, Value};
 use shikra_ir::{FieldRef, Names, Pattern, Scalar, eval};
 use shikra_matcher::EventRow;
 use shikra_rows::{Cell, Cells, Seed, field_of_event, reads_fields_alone};
 use shikra_taxonomy::{Binding, Taxonomy};
 
 use crate::shared::{Shared, SharedId};
+use crate::watched::{Bits, Number, Trial, Watched};
 
 /// Shapes whose readings are remembered.
 const MAX_SHAPES: usize = 4096;
@@ -59,73 +60,38 @@ pub(crate) struct Reader<'a> {
     pub seed: Seed,
     scalars: Scalars,
     shapes: HashMap<ShapeId, OfShape>,
-    /// Number of the event that is read.
-    now: u64,
     /// Bytes of values that are remembered, about.
     held: usize,
     shared: Shared,
-    /// What stands in the slots of a source: kind, length and bytes of each.
-    key: Vec<u8>,
+    /// The numbers of what stands in the slots of a source.
+    key: Vec<u32>,
+    /// What is read anew.
+    stale: Vec<u32>,
 }
 
 #[derive(Default)]
 struct OfShape {
     /// By part: where its cells stand.
     places: Vec<Option<Arc<[u32]>>>,
-    /// By company of parts: where the cells of all of them stand, each once.
-    companies: Vec<Option<Arc<[u32]>>>,
+    /// By company of parts: where the cells of all of them stand.
+    companies: Vec<Option<Bits>>,
     by_scalar: HashMap<ScalarId, u32>,
     sources: Vec<Source>,
     cells: Vec<Cell>,
     /// The numbers of their values.
     ids: Vec<SharedId>,
-    /// By slot: what stood there last, of those that are read.
-    slots: Vec<Stood>,
-}
-
-/// What stood in a slot when it was last looked at.
-struct Stood {
-    kind: Kind,
-    bytes: Vec<u8>,
-    /// The block and the address that they were taken from, where they stay.
-    from: Option<(u32, usize)>,
-    /// Number of the event that it was looked at for.
-    at: u64,
-    /// Number of the event that it has stood there since.
-    since: u64,
+    watched: Watched,
 }
 
 /// What a cell is read from.
 struct Source {
     scalar: ScalarId,
     fields: Vec<(FieldRef, Binding)>,
-    /// The slots that it depends on; none: on all of them, or on the time.
-    slots: Option<Vec<SlotIndex>>,
-    /// Number of the event that its value was last read of, none before the first.
-    read: Option<u64>,
+    /// Where the slots stand that it depends on, among those that are watched; none, where it depends on all of them or on
+    /// the time.
+    slots: Box<[u32]>,
     memo: Memo,
     sharing: Sharing,
-}
-
-/// Of what use it is to look for values of a source among others.
-#[derive(Default)]
-struct Trial {
-    asked: u32,
-    found: u32,
-    /// Too little was found.
-    is_of_no_use: bool,
-}
-
-impl Trial {
-    /// Takes note of one question; of `most` together one in `least` has to find something.
-    fn asked(&mut self, found: bool, most: u32, least: u32) {
-        self.asked += 1;
-        self.found += u32::from(found);
-        if self.asked >= most {
-            self.is_of_no_use = self.found < self.asked / least;
-            (self.asked, self.found) = (0, 0);
-        }
-    }
 }
 
 /// Whether values of a source are worth sharing.
@@ -134,7 +100,7 @@ struct Sharing(Trial);
 
 impl Sharing {
     fn share(&mut self, cell: Cell, shared: &mut Shared) -> (Cell, SharedId) {
-        if self.0.is_of_no_use {
+        if self.0.is_of_no_use() {
             return (cell, Shared::NONE);
         }
         let put = shared.put(cell);
@@ -143,36 +109,77 @@ impl Sharing {
     }
 }
 
-/// Values by the bytes that they were read from, of what says the same again and again.
+/// Values by what they were read from, of what says the same again and again.
 #[derive(Default)]
 struct Memo {
-    known: HashMap<Box<[u8]>, (Cell, SharedId)>,
+    /// Of one slot: by the number of what stands there.
+    of_one: Vec<Option<Known>>,
+    /// Of several: by their numbers.
+    of_several: HashMap<Box<[u32]>, Known>,
+    /// How often the numbers were given anew, of all slots together.
+    generation: u32,
     trial: Trial,
 }
 
+/// A value with its number.
+type Known = (Cell, SharedId);
+
 impl Memo {
-    /// Values that are remembered.
+    /// Values of several slots that are remembered.
     const MOST: usize = 512;
 
-    /// The value with its number, and how many bytes are held more than before, about.
-    fn cell(&mut self, bytes: &[u8], read: impl FnOnce() -> (Cell, SharedId)) -> ((Cell, SharedId), usize) {
-        if self.trial.is_of_no_use {
+    /// The value, and how many bytes are held more than before, about.
+    fn cell(
+        &mut self,
+        numbers: impl ExactSizeIterator<Item = Option<Number>>,
+        key: &mut Vec<u32>,
+        read: impl FnOnce() -> Known,
+    ) -> (Known, usize) {
+        let (mut generation, count) = (0u32, numbers.len());
+        key.clear();
+        for number in numbers {
+            let Some(Number { value, generation: of_slot }) = number else { return (read(), 0) };
+            key.push(value);
+            generation += of_slot;
+        }
+        if generation != self.generation {
+            (self.of_one, self.of_several) = Default::default();
+            self.generation = generation;
+        }
+        if let ([value], 1) = (key.as_slice(), count) {
+            let value = *value as usize;
+            if let Some(Some(known)) = self.of_one.get(value) {
+                return (known.clone(), 0);
+            }
+            let before = self.of_one.capacity();
+            if self.of_one.len() <= value {
+                self.of_one.resize(value + 1, None);
+            }
+            let known = read();
+            self.of_one.get_mut(value).into_iter().for_each(|place| *place = Some(known.clone()));
+            return (known, (self.of_one.capacity() - before) * size_of::<Option<Known>>());
+        }
+        self.of_these(key, read)
+    }
+
+    fn of_these(&mut self, key: &[u32], read: impl FnOnce() -> Known) -> (Known, usize) {
+        if self.trial.is_of_no_use() || key.is_empty() {
             return (read(), 0);
         }
-        let known = self.known.get(bytes).cloned();
+        let known = self.of_several.get(key).cloned();
         self.trial.asked(known.is_some(), 2048, 2);
-        if self.known.len() >= Memo::MOST && known.is_none() || self.trial.is_of_no_use {
-            self.known.clear();
+        if self.of_several.len() >= Memo::MOST && known.is_none() || self.trial.is_of_no_use() {
+            self.of_several.clear();
         }
         if let Some(known) = known {
             return (known, 0);
         }
-        let cell = read();
-        if self.trial.is_of_no_use {
-            return (cell, 0);
+        let known = read();
+        if self.trial.is_of_no_use() {
+            return (known, 0);
         }
-        self.known.insert(bytes.into(), cell.clone());
-        (cell, 2 * (bytes.len() + size_of::<Cell>()))
+        self.of_several.insert(key.into(), known.clone());
+        (known, 2 * (size_of_val(key) + size_of::<Known>()))
     }
 }
 
@@ -184,10 +191,10 @@ impl<'a> Reader<'a> {
             seed: Seed::default(),
             scalars: Scalars::default(),
             shapes: HashMap::new(),
-            now: 0,
             held: 0,
             shared: Shared::new(MAX_SHARED),
             key: Vec::new(),
+            stale: Vec::new(),
         }
     }
 
@@ -221,7 +228,6 @@ impl<'a> Reader<'a> {
         time: Timestamp,
         within: Option<u32>,
     ) -> Reading<'r> {
-        self.now += 1;
         let many = self.shapes.len() >= MAX_SHAPES && !self.shapes.contains_key(&event.shape.id());
         if many || self.held > MAX_HELD {
             self.shapes.clear();
@@ -235,11 +241,11 @@ impl<'a> Reader<'a> {
             taxonomy: self.taxonomy,
             seed: &self.seed,
             scalars: &self.scalars,
-            now: self.now,
             within,
             held: &mut self.held,
             shared: &mut self.shared,
             key: &mut self.key,
+            stale: &mut self.stale,
         }
     }
 }
@@ -252,11 +258,11 @@ pub(crate) struct Reading<'r> {
     taxonomy: &'r Taxonomy,
     seed: &'r Seed,
     scalars: &'r Scalars,
-    now: u64,
     within: Option<u32>,
     held: &'r mut usize,
     shared: &'r mut Shared,
-    key: &'r mut Vec<u8>,
+    key: &'r mut Vec<u32>,
+    stale: &'r mut Vec<u32>,
 }
 
 /// What a part reads of an event.
@@ -284,48 +290,34 @@ impl Reading<'_> {
         P: Iterator<Item = (u32, &'p [ScalarId])>,
     {
         let shape = &mut *self.shape;
-        let known = shape.companies.get(company as usize).and_then(Option::clone);
-        let places = known.unwrap_or_else(|| {
-            let mut all: Vec<u32> = Vec::new();
+        if shape.companies.get(company as usize).is_none_or(Option::is_none) {
+            let mut all = Bits::default();
             for (number, reads) in parts() {
                 let places =
                     reads.iter().map(|s| shape.place(*s, self.scalars, self.event.shape, self.taxonomy));
                 let places: Arc<[u32]> = places.collect();
-                all.extend_from_slice(&places);
+                places.iter().for_each(|p| all.insert(*p));
                 put(&mut shape.places, number, places);
             }
-            all.sort_unstable();
-            all.dedup();
-            let all: Arc<[u32]> = all.into();
-            put(&mut shape.companies, company, all.clone());
-            all
-        });
-        for place in &*places {
-            self.read_one(*place as usize);
+            put(&mut shape.companies, company, all);
         }
-    }
-
-    fn read_one(&mut self, place: usize) {
-        let shape = &mut *self.shape;
-        let all = (shape.sources.get_mut(place), shape.cells.get_mut(place), shape.ids.get_mut(place));
-        let (Some(source), Some(cell), Some(id)) = all else { return };
-        let mut looking = Looking {
-            event: self.event,
-            now: self.now,
-            within: self.within,
-            stood: &mut shape.slots,
-            held: self.held,
+        let OfShape { companies, sources, cells, ids, watched, .. } = shape;
+        let Some(Some(wanted)) = companies.get(company as usize) else { return };
+        *self.held += watched.look(self.event, self.within);
+        let mut around = Around {
+            taxonomy: self.taxonomy,
+            scalars: self.scalars,
+            seed: self.seed,
+            shared: self.shared,
+            key: self.key,
         };
-        if source.changes(&mut looking) {
-            let mut around = Around {
-                taxonomy: self.taxonomy,
-                scalars: self.scalars,
-                seed: self.seed,
-                shared: self.shared,
-                key: self.key,
-            };
+        self.stale.clear();
+        watched.take_stale(wanted, self.stale);
+        for place in self.stale.iter().map(|p| *p as usize) {
+            let all = (sources.get_mut(place), cells.get_mut(place), ids.get_mut(place));
+            let (Some(source), Some(cell), Some(id)) = all else { continue };
             let more;
-            ((*cell, *id), more) = source.value(self.event, self.time, &mut around);
+            ((*cell, *id), more) = source.value(self.event, self.time, watched, &mut around);
             *self.held += more;
         }
     }
@@ -354,7 +346,7 @@ struct Around<'r> {
     scalars: &'r Scalars,
     seed: &'r Seed,
     shared: &'r mut Shared,
-    key: &'r mut Vec<u8>,
+    key: &'r mut Vec<u32>,
 }
 
 impl OfShape {
@@ -377,17 +369,13 @@ impl OfShape {
                 fields.iter().for_each(|(_, b)| b.slots(&mut slots));
                 slots
             });
-            self.sources.push(Source {
-                scalar,
-                fields,
-                slots,
-                read: None,
-                memo: Memo::default(),
-                sharing: Sharing::default(),
-            });
+            let place = self.cells.len() as u32;
+            let slots = self.watched.add(place, slots.as_deref());
+            let (memo, sharing) = (Memo::default(), Sharing::default());
+            self.sources.push(Source { scalar, fields, slots, memo, sharing });
             self.cells.push(Cell::default());
             self.ids.push(Shared::NONE);
-            (self.cells.len() - 1) as u32
+            place
         })
     }
 }
@@ -398,88 +386,24 @@ impl Source {
         &mut self,
         event: &Event<'_>,
         time: Timestamp,
+        watched: &Watched,
         around: &mut Around<'_>,
-    ) -> ((Cell, SharedId), usize) {
+    ) -> (Known, usize) {
         let Source { scalar, fields, slots, memo, sharing, .. } = self;
         let Around { taxonomy, scalars, seed, shared, key } = around;
-        let mut read = || {
+        let read = || {
             let wanted = scalars.get(*scalar);
             let time = wanted.filter(|w| w.timed).map(|_| time);
-            let row = Known { event, fields, taxonomy, time };
+            let row = Bound { event, fields, taxonomy, time };
             let value = wanted.map_or(Value::Missing, |w| eval::scalar(&w.scalar, &row));
             sharing.share(seed.cell(value), shared)
         };
-        let Some(slots) = slots.as_ref().filter(|_| !memo.trial.is_of_no_use) else { return (read(), 0) };
-        key.clear();
-        for slot in slots.iter().map(|i| event.slot(*i)) {
-            key.push(slot.kind.0);
-            key.extend((slot.data.len() as u32).to_le_bytes());
-            key.extend_from_slice(slot.data);
-        }
-        memo.cell(key, read)
-    }
-
-    /// Whether its value has to be read anew.
-    fn changes(&mut self, looking: &mut Looking<'_>) -> bool {
-        let Some(slots) = &self.slots else { return true };
-        // All are looked at, for whoever asks next.
-        let mut changes = self.read.is_none();
-        for i in slots {
-            let since = looking.at(*i);
-            changes |= self.read.is_none_or(|read| since > read);
-        }
-        if changes {
-            self.read = Some(looking.now);
-        }
-        changes
-    }
-}
-
-/// Looks at the slots of an event.
-struct Looking<'r> {
-    event: &'r Event<'r>,
-    now: u64,
-    within: Option<u32>,
-    stood: &'r mut Vec<Stood>,
-    /// Bytes that are remembered.
-    held: &'r mut usize,
-}
-
-impl Looking<'_> {
-    /// Number of the event since which a slot has held what it holds.
-    fn at(&mut self, i: SlotIndex) -> u64 {
-        let (slot, i) = (self.event.slot(i), i as usize);
-        if self.stood.len() <= i {
-            self.stood.resize_with(i + 1, Stood::default);
-        }
-        let Some(stood) = self.stood.get_mut(i) else { return self.now };
-        if stood.at == self.now {
-            return stood.since;
-        }
-        stood.at = self.now;
-        let from = self.within.map(|block| (block, slot.data.as_ptr().addr()));
-        let stays = from.is_some() && stood.from == from && stood.bytes.len() == slot.data.len();
-        let is_same = stood.kind == slot.kind && (stays || stood.bytes == slot.data);
-        stood.from = from;
-        if !is_same {
-            let before = stood.bytes.capacity();
-            (stood.kind, stood.since) = (slot.kind, self.now);
-            stood.bytes.clear();
-            stood.bytes.extend_from_slice(slot.data);
-            *self.held += stood.bytes.capacity() - before;
-        }
-        stood.since
-    }
-}
-
-impl Default for Stood {
-    fn default() -> Stood {
-        Stood { kind: Kind::MISSING, bytes: Vec::new(), from: None, at: 0, since: 0 }
+        memo.cell(slots.iter().map(|at| watched.number(*at)), key, read)
     }
 }
 
 /// An event with its fields bound.
-struct Known<'a> {
+struct Bound<'a> {
     event: &'a Event<'a>,
     fields: &'a [(FieldRef, Binding)],
     taxonomy: &'a Taxonomy,
@@ -487,13 +411,13 @@ struct Known<'a> {
     time: Option<Timestamp>,
 }
 
-impl Known<'_> {
+impl Bound<'_> {
     fn row(&self) -> EventRow<'_> {
         EventRow { event: self.event, taxonomy: self.taxonomy }
     }
 }
 
-impl eval::Row for Known<'_> {
+impl eval::Row for Bound<'_> {
     fn field(&self, field: &FieldRef) -> Value {
         let bound = self.fields.iter().find(|(f, _)| f == field);
         let own = || bound.map_or_else(|| self.row().field(field), |(_, b)| b.value(self.event));
@@ -560,7 +484,7 @@ mod tests {
                 let time = Timestamp(n as i64);
                 let mut reading = reader.event(&event, time, within);
                 for number in 0..2 {
-                    let known = Known { event: &event, fields: &[], taxonomy: &taxonomy, time: Some(time) };
+                    let known = Bound { event: &event, fields: &[], taxonomy: &taxonomy, time: Some(time) };
                     let expected = |s: &Scalar| match number {
                         0 => eval::scalar(s, &row),
                         _ => eval::scalar(s, &known),

@@ -37,6 +37,19 @@ pub(crate) struct Took {
     pub size: usize,
     /// Whether the answer may be another where values come in another order.
     pub unsure: bool,
+    /// Whether it is not for who took it to answer.
+    pub beyond: bool,
+}
+
+impl Took {
+    /// With what came of another.
+    pub fn and(self, other: Took) -> Took {
+        Took {
+            size: self.size + other.size,
+            unsure: self.unsure || other.unsure,
+            beyond: self.beyond || other.beyond,
+        }
+    }
 }
 
 /// Whether two values that count as one may be written in different ways.
@@ -109,23 +122,23 @@ impl Accumulator {
                 };
                 let overflows = was_whole && whole.is_none() && matches!(v, Value::I64(_));
                 let exact = add(sum, number(v).unwrap_or(NOTHING));
-                Took { size: 0, unsure: overflows || !exact }
+                Took { unsure: overflows || !exact, ..Took::default() }
             }
             Accumulator::Mean(sum, count) => match number(v) {
                 Some(n) => {
                     *count += 1;
-                    Took { size: 0, unsure: !add(sum, n) }
+                    Took { unsure: !add(sum, n), ..Took::default() }
                 }
                 None => Took::default(),
             },
             Accumulator::One(one) => stands(one, f, at, v, cost),
             Accumulator::Distinct(distinct) => {
                 let (is_new, unsure) = distinct.insert(v, hash());
-                Took { size: if is_new { cost(v) + 2 * size_of::<u64>() } else { 0 }, unsure }
+                Took { size: if is_new { cost(v) + 2 * size_of::<u64>() } else { 0 }, unsure, beyond: false }
             }
             Accumulator::All(values) => {
                 values.push(v.clone());
-                Took { size: cost(v), unsure: true }
+                Took { size: cost(v), unsure: true, beyond: false }
             }
         }
     }
@@ -170,7 +183,7 @@ fn stands(
 ) -> Took {
     let Some((was, old)) = one else {
         *one = Some((at, v.clone()));
-        return Took { size: cost(v), unsure: false };
+        return Took { size: cost(v), ..Took::default() };
     };
     let when = |at: &At| (at.time, at.row);
     let replaces = match f {
@@ -189,5 +202,5 @@ fn stands(
         size = cost(v).saturating_sub(cost(old));
         (*was, *old) = (at, v.clone());
     }
-    Took { size, unsure }
+    Took { size, unsure, beyond: false }
 }

@@ -266,7 +266,7 @@ fn keyed_alone(operators: &[Operator]) -> bool {
     operators.iter().all(|o| matches!(o, Operator::Filter(_) | Operator::Eval(_)))
 }
 
-fn operator_reads(o: &Operator, out: &mut Vec<Scalar>) {
+pub(crate) fn operator_reads(o: &Operator, out: &mut Vec<Scalar>) {
     match o {
         Operator::Filter(e) => reads::of_expr(e, out),
         Operator::Eval(c) | Operator::Project(c) => c.iter().for_each(|(_, s)| reads::of_scalar(s, out)),

@@ -3,20 +3,21 @@
 //! order, unless answers depend on it. A [`Machine`](crate::Machine) gives the same answers with all rows held, and to
 //! it tests hold this.
 
-use std::borrow::Borrow;
 use std::io;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
 use shikra_event::{Timestamp, Value};
 use shikra_ir::{Agg, AggFn, Expr, FieldRef, Names, Op, Scalar, Window};
-use shikra_sequence::{Limits, Match, MatchedEvent, Rewrite};
+use shikra_sequence::{Match, MatchedEvent, Rewrite, Tally};
 
 use crate::accumulate::{Accumulator, At, MOST_EVENTS, Took, argument, differ};
-use crate::compile::{Core, Operator, Program};
+use crate::compile::{Core, Keyed, Operator, Program};
+use crate::decided::{Decided, Decisive};
+use crate::ending::End;
+use crate::handles::Handles;
 use crate::late::{self, Late};
-use crate::machine::{for_another, told};
-use crate::merge::brought_together;
+use crate::machine::{is_straight, told};
 use crate::more;
 use crate::operate;
 use crate::row::Row;
@@ -36,8 +37,8 @@ pub struct Folding {
 
 #[derive(Clone, Debug)]
 enum Keeps {
-    /// All that is read, of those that come through the sieve, if there is one.
-    Rows(Option<Arc<Sieve>>),
+    /// All that is read, of those that come through the sieve, if there is one; what decides there, if that is little.
+    Rows(Option<Arc<Sieve>>, Option<Arc<Decisive>>),
     Groups(Groups),
 }
 
@@ -53,6 +54,10 @@ struct Groups {
     done: usize,
     /// What is known of a group by its keys: of those that come to nothing only the key is kept.
     sieve: Option<Arc<Sieve>>,
+    /// What of the reads decides that, if it is little.
+    decisive: Option<Arc<Decisive>>,
+    /// No aggregates: matches of the groups' events by their times.
+    tally: Option<Arc<Tally>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +72,7 @@ impl Folding {
     /// Whether events have to come in order of time.
     pub fn needs_order(&self) -> bool {
         match &self.keeps {
-            Keeps::Rows(_) => false,
+            Keeps::Rows(..) => false,
             Keeps::Groups(how) => how.columns.iter().any(|(f, _)| Accumulator::new(f).needs_order()),
         }
     }
@@ -78,7 +83,11 @@ impl Folding {
 pub(crate) fn foldings(program: &Program, first_leaf: usize, out: &mut Vec<Folding>) -> Option<()> {
     match &program.core {
         Core::Values(_) => Some(()),
-        Core::Keyed(_) => None,
+        Core::Keyed(keyed) => {
+            let (keeps, reads) = Groups::of_tally(program, keyed)?;
+            out.push(Folding { leaf: first_leaf, reads, keeps: Keeps::Groups(keeps) });
+            Some(())
+        }
         Core::Merged(merge) => {
             let mut inputs = merge.inputs.iter();
             inputs.try_for_each(|i| foldings(&i.program, first_leaf + i.first_leaf, out))
@@ -89,8 +98,13 @@ pub(crate) fn foldings(program: &Program, first_leaf: usize, out: &mut Vec<Foldi
                 port.gates.is_empty() && program.ports.len() == 1 && program.process_leaves.is_empty();
             let mut reads = Vec::new();
             let groups = Groups::of(program, &mut reads);
-            let keeps = groups.map_or_else(|| Keeps::Rows(Sieve::of_rows(program)), Keeps::Groups);
-            if let Keeps::Rows(_) = keeps {
+            let rows = || {
+                let sieve = Sieve::of_rows(program);
+                let decisive = sieve.as_ref().and_then(|s| s.decisive());
+                Keeps::Rows(sieve, decisive)
+            };
+            let keeps = groups.map_or_else(rows, Keeps::Groups);
+            if let Keeps::Rows(..) = keeps {
                 reads = program.reads.clone();
             }
             alone.then(|| out.push(Folding { leaf: first_leaf + port.leaf, reads, keeps }))
@@ -99,6 +113,23 @@ pub(crate) fn foldings(program: &Program, first_leaf: usize, out: &mut Vec<Foldi
 }
 
 impl Groups {
+    /// Of a keyed program that does nothing but count, with what is read.
+    fn of_tally(program: &Program, keyed: &Keyed) -> Option<(Groups, Vec<Scalar>)> {
+        let bare = program.operators.is_empty() && !program.feeds_another && is_straight(program, keyed);
+        let tally = keyed.program.tally().filter(|_| bare)?;
+        let [leaf] = program.leaves.as_slice() else { return None };
+        let reads: Vec<Scalar> = tally.keys().iter().filter_map(|i| leaf.values.get(*i).cloned()).collect();
+        let own = |s: &Scalar| {
+            let mut own = true;
+            s.fields(&mut |f| own &= f.names != Names::Column && &*f.name != "_time");
+            own
+        };
+        let key = |place| KeyOf { place, optional: false, each: false };
+        let keys = (0..reads.len()).map(key).collect();
+        let fits = reads.iter().all(own);
+        fits.then(|| (Groups { keys, tally: Some(Arc::new(tally)), ..Groups::default() }, reads))
+    }
+
     /// None where rows are needed.
     fn of(program: &Program, reads: &mut Vec<Scalar>) -> Option<Groups> {
         let first = program.operators.iter().position(|o| matches!(o, Operator::Agg(_)))?;
@@ -123,6 +154,13 @@ impl Groups {
         for k in &a.keys {
             let place = read(reads, &k.value, &columns)?;
             out.keys.push(KeyOf { place, optional: k.optional, each: operate::is_each(&k.value) });
+        }
+        if out.keys.iter().all(|k| !k.each) {
+            out.decisive = out
+                .sieve
+                .as_ref()
+                .and_then(|s| s.decisive())
+                .map(|d| d.moved(|i| out.keys.get(i).map(|k| k.place)));
         }
         for (_, f) in &a.columns {
             let place = match argument(f) {
@@ -204,7 +242,7 @@ pub struct Cells<'a> {
 }
 
 impl<'a> Cells<'a> {
-    fn get(self, i: usize) -> Option<&'a Cell> {
+    pub(crate) fn get(self, i: usize) -> Option<&'a Cell> {
         self.at.get(i).and_then(|at| self.all.get(*at as usize))
     }
 }
@@ -234,11 +272,13 @@ struct Members {
 type KeptRow = (Timestamp, u64, Arc<[Value]>);
 
 /// What is kept of the events of one leaf.
-struct Kept {
+pub(crate) struct Kept {
     folding: Arc<Folding>,
     rows: Vec<KeptRow>,
     groups: Vec<Group>,
     index: HashTable<u32>,
+    /// None where answers have to be those of the order in which events come.
+    decided: Option<Decided>,
     /// The group of the last event: often it is that of the next.
     latest: u32,
     /// Rows that all groups are made of.
@@ -255,6 +295,7 @@ pub struct Folder {
     last: Timestamp,
     size: usize,
     unsure: bool,
+    beyond: bool,
 }
 
 /// What a folder asks of the events that its answers name: the time of a handle.
@@ -268,6 +309,7 @@ impl Folder {
             rows: Vec::new(),
             groups: Vec::new(),
             index: HashTable::new(),
+            decided: Some(Decided::default()),
             latest: 0,
             total: 0,
         };
@@ -280,12 +322,14 @@ impl Folder {
             last: Timestamp(0),
             size: 0,
             unsure: false,
+            beyond: false,
         }
     }
 
-    /// The same for a single feeding: no part [waits](Folder::waits).
+    /// The same for a single feeding, in order of time: no part [waits](Folder::waits).
     #[must_use]
-    pub fn of_one_feeding(self) -> Folder {
+    pub fn of_one_feeding(mut self) -> Folder {
+        self.parts.iter_mut().for_each(|p| p.decided = None);
         Folder { late: Vec::new(), ..self }
     }
 
@@ -308,12 +352,10 @@ impl Folder {
         let Folder { program, parts, late, last, .. } = self;
         let mut out = Vec::new();
         for l in late.iter_mut().filter(|l| !l.is_ready()) {
-            let mut end =
-                End { now: Value::Time(*last), most: Limits::default().max_events, lost: 0, times: None };
             let (Some(awaited), Some(kept)) = (l.awaited(program), parts.get(l.parts.clone())) else {
                 continue;
             };
-            let rows = end.rows(awaited, &mut kept.iter())?;
+            let rows = End::new(kept, *last, None).rows(awaited)?;
             if l.meet(program, rows) {
                 out.push(l.part);
             }
@@ -332,6 +374,11 @@ impl Folder {
         self.unsure
     }
 
+    /// Whether there was something that a [`Machine`](crate::Machine) has to be asked: what this would answer is of no use.
+    pub fn is_beyond(&self) -> bool {
+        self.beyond
+    }
+
     /// Takes an event that passed the leaf of the `part`-th folding: its cells are [`Folding::reads`] read of it.
     /// Handles are in the order of the input.
     pub fn push(&mut self, part: usize, time: Timestamp, handle: u64, cells: Cells<'_>) {
@@ -341,10 +388,13 @@ impl Folder {
         let folding = part.folding.clone();
         let took = match &folding.keeps {
             Keeps::Groups(groups) => part.fold(groups, &self.seed, Taken { time, handle, cells }),
-            Keeps::Rows(sieve) => part.keep((sieve.as_deref(), late), Taken { time, handle, cells }),
+            Keeps::Rows(sieve, decisive) => {
+                part.keep((sieve.as_deref(), decisive.as_deref(), late), Taken { time, handle, cells })
+            }
         };
         self.size += took.size;
         self.unsure |= took.unsure;
+        self.beyond |= took.beyond;
     }
 
     /// Says that no more events will come; answers what the program tells, and how many rows were too many to be
@@ -354,12 +404,20 @@ impl Folder {
     /// Those of `times`.
     pub fn finish(self, times: TimeOf<'_>) -> io::Result<(Vec<Match>, u64)> {
         let Folder { program, parts, last, .. } = self;
-        let most = Limits::default().max_events;
-        let mut end = End { now: Value::Time(last), most, lost: 0, times: Some(times) };
-        let rows = end.rows(&program, &mut parts.into_iter())?;
+        if let [part] = parts.as_slice()
+            && let Keeps::Groups(Groups { tally: Some(tally), .. }) = &part.folding.keeps
+        {
+            return Ok((part.tallied(tally, last, times)?, 0));
+        }
+        let mut end = End::new(&parts, last, Some(times));
+        let mut rows = end.rows(&program)?;
+        end.name_events(&mut rows)?;
         Ok((rows.into_iter().map(told).collect(), end.lost))
     }
 }
+
+/// What an event has to pass to become a row: a sieve, with what decides there, and the other side of a join.
+type Passing<'a> = (Option<&'a Sieve>, Option<&'a Decisive>, Option<(&'a Late, &'a Program)>);
 
 /// An event on its way into groups.
 #[derive(Clone, Copy)]
@@ -371,20 +429,30 @@ struct Taken<'a> {
 
 impl Kept {
     /// Keeps an event as a row.
-    fn keep(&mut self, (sieve, late): (Option<&Sieve>, Option<(&Late, &Program)>), event: Taken<'_>) -> Took {
+    fn keep(&mut self, (sieve, decisive, late): Passing<'_>, event: Taken<'_>) -> Took {
         let Taken { time, handle, cells } = event;
-        let cells = || cells.at.iter().filter_map(|i| cells.all.get(*i as usize));
-        let values: Arc<[Value]> = cells().map(|c| c.value.clone()).collect();
-        let row = || Row::of_event(time, handle, values.clone());
-        if sieve.is_some_and(|s| !s.lets_through(row()))
-            || late.is_some_and(|(late, program)| !late.takes(program, row()))
-        {
-            return Took::default();
+        let of = || cells.at.iter().filter_map(|i| cells.all.get(*i as usize));
+        let values = || of().map(|c| c.value.clone()).collect::<Arc<[Value]>>();
+        let through = |s: &Sieve| s.lets_through(Row::of_event(time, handle, values()));
+        let mut took = Took::default();
+        if let Some(sieve) = sieve {
+            let decided = self.decided.as_mut().zip(decisive);
+            let said = decided.map(|(known, by)| known.ask(by, cells, || through(sieve)));
+            if let Some(said) = &said {
+                took = Took { size: said.size, unsure: said.unsure, beyond: false };
+            }
+            if !said.map_or_else(|| through(sieve), |s| s.comes_to_something) {
+                return took;
+            }
         }
-        let own = size_of::<KeptRow>();
-        let size = own + cells().map(|c| c.cost(&c.value)).sum::<usize>();
+        let values = values();
+        let row = || Row::of_event(time, handle, values.clone());
+        if late.is_some_and(|(late, program)| !late.takes(program, row())) {
+            return took;
+        }
+        took.size += size_of::<KeptRow>() + of().map(|c| c.cost(&c.value)).sum::<usize>();
         self.rows.push((time, handle, values));
-        Took { size, unsure: false }
+        took
     }
 
     fn fold(&mut self, how: &Groups, seed: &Seed, event: Taken<'_>) -> Took {
@@ -393,12 +461,25 @@ impl Kept {
         if !how.conditions.iter().all(holds) {
             return Took::default();
         }
+        if how.tally.as_ref().is_some_and(|t| self.groups.len() > t.most_keys() || !asks_nobody(how, cells)) {
+            return Took { beyond: true, ..Took::default() };
+        }
         self.total += 1;
+        let mut before = Took::default();
+        if let (Some(sieve), Some(by), Some(decided)) = (&how.sieve, &how.decisive, &mut self.decided) {
+            let key =
+                how.keys.iter().map(|k| cells.get(k.place).map(|c| c.value.clone()).unwrap_or_default());
+            let said = decided.ask(by, cells, || sieve.lets_group_through(&key.collect::<Vec<_>>()));
+            before = Took { size: said.size, unsure: said.unsure, beyond: false };
+            if !said.comes_to_something {
+                return before;
+            }
+        }
         let mut hash = 0;
         for key in &how.keys {
-            let Some(cell) = cells.get(key.place) else { return Took::default() };
+            let Some(cell) = cells.get(key.place) else { return before };
             if cell.value.is_null() && !key.optional {
-                return Took::default();
+                return before;
             }
             if key.each && matches!(cell.value, Value::List(_)) {
                 return self.fold_each(how, seed, event);
@@ -406,7 +487,7 @@ impl Kept {
             hash = together(hash, cell.hash);
         }
         let key = |i: usize| how.keys.get(i).and_then(|k| cells.get(k.place)).map(|c| &c.value);
-        self.fold_into(how, seed, event, (hash, 0), key)
+        before.and(self.fold_into(how, seed, event, (hash, 0), key))
     }
 
     /// As [`Kept::fold`], where the event belongs to several groups or none.
@@ -420,7 +501,7 @@ impl Kept {
         for (choice, key) in (0..).zip(operate::choices(how.keys.iter().map(|k| k.each), values)) {
             let hash = key.iter().fold(0, |hash, v| together(hash, seed.hash(v)));
             let took = self.fold_into(how, seed, event, (hash, choice), |i| key.get(i));
-            all = Took { size: all.size + took.size, unsure: all.unsure || took.unsure };
+            all = all.and(took);
         }
         all
     }
@@ -464,17 +545,17 @@ impl Kept {
         let members = group.members.as_deref_mut();
         let took = members.map_or_else(Took::default, |m| m.add(how, seed, event, choice));
         size += took.size;
-        Took { size, unsure: took.unsure || other }
+        Took { size, unsure: took.unsure || other, beyond: false }
     }
 
     /// The rows, through the operators that look at one row alone, of which all are done that come first; and how
-    /// many operators are done then.
-    fn rows(
+    /// many operators are done then. `named`: those of groups have what stands for their events.
+    pub fn rows(
         &self,
         program: &Program,
         now: &Value,
-        mut times: Option<TimeOf<'_>>,
-    ) -> io::Result<(Vec<Row>, usize)> {
+        named: impl Fn(u32) -> Option<MatchedEvent>,
+    ) -> (Vec<Row>, usize) {
         let done = if let Keeps::Groups(how) = &self.folding.keeps { how.done } else { 0 };
         let rest = program.operators.get(done..).unwrap_or_default();
         let each = rest.iter().take_while(|o| operate::is_of_each_row(o)).count();
@@ -485,18 +566,14 @@ impl Kept {
         {
             let nobodys =
                 (self.groups.is_empty() && a.keys.is_empty()).then(|| Group::new(0, [].into(), how));
-            let groups = self.groups.iter().chain(&nobodys);
-            let mut groups: Vec<(&[Value], &Members)> =
-                groups.filter_map(|g| Some((&*g.key, g.members.as_deref()?))).collect();
-            groups.sort_by_key(|(_, members)| members.first);
-            for (key, members) in groups {
-                // Their events come last: most groups do not get that far.
-                let row = members.row(key, a, how, self.total);
-                let mut rows = operate::all(&program.reads, &operators, vec![row]);
-                if let Some(times) = &mut times {
-                    members.name_events(&mut rows, &mut **times)?;
-                }
-                out.extend(rows);
+            let groups = (0..).zip(self.groups.iter().chain(&nobodys));
+            let mut groups: Vec<(u32, &[Value], &Members)> =
+                groups.filter_map(|(i, g)| Some((i, &*g.key, g.members.as_deref()?))).collect();
+            groups.sort_by_key(|(_, _, members)| members.first);
+            for (number, key, members) in groups {
+                let mut row = members.row(key, a, how, self.total);
+                row.found.events.extend(named(number));
+                out.extend(operate::all(&program.reads, &operators, vec![row]));
             }
         } else {
             let mut rows: Vec<&KeptRow> = self.rows.iter().collect();
@@ -506,52 +583,37 @@ impl Kept {
                 out.extend(operate::all(&program.reads, &operators, vec![row]));
             }
         }
-        Ok((out, done + each))
+        (out, done + each)
     }
-}
 
-/// The end of the input.
-struct End<'t> {
-    now: Value,
-    most: usize,
-    lost: u64,
-    /// None: nobody asks for the events.
-    times: Option<TimeOf<'t>>,
-}
-
-impl End<'_> {
-    /// The rows of a program through its operators; `parts`: what is kept for it and those that feed it.
-    fn rows<K: Borrow<Kept>>(
-        &mut self,
-        program: &Program,
-        parts: &mut dyn Iterator<Item = K>,
-    ) -> io::Result<Vec<Row>> {
-        let (rows, done) = match &program.core {
-            Core::Events(_) => match parts.next() {
-                Some(part) => {
-                    let times = self.times.as_mut().map(|t| &mut **t as TimeOf<'_>);
-                    part.borrow().rows(program, &self.now, times)?
-                }
-                None => Default::default(),
-            },
-            Core::Merged(merge) => {
-                let mut inputs = Vec::new();
-                for input in &merge.inputs {
-                    inputs.push(self.rows(&input.program, parts)?.into_iter().map(for_another).collect());
-                }
-                (self.brought_together(program, inputs), 0)
-            }
-            Core::Values(_) | Core::Keyed(_) => (self.brought_together(program, Vec::new()), 0),
+    /// The events of a group, in order of time, and how many of them are too many to be listed.
+    pub fn events_of(&self, group: u32, times: TimeOf<'_>) -> io::Result<(Vec<u64>, u64)> {
+        let members = self.groups.get(group as usize).and_then(|g| g.members.as_deref());
+        let Some(members) = members else { return Ok(Default::default()) };
+        let mut handles: Vec<u64> = if members.in_order {
+            members.events.iter().collect()
+        } else {
+            members.in_time(times)?.into_iter().map(|(_, h)| h).collect()
         };
-        let operators = more::bind(program.operators.get(done..).unwrap_or_default(), &self.now);
-        Ok(operate::all(&program.reads, &operators, rows))
+        let lost = handles.len().saturating_sub(MOST_EVENTS);
+        handles.truncate(MOST_EVENTS);
+        Ok((handles, lost as u64))
     }
 
-    fn brought_together(&mut self, program: &Program, inputs: Vec<Vec<Row>>) -> Vec<Row> {
-        let found = brought_together(program, inputs, self.most);
-        self.lost += found.as_ref().map_or(0, |f| f.lost);
-        found.map(|f| f.rows).unwrap_or_default()
+    /// What is found of the groups by the times of their events.
+    fn tallied(&self, tally: &Tally, last: Timestamp, times: TimeOf<'_>) -> io::Result<Vec<Match>> {
+        let mut found = Vec::new();
+        for group in &self.groups {
+            let Some(members) = &group.members else { continue };
+            tally.count(&group.key, &members.in_time(times)?, last, &mut found);
+        }
+        Ok(Tally::in_order(found))
     }
+}
+
+/// Whether the keys of a tally are such that no machine has to be asked.
+fn asks_nobody(how: &Groups, cells: Cells<'_>) -> bool {
+    how.keys.iter().filter_map(|k| cells.get(k.place)).all(|c| Tally::takes(&c.value).is_some())
 }
 
 impl Group {
@@ -590,10 +652,9 @@ impl Members {
         self.in_order &= time >= self.last;
         self.first = self.first.min(place);
         self.last = self.last.max(time);
-        let mut all = Took { size: self.events.push(handle), unsure: false };
+        let mut all = Took { size: self.events.push(handle), ..Took::default() };
         let at = At { time: Some(time), row: (time.0, handle) };
-        let mut add =
-            |took: Took| all = Took { size: all.size + took.size, unsure: all.unsure || took.unsure };
+        let mut add = |took: Took| all = all.and(took);
         for ((f, place), so_far) in how.columns.iter().zip(&mut self.columns) {
             let Some(cell) = place.and_then(|p| cells.get(p)) else { continue };
             let cost = |v: &Value| cell.cost(v);
@@ -623,58 +684,12 @@ impl Members {
         row
     }
 
-    /// Gives rows the events of the group, in order of time.
-    fn name_events(&self, rows: &mut [Row], times: TimeOf<'_>) -> io::Result<()> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let mut handles: Vec<u64> = self.events.iter().collect();
-        if !self.in_order {
-            let place = |h: u64| Ok((times(h)?, h));
-            let mut places = handles.into_iter().map(place).collect::<io::Result<Vec<_>>>()?;
-            places.sort_unstable();
-            handles = places.into_iter().map(|(_, h)| h).collect();
-        }
-        let lost = handles.len().saturating_sub(MOST_EVENTS);
-        handles.truncate(MOST_EVENTS);
-        for row in rows {
-            row.found.events = handles.iter().map(|h| MatchedEvent { stage: 0, event: Some(*h) }).collect();
-            row.found.lost = lost as u64;
-        }
-        Ok(())
-    }
-}
-
-/// Handles of events, few bytes each: those of events that stand close together are close.
-#[derive(Default)]
-struct Handles {
-    /// Distances from one to the next, seven bits a byte, the last byte of each below 128.
-    bytes: Vec<u8>,
-    last: u64,
-}
-
-impl Handles {
-    /// Answers the bytes that it takes.
-    fn push(&mut self, handle: u64) -> usize {
-        let before = self.bytes.len();
-        let distance = handle.wrapping_sub(self.last) as i64;
-        let mut rest = (distance << 1 ^ distance >> 63) as u64;
-        while rest >= 0x80 {
-            self.bytes.push(rest as u8 | 0x80);
-            rest >>= 7;
-        }
-        self.bytes.push(rest as u8);
-        self.last = handle;
-        self.bytes.len() - before
-    }
-
-    fn iter(&self) -> impl Iterator<Item = u64> + '_ {
-        let mut last = 0u64;
-        self.bytes.split_inclusive(|b| *b < 0x80).map(move |bytes| {
-            let read = bytes.iter().rev().fold(0u64, |n, b| n << 7 | u64::from(b & 0x7f));
-            last = last.wrapping_add(((read >> 1) as i64 ^ -((read & 1) as i64)) as u64);
-            last
-        })
+    /// Its events, in order of time.
+    fn in_time(&self, times: TimeOf<'_>) -> io::Result<Vec<(Timestamp, u64)>> {
+        let timed = |h| Ok((times(h)?, h));
+        let mut events = self.events.iter().map(timed).collect::<io::Result<Vec<_>>>()?;
+        events.sort_unstable();
+        Ok(events)
     }
 }
 
@@ -698,7 +713,7 @@ mod tests {
 
     impl eval::Row for Event<'_> {
         fn field(&self, f: &FieldRef) -> Value {
-            let at = NAMES.iter().position(|n| **n == *f.name && f.names == Names::Splunk);
+            let at = NAMES.iter().position(|n| **n == *f.name && f.names != Names::Column);
             at.and_then(|i| self.0.get(i)).cloned().unwrap_or_default()
         }
         fn all_fields(&self) -> Vec<Value> {
@@ -895,10 +910,18 @@ mod tests {
     }
 
     /// A folder that was fed the events in an order; those that need theirs say so.
-    fn folded(program: &Arc<Program>, events: &[(i64, Vec<Value>)], order: &[usize]) -> Folder {
+    fn folded(
+        program: &Arc<Program>,
+        events: &[(i64, Vec<Value>)],
+        order: &[usize],
+        in_time: bool,
+    ) -> Folder {
         let foldings: Vec<_> = program.foldings().unwrap().into_iter().map(Arc::new).collect();
         let seed = Seed::default();
         let mut folder = Folder::new(program, &foldings, &seed);
+        if in_time {
+            folder = folder.of_one_feeding();
+        }
         folder.unsure = foldings.iter().any(|f| f.needs_order());
         let mut parts: Vec<usize> = (0..foldings.len()).collect();
         while !parts.is_empty() {
@@ -936,6 +959,64 @@ mod tests {
         }
     }
 
+    /// Numbers of events by time, equal times in the order of the input.
+    fn in_time(events: &[(i64, Vec<Value>)]) -> Vec<usize> {
+        let mut in_time: Vec<usize> = (0..events.len()).collect();
+        in_time.sort_by_key(|i| events[*i].0);
+        in_time
+    }
+
+    /// What a machine finds.
+    fn held(program: &Program, events: &[(i64, Vec<Value>)], in_time: &[usize]) -> Vec<Match> {
+        let mut machine = Machine::new(program, Limits::default());
+        let mut found = Vec::new();
+        for i in in_time {
+            let (time, values) = &events[*i];
+            let read = |l: &shikra_sequence::Leaf| {
+                l.values.iter().map(|s| eval::scalar(s, &Event(values))).collect()
+            };
+            let hits: Vec<_> =
+                passed(program, values).map(|leaf| (leaf, read(&program.leaves()[leaf]))).collect();
+            if !hits.is_empty() {
+                let (time, order) = (Some(Timestamp(*time)), (0, *i as u64));
+                machine.push(Input { time, order, handle: *i as u64 * 1000, hits }, &mut found);
+            }
+        }
+        machine.finish(&mut found).unwrap();
+        found
+    }
+
+    /// Counts of events by key, of which there have to be so many.
+    fn counts(keys: Vec<Key>, window: Window, least: i64, before: Vec<Step>) -> Plan {
+        let input = Box::new(stepped(Plan::Scan(LogSource::any(Names::Ecs)), before));
+        let agg = Plan::Agg(Agg { input, keys, columns: vec![("n".into(), AggFn::Count)], window });
+        let op = Op::Compare(CmpOp::Ge, Scalar::Lit(Value::I64(least)));
+        let subject = Scalar::field(Names::Column, "n");
+        let test = Test { subject, op, words: Words::default(), span: Span::default() };
+        Plan::Filter(Box::new(agg), Expr::Test(test))
+    }
+
+    fn counted() -> impl Strategy<Value = Plan> {
+        let window = prop_oneof![(0i64..9).prop_map(Window::Held), (0i64..9).prop_map(Window::Sliding)];
+        let before = proptest::collection::vec(condition().prop_map(Step::Filter), 0..2);
+        let keys = proptest::collection::vec(proptest::sample::select(&NAMES[..3]), 0..3);
+        (keys, window, 1i64..6, before).prop_map(|(keys, window, least, before)| {
+            let key = |name: &&str| Key {
+                name: Arc::from(*name),
+                value: Scalar::field(Names::Ecs, name),
+                optional: false,
+            };
+            counts(keys.iter().map(key).collect(), window, least, before)
+        })
+    }
+
+    /// Mostly a text.
+    fn name() -> impl Strategy<Value = Value> {
+        let text = |s: &str| Just(Value::from(s));
+        let names = prop_oneof![text("a"), text("b"), text("4")];
+        prop_oneof![300 => names, 20 => Just(Value::Missing), 1 => Just(Value::I64(4)), 1 => value()]
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(1500))]
 
@@ -945,27 +1026,11 @@ mod tests {
             events in proptest::collection::vec((0i64..6, proptest::collection::vec(value(), 5)), 0..14),
         ) {
             let program = Arc::new(Program::new(&plan).unwrap());
-            // By time, equal times in the order of the input.
-            let mut in_time: Vec<usize> = (0..events.len()).collect();
-            in_time.sort_by_key(|i| events[*i].0);
-            let mut machine = Machine::new(&program, Limits::default());
-            let mut found = Vec::new();
-            for i in &in_time {
-                let (time, values) = &events[*i];
-                let read = |l: &shikra_sequence::Leaf| {
-                    l.values.iter().map(|s| eval::scalar(s, &Event(values))).collect()
-                };
-                let hits: Vec<_> =
-                    passed(&program, values).map(|leaf| (leaf, read(&program.leaves()[leaf]))).collect();
-                if !hits.is_empty() {
-                    let (time, order) = (Some(Timestamp(*time)), (0, *i as u64));
-                    machine.push(Input { time, order, handle: *i as u64 * 1000, hits }, &mut found);
-                }
-            }
-            machine.finish(&mut found).unwrap();
+            let in_time = in_time(&events);
+            let found = held(&program, &events, &in_time);
             let as_they_come: Vec<usize> = (0..events.len()).collect();
             for (order, any) in [(as_they_come, true), (in_time, false)] {
-                let folder = folded(&program, &events, &order);
+                let folder = folded(&program, &events, &order, !any);
                 if any && folder.needs_order() {
                     continue;
                 }
@@ -975,12 +1040,35 @@ mod tests {
         }
 
         #[test]
-        fn handles_are_read_back(all in proptest::collection::vec(any::<u64>(), 0..20)) {
-            let mut handles = Handles::default();
-            for h in &all {
-                handles.push(*h);
+        fn tallies_are_those_of_events_in_time(
+            plan in counted(),
+            events in proptest::collection::vec((0i64..40, proptest::collection::vec(name(), 5)), 0..60),
+        ) {
+            let program = Arc::new(Program::new(&plan).unwrap());
+            let found = held(&program, &events, &in_time(&events));
+            let as_they_come: Vec<usize> = (0..events.len()).collect();
+            let folder = folded(&program, &events, &as_they_come, false);
+            if !folder.is_beyond() {
+                let told = folder.finish(&mut |h| Ok(Timestamp(events[h as usize / 1000].0))).unwrap();
+                prop_assert_eq!(lines(&told.0), lines(&found));
             }
-            prop_assert_eq!(handles.iter().collect::<Vec<_>>(), all);
         }
+    }
+
+    /// A held window lists some, and counts the rest.
+    #[test]
+    fn tallies_list_so_many() {
+        let keys = vec![Key { name: "k".into(), value: Scalar::field(Names::Ecs, "a"), optional: false }];
+        let plan = counts(keys, Window::Held(1000), 2, Vec::new());
+        let program = Arc::new(Program::new(&plan).unwrap());
+        let events: Vec<_> = (0..250i64).map(|n| (n * 7 % 250, vec![Value::from("x"); 5])).collect();
+        let found = held(&program, &events, &in_time(&events));
+        let as_they_come: Vec<usize> = (0..events.len()).collect();
+        let told = folded(&program, &events, &as_they_come, false)
+            .finish(&mut |h| Ok(Timestamp(events[h as usize / 1000].0)))
+            .unwrap()
+            .0;
+        assert_eq!((told.len(), told[0].events.len(), told[0].lost), (1, 100, 150));
+        assert_eq!(lines(&told), lines(&found));
     }
 }

@@ -9,16 +9,19 @@
 //! answers at once.
 //!
 //! Programs that begin with groups of single events need no rows: [`Folding`] says what they read, a [`Folder`]
-//! keeps their groups.
+//! keeps their groups. So it is with those that only count events by key.
 //!
 //! Whoever descends from whom is learnt from the process events themselves (`gate`).
 
 mod accumulate;
 mod aggregate;
 mod compile;
+mod decided;
+mod ending;
 mod extract;
 mod folding;
 mod gate;
+mod handles;
 mod late;
 mod machine;
 mod merge;
@@ -35,6 +38,7 @@ mod windows;
 
 pub use compile::{Program, Resolve, compile};
 pub use folding::{Cells, Folder, Folding, TimeOf, field_of_event, reads_fields_alone};
+pub use handles::{Moments, MomentsIter};
 pub use machine::Machine;
 pub use same::{Cell, Seed};
 pub use shikra_sequence::{Input, Leaf, Limits, Match, MatchedEvent, Needs, Stats, Unsupported};

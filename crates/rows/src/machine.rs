@@ -337,7 +337,7 @@ pub(crate) fn for_another(mut r: Row) -> Row {
 }
 
 /// Whether what passes a program's leaves is what its keyed program takes, and nobody else reads of it.
-fn is_straight(program: &Program, keyed: &Keyed) -> bool {
+pub(crate) fn is_straight(program: &Program, keyed: &Keyed) -> bool {
     let alone = program.trees.is_empty() && program.process_leaves.is_empty() && program.reads.is_empty();
     let is = |(leaf, (port, places)): (usize, &(usize, Vec<usize>))| {
         program.ports.get(*port).is_some_and(|p| {

@@ -7,6 +7,7 @@ use shikra_event::{Timestamp, Value};
 use shikra_ir::{Agg, Expr, FieldRef, Scalar};
 
 use crate::compile::{Operator, Program};
+use crate::decided::Decisive;
 use crate::more;
 use crate::operate;
 use crate::push::{is_known_scalar, possible_of};
@@ -44,6 +45,17 @@ impl Sieve {
         let last = operators.iter().rposition(|o| matches!(o, Operator::Filter(_)))?;
         operators.truncate(last + 1);
         Some(Arc::new(Sieve { reads, operators, keys }))
+    }
+
+    /// Which of the values decide that are read of an event, or of the keys of a group, where those are few.
+    pub fn decisive(&self) -> Option<Arc<Decisive>> {
+        let place = |s: &Scalar| match s {
+            Scalar::Field(f) if !self.keys.is_empty() => {
+                (0..).zip(&self.keys).filter(|(_, name)| **name == f.name).map(|(i, _)| i).collect()
+            }
+            s => self.reads.iter().position(|r| r == s).into_iter().collect(),
+        };
+        Decisive::of(&self.operators, place)
     }
 
     /// Whether anything may come of a row.

@@ -38,6 +38,13 @@ pub(crate) struct Aggregate {
     pub(crate) argument: Option<usize>,
 }
 
+impl Aggregate {
+    /// Whether it is how many events there are.
+    pub(crate) fn is_of_events(&self) -> bool {
+        self.function == Function::Count && self.argument.is_none()
+    }
+}
+
 /// Numbers under their order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Num(f64);

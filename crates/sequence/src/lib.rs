@@ -25,6 +25,7 @@ mod program;
 pub mod reference;
 mod rewrite;
 mod stream;
+mod tally;
 mod value;
 
 pub use compile::{Unsupported, compile};
@@ -33,3 +34,4 @@ pub use needs::Needs;
 pub use program::{Leaf, Program};
 pub use rewrite::Rewrite;
 pub use stream::{Stream, order_batch};
+pub use tally::{Tallied, Tally};

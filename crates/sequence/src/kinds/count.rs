@@ -37,7 +37,7 @@ pub(crate) enum When {
 }
 
 /// Events that a held window lists before it leaves further ones out.
-const LISTED: usize = 100;
+pub(crate) const LISTED: usize = 100;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Count {
