@@ -8,7 +8,8 @@ use shikra_syntax::{Diagnostic, Span};
 
 use super::rows::{ROW, numbered};
 use super::search::test;
-use super::text::{seconds, segments};
+use super::spans::{OWN, TIME, bucket};
+use super::text::segments;
 use super::{EVAL, Lower, NOW, Order, SEARCH, Stream, call, sort_key};
 use crate::ast::{Convert, Options, Word, flag, option};
 
@@ -296,14 +297,18 @@ impl Lower<'_> {
         options: &Options,
         at: Span,
     ) -> Stream {
+        let to: Arc<str> = Arc::from(to.map_or(&*field.text, |t| &*t.text));
         let Some(span) = option(options, "span") else {
-            return self.stop(s, "bin without span depends on the range of all values", at);
+            if field.text != TIME {
+                return self.stop(s, "bin without span of anything but _time", at);
+            }
+            self.suitable_buckets(&mut s, to, options, at);
+            s.drop_columns(&OWN);
+            return s;
         };
-        let Some(width) = seconds(&span.text) else {
+        let Some(value) = bucket(s.field(&field.text), &span.text) else {
             return self.stop(s, &format!("bin with a span of {}", span.text), at);
         };
-        let to: Arc<str> = Arc::from(to.map_or(&*field.text, |t| &*t.text));
-        let value = call("bin", vec![s.field(&field.text), Scalar::Lit(Value::F64(width))], EVAL);
         s.eval(vec![(to, value)]);
         s
     }

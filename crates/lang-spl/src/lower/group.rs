@@ -9,6 +9,7 @@ use shikra_syntax::Span;
 use super::columns::text;
 use super::combine::model_source;
 use super::search::{conjuncts, test};
+use super::spans::{TIME, bucket};
 use super::text::{seconds, segments};
 use super::{EVAL, Lower, Order, SEARCH, Stream, call, sort_key};
 use crate::ast::{
@@ -25,11 +26,11 @@ impl Lower<'_> {
     pub fn stats(&mut self, mut s: Stream, name: &str, x: &Stats, at: Span) -> Stream {
         let mut by = x.by.clone();
         if name == "timechart" {
-            let Some(span) = option(&x.options, "span") else {
-                return self.stop(s, "timechart without span depends on the range of all times", at);
-            };
-            let time = Word { text: "_time".into(), ..Word::default() };
-            by.insert(0, By { field: time, span: Some(span.text.clone()) });
+            let span = option(&x.options, "span").map(|span| span.text.clone());
+            if span.is_none() {
+                self.suitable_buckets(&mut s, TIME.into(), &x.options, at);
+            }
+            by.insert(0, By { field: Word { text: TIME.into(), ..Word::default() }, span });
         } else if let (Some(span), Some(first)) = (option(&x.options, "span"), by.first_mut()) {
             first.span.get_or_insert_with(|| span.text.clone());
         }
@@ -94,8 +95,8 @@ impl Lower<'_> {
             for name in self.matching(s, &b.field) {
                 let mut value = s.field(&name);
                 if let Some(span) = &b.span {
-                    match seconds(span) {
-                        Some(w) => value = call("bin", vec![value, Scalar::Lit(Value::F64(w))], EVAL),
+                    match bucket(value.clone(), span) {
+                        Some(start) => value = start,
                         None => self.error("bad-span", format!("{span} is no span"), b.field.span),
                     }
                 }
@@ -371,7 +372,7 @@ pub(crate) const AGGREGATES: &[&str] = &[
 ];
 
 /// An aggregate by its name.
-fn function(name: &str, value: Option<Scalar>) -> Option<AggFn> {
+pub(super) fn function(name: &str, value: Option<Scalar>) -> Option<AggFn> {
     let Some(v) = value else { return matches!(name, "count" | "c").then_some(AggFn::Count) };
     // What reads as a number is compared as one.
     let comparable = |v: Scalar| call("sort-value", vec![v], EVAL);

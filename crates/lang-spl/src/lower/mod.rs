@@ -10,6 +10,7 @@ mod group;
 mod map;
 mod rows;
 mod search;
+pub(crate) mod spans;
 mod text;
 
 use std::sync::Arc;

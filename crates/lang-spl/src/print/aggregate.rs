@@ -5,6 +5,7 @@ use shikra_ir::said::{Said, refuse};
 use shikra_ir::{Agg, AggFn, Expr, Key, Names, Scalar, SortKey};
 
 use super::{eval, plain, quoted, scalar};
+use crate::lower::spans::MONTH;
 
 /// The name of a field or column as a word.
 pub(super) fn word(name: &str) -> String {
@@ -102,8 +103,9 @@ pub(super) fn by(keys: &[Key]) -> Said<(String, Option<String>)> {
             fill = Some(text.to_string());
             value = inner;
         }
-        let span = match within(value, "bin") {
-            Some([_, Scalar::Lit(Value::F64(w))]) => format!(" span={}", seconds(*w)),
+        let span = match (within(value, "bin"), within(value, "relative-time")) {
+            (Some([_, Scalar::Lit(Value::F64(w))]), _) => format!(" span={}", seconds(*w)),
+            (_, Some([_, Scalar::Lit(Value::Str(to))])) if &**to == MONTH => " span=1mon".to_owned(),
             _ => String::new(),
         };
         out.push(format!("{}{span}", word(&k.name)));

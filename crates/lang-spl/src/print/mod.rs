@@ -540,6 +540,11 @@ mod tests {
             ),
             (r#"a=1 | chart count over host by user"#, r#"a=1 | stats count BY host, user"#),
             (r#"a=1 | timechart span=1h count by host"#, r#"a=1 | stats count BY _time span=1h, host"#),
+            (r#"a=1 | timechart span=1mon count"#, r#"a=1 | stats count BY _time span=1mon"#),
+            (
+                r#"a=1 | timechart minspan=1h count"#,
+                r#"a=1 | eventstats min(_time) AS _first, max(_time) AS _last | eval _width=case((_last - _first)<=360000.0, 3600.0, (_last - _first)<=8640000.0, 86400.0), _time=if(isnull(_width), relative_time(_time, "@mon"), (floor((_time / _width)) * _width)) | stats count BY _time"#,
+            ),
             (r#"a=1 | top 5 Image by host"#, r#"a=1 | top limit=5 Image BY host"#),
             (
                 r#"a=1 | rare limit=3 Image countfield=n showperc=f"#,

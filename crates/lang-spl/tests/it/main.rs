@@ -103,7 +103,7 @@ fn what_is_not_supported_is_named() {
         ("* | eval x=nosuch(1)", "nosuch"),
         ("* | stats nosuch(x)", "nosuch"),
         ("`nosuch`", "nosuch"),
-        ("* | timechart count", "timechart"),
+        ("* | bin size", "bin without span"),
         ("a=1 OR [search b=1 | fields b]", "subsearch"),
     ] {
         let loaded = load(text, &Options::default());
