@@ -92,6 +92,8 @@ pub(crate) struct Compiler {
     /// The last log source: rules come sorted by them.
     source: Option<(Selector, usize)>,
     whens: HashMap<String, WhenId>,
+    /// Comparisons of several variables, by what they say.
+    exact: HashMap<String, ExactId>,
     /// The present expression, and what it cannot do without.
     steps: Vec<Step>,
     witness: Vec<PredId>,
@@ -179,8 +181,12 @@ impl Compiler {
     }
 
     fn exact(&mut self, t: Test) -> Step {
-        self.out.exact.push(t);
-        Step::Exact((self.out.exact.len() - 1) as ExactId)
+        let Test { subject, op, words, .. } = &t;
+        let all = &mut self.out.exact;
+        Step::Exact(*self.exact.entry(format!("{subject:?} {op:?} {words:?}")).or_insert_with(|| {
+            all.push(t);
+            (all.len() - 1) as ExactId
+        }))
     }
 
     fn pred(&mut self, var: Var, t: Test, elementwise: bool) -> PredId {

@@ -4,6 +4,7 @@
 //! one look-up of its raw bytes. The classes that are not empty, together, are looked up once more and give the
 //! filters that hold. Only what has not been seen before is evaluated.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use hashbrown::HashMap as FastMap;
@@ -11,7 +12,7 @@ use shikra_event::{Event, Kind, ShapeId, Slot, SlotIndex, system};
 use shikra_ir::{FieldRef, Truth, eval};
 use shikra_taxonomy::Binding;
 
-use crate::compile::PredId;
+use crate::compile::{ExactId, PredId};
 use crate::costs::Tally;
 use crate::known::{Key, Values};
 use crate::memo::{ClassId, Classes, EMPTY, Habit, KEPT, Last, Outcomes, Recent, same};
@@ -176,6 +177,10 @@ struct Decider {
     candidates: Vec<u32>,
     holds: Vec<u32>,
     open: Vec<u32>,
+    /// Comparisons of several variables: for which event each was asked last, and its truth. Many filters ask the same.
+    exact: Vec<Cell<(u32, Truth)>>,
+    /// Number of the event that they are asked of.
+    settling: u32,
     /// By filter, where costs are counted: how often its condition was evaluated.
     evaluated: Option<Vec<u64>>,
 }
@@ -209,6 +214,8 @@ impl Scratch {
                 candidates: Vec::new(),
                 holds: Vec::new(),
                 open: Vec::new(),
+                exact: vec![Cell::new((0, Truth::False)); matcher.compiled.exact.len()],
+                settling: 0,
                 evaluated: None,
             },
             key: Vec::new(),
@@ -613,10 +620,22 @@ impl Decider {
         hits: &mut Vec<FilterId>,
     ) {
         self.learn(classes, key);
+        self.settling = self.settling.wrapping_add(1);
+        if self.settling == 0 {
+            self.exact.iter().for_each(|known| known.set((0, Truth::False)));
+            self.settling = 1;
+        }
+        let exact = |e: ExactId| {
+            let known = &self.exact[e as usize];
+            if known.get().0 != self.settling {
+                known.set((self.settling, eval::test(&matcher.compiled.exact[e as usize], row)));
+            }
+            known.get().1
+        };
         let leaf = |leaf: Leaf| {
             settled(match leaf {
                 Leaf::Pred(p) => self.truth[p as usize],
-                Leaf::Exact(e) => eval::test(&matcher.compiled.exact[e as usize], row),
+                Leaf::Exact(e) => exact(e),
             })
         };
         hits.extend(open.filter(|a| a.bounds(&matcher.compiled, &leaf).0.holds()).map(|a| a.filter));

@@ -10,6 +10,7 @@ use shikra_ir::Scalar;
 use crate::accumulate::differ;
 use crate::compile::{Operator, operator_reads};
 use crate::folding::Cells;
+use crate::reads;
 use crate::same::{same, together};
 
 /// Places of values, among those that are read of an event, that decide.
@@ -20,10 +21,16 @@ impl Decisive {
     /// More of them say the same too seldom.
     const MOST: usize = 3;
 
-    /// Of operators over what is known as `place` says; none where too much decides, or what is not told.
-    pub fn of(operators: &[Operator], place: impl Fn(&Scalar) -> Vec<usize>) -> Option<Arc<Decisive>> {
+    /// Of operators, and of scalars asked behind them, over what is known as `place` says; none where too much decides, or
+    /// what is not told.
+    pub fn of<'s>(
+        operators: &[Operator],
+        behind: impl Iterator<Item = &'s Scalar>,
+        place: impl Fn(&Scalar) -> Vec<usize>,
+    ) -> Option<Arc<Decisive>> {
         let mut wanted = Vec::new();
         operators.iter().for_each(|o| operator_reads(o, &mut wanted));
+        behind.for_each(|s| reads::of_scalar(s, &mut wanted));
         if !wanted.iter().all(|s| matches!(s, Scalar::Field(_))) {
             return None;
         }

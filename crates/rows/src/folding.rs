@@ -279,6 +279,8 @@ pub(crate) struct Kept {
     index: HashTable<u32>,
     /// None where answers have to be those of the order in which events come.
     decided: Option<Decided>,
+    /// Of a side that waits.
+    awaited: Option<Decided>,
     /// The group of the last event: often it is that of the next.
     latest: u32,
     /// Rows that all groups are made of.
@@ -289,6 +291,7 @@ pub(crate) struct Kept {
 pub struct Folder {
     program: Arc<Program>,
     seed: Seed,
+    foldings: Box<[Arc<Folding>]>,
     parts: Vec<Kept>,
     /// Those of them that wait for others.
     late: Vec<Late>,
@@ -310,6 +313,7 @@ impl Folder {
             groups: Vec::new(),
             index: HashTable::new(),
             decided: Some(Decided::default()),
+            awaited: Some(Decided::default()),
             latest: 0,
             total: 0,
         };
@@ -317,6 +321,7 @@ impl Folder {
         Folder {
             program: program.clone(),
             seed: seed.clone(),
+            foldings: foldings.into(),
             parts,
             late: Late::of(program),
             last: Timestamp(0),
@@ -329,7 +334,7 @@ impl Folder {
     /// The same for a single feeding, in order of time: no part [waits](Folder::waits).
     #[must_use]
     pub fn of_one_feeding(mut self) -> Folder {
-        self.parts.iter_mut().for_each(|p| p.decided = None);
+        self.parts.iter_mut().for_each(|p| (p.decided, p.awaited) = (None, None));
         Folder { late: Vec::new(), ..self }
     }
 
@@ -384,8 +389,7 @@ impl Folder {
     pub fn push(&mut self, part: usize, time: Timestamp, handle: u64, cells: Cells<'_>) {
         self.pass_by(time);
         let late = late::of_part(&self.late, part).map(|l| (l, &*self.program));
-        let Some(part) = self.parts.get_mut(part) else { return };
-        let folding = part.folding.clone();
+        let (Some(folding), Some(part)) = (self.foldings.get(part), self.parts.get_mut(part)) else { return };
         let took = match &folding.keeps {
             Keeps::Groups(groups) => part.fold(groups, &self.seed, Taken { time, handle, cells }),
             Keeps::Rows(sieve, decisive) => {
@@ -445,11 +449,15 @@ impl Kept {
                 return took;
             }
         }
-        let values = values();
-        let row = || Row::of_event(time, handle, values.clone());
-        if late.is_some_and(|(late, program)| !late.takes(program, row())) {
-            return took;
+        if let Some((late, program)) = late {
+            let row = || Row::of_event(time, handle, values());
+            let said = late.wants(program, self.awaited.as_mut(), cells, row);
+            took = took.and(Took { size: said.size, unsure: said.unsure, beyond: false });
+            if !said.comes_to_something {
+                return took;
+            }
         }
+        let values = values();
         took.size += size_of::<KeptRow>() + of().map(|c| c.cost(&c.value)).sum::<usize>();
         self.rows.push((time, handle, values));
         took

@@ -2,11 +2,14 @@
 //! of the other side: once that is known, the rest is not kept.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use hashbrown::HashSet;
-use shikra_ir::JoinKind;
+use shikra_ir::{JoinKind, Scalar};
 
 use crate::compile::{Core, Program};
+use crate::decided::{Decided, Decisive, Said};
+use crate::folding::Cells;
 use crate::machine::for_another;
 use crate::merge::{Kind, Merge};
 use crate::more::{self, Prepared};
@@ -28,6 +31,7 @@ pub(crate) struct Late {
     pub parts: Range<usize>,
     /// What the other asks for, once it is known.
     asked: Option<Asked>,
+    decisive: Option<Arc<Decisive>>,
 }
 
 enum Asked {
@@ -41,6 +45,9 @@ impl Late {
     pub fn of(program: &Program) -> Vec<Late> {
         let mut out = Vec::new();
         walk(program, 0, &mut Vec::new(), &mut out);
+        for late in &mut out {
+            late.decisive = late.decisive_of(program);
+        }
         out
     }
 
@@ -82,8 +89,31 @@ impl Late {
         }
     }
 
+    /// Which of the values read of an event decide whether it matters, where those are few.
+    fn decisive_of(&self, program: &Program) -> Option<Arc<Decisive>> {
+        let merge = self.merge(program)?;
+        let side = &merge.inputs.get(self.side)?.program;
+        let Kind::Search(search) = &merge.kind else { return None };
+        let place = |s: &Scalar| side.reads.iter().position(|r| r == s).into_iter().collect();
+        Decisive::of(&side.operators, search.asks(), place)
+    }
+
+    /// Whether an event of this side matters, of which these are the `cells`, and `row` the row.
+    pub fn wants(
+        &self,
+        program: &Program,
+        decided: Option<&mut Decided>,
+        cells: Cells<'_>,
+        row: impl FnOnce() -> Row,
+    ) -> Said {
+        match decided.zip(self.decisive.as_deref()) {
+            Some((known, by)) => known.ask(by, cells, || self.takes(program, row())),
+            None => Said { comes_to_something: self.takes(program, row()), unsure: false, size: 0 },
+        }
+    }
+
     /// Whether a row of this side matters.
-    pub fn takes(&self, program: &Program, row: Row) -> bool {
+    fn takes(&self, program: &Program, row: Row) -> bool {
         let input = self.merge(program).and_then(|m| Some((m, m.inputs.get(self.side)?)));
         let (Some((merge, input)), Some(asked)) = (input, &self.asked) else { return false };
         if let Asked::Anything = asked {
@@ -129,7 +159,7 @@ fn walk(program: &Program, first: usize, path: &mut Vec<usize>, out: &mut Vec<La
         && !out.iter().any(|l| parts.contains(&l.part))
     {
         let (part, parts) = (own.start, parts.clone());
-        out.push(Late { part, path: path.clone(), side, other, parts, asked: None });
+        out.push(Late { part, path: path.clone(), side, other, parts, asked: None, decisive: None });
     }
     next - first
 }

@@ -55,7 +55,7 @@ impl Sieve {
             }
             s => self.reads.iter().position(|r| r == s).into_iter().collect(),
         };
-        Decisive::of(&self.operators, place)
+        Decisive::of(&self.operators, std::iter::empty(), place)
     }
 
     /// Whether anything may come of a row.

@@ -71,6 +71,11 @@ impl Search {
         Search { keys: j.keys.clone(), negated: j.kind == JoinKind::Anti }
     }
 
+    /// What is looked at of a left row.
+    pub fn asks(&self) -> impl Iterator<Item = &Scalar> {
+        self.keys.iter().map(|(left, _)| left)
+    }
+
     /// The left rows that stay.
     pub fn rows(
         &self,
