@@ -90,6 +90,8 @@ struct Source {
     /// Where the slots stand that it depends on, among those that are watched; none, where it depends on all of them or on
     /// the time.
     slots: Box<[u32]>,
+    /// It is the field `_time`, which the shape has not.
+    is_time: bool,
     memo: Memo,
     sharing: Sharing,
 }
@@ -371,8 +373,11 @@ impl OfShape {
             });
             let place = self.cells.len() as u32;
             let slots = self.watched.add(place, slots.as_deref());
+            let is_field = wanted.is_some_and(|w| matches!(w.scalar, Scalar::Field(_)));
+            let absent = |(f, b): &(FieldRef, Binding)| &*f.name == "_time" && b.is_absent();
+            let is_time = is_field && fields.iter().all(absent);
             let (memo, sharing) = (Memo::default(), Sharing::default());
-            self.sources.push(Source { scalar, fields, slots, memo, sharing });
+            self.sources.push(Source { scalar, fields, slots, is_time, memo, sharing });
             self.cells.push(Cell::default());
             self.ids.push(Shared::NONE);
             place
@@ -389,10 +394,14 @@ impl Source {
         watched: &Watched,
         around: &mut Around<'_>,
     ) -> (Known, usize) {
-        let Source { scalar, fields, slots, memo, sharing, .. } = self;
+        let Source { scalar, fields, slots, is_time, memo, sharing } = self;
         let Around { taxonomy, scalars, seed, shared, key } = around;
         let read = || {
             let wanted = scalars.get(*scalar);
+            if wanted.is_some_and(|w| w.timed) && *is_time {
+                // Most events have no such field: it is what is asked most.
+                return (seed.cell(Value::Time(time)), Shared::NONE);
+            }
             let time = wanted.filter(|w| w.timed).map(|_| time);
             let row = Bound { event, fields, taxonomy, time };
             let value = wanted.map_or(Value::Missing, |w| eval::scalar(&w.scalar, &row));

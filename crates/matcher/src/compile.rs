@@ -62,6 +62,10 @@ pub(crate) struct Compiled {
     pub trees: Trees,
     /// Distinct log sources.
     pub selectors: Vec<Source>,
+    /// Alternatives of log sources, each by the place of its source and its own there: by the event ids that they ask for.
+    pub by_event_id: HashMap<u32, Vec<(u32, u32)>>,
+    /// Those that ask for none.
+    pub of_any_id: Vec<(u32, u32)>,
     /// Filters by log source, ascending.
     pub by_selector: Vec<Vec<FilterId>>,
     /// Distinct conditions of log sources.
@@ -232,6 +236,14 @@ impl Compiler {
         }
         let whens = selector.any_of.iter().map(|a| a.when.as_ref().map(|w| self.when(w))).collect();
         let id = self.out.selectors.len();
+        for (at, alternative) in (0..).zip(selector.any_of.iter()) {
+            let place = (id as u32, at);
+            for event_id in &alternative.event_ids {
+                let there = self.out.by_event_id.entry(*event_id).or_default();
+                there.extend(Some(place).filter(|p| there.last() != Some(p)));
+            }
+            self.out.of_any_id.extend(Some(place).filter(|_| alternative.event_ids.is_empty()));
+        }
         self.out.selectors.push(Source { selector: selector.clone(), whens });
         self.out.by_selector.push(Vec::new());
         let (known, hasher) = (&self.out.selectors, &self.hasher);

@@ -13,7 +13,7 @@ use shikra_event::{Event, Shape, SlotIndex, Value};
 use shikra_ir::{FieldRef, Truth};
 use shikra_taxonomy::{Binding, Taxonomy};
 
-use crate::compile::{Compiled, PredId, Var, VarId, WhenId};
+use crate::compile::{Compiled, PredId, Source, Var, VarId, WhenId};
 use crate::plan::{self, ShapePlan};
 use crate::program::{Buffers, Entry, Input, Program};
 use crate::team::{Common, PlanKey};
@@ -208,26 +208,37 @@ impl Cache {
 /// The conditions under which a log source admits a shape: none not at all, empty no condition.
 type Admitted = Option<Vec<WhenId>>;
 
-fn admitted(source: &crate::compile::Source, shape: &Shape) -> Admitted {
-    let all = source.selector.any_of.iter().zip(&source.whens);
-    let mut whens = Vec::new();
-    let mut any = false;
-    for (_, when) in all.filter(|(a, _)| a.admits(shape)) {
-        any = true;
-        match when {
-            None => return Some(Vec::new()),
-            Some(w) => whens.push(*w),
+/// By log source. Of the thousands of alternatives only those are looked at that may mean the shape's event id.
+fn admitted(compiled: &Compiled, shape: &Shape) -> Vec<Admitted> {
+    let mut out: Vec<Admitted> = vec![None; compiled.selectors.len()];
+    // Sources that are admitted without a condition.
+    let mut whole = BitSet::default();
+    let of_id = shape.event_id().and_then(|id| compiled.by_event_id.get(&id));
+    for (source, at) in of_id.into_iter().flatten().chain(&compiled.of_any_id) {
+        let Source { selector, whens } = &compiled.selectors[*source as usize];
+        if whole.contains(*source) || !selector.any_of[*at as usize].admits(shape) {
+            continue;
+        }
+        let conditions = out[*source as usize].get_or_insert_default();
+        match whens[*at as usize] {
+            Some(when) => conditions.push(when),
+            None => {
+                conditions.clear();
+                whole.insert(*source);
+            }
         }
     }
-    whens.sort_unstable();
-    whens.dedup();
-    any.then_some(whens)
+    for whens in out.iter_mut().flatten() {
+        whens.sort_unstable();
+        whens.dedup();
+    }
+    out
 }
 
 impl State {
     /// The filters whose log source admits a shape.
     pub fn admitted(&mut self, compiled: &Compiled, shape: &Shape) -> Arc<RuleSet> {
-        let sources: Vec<Admitted> = compiled.selectors.iter().map(|s| admitted(s, shape)).collect();
+        let sources = admitted(compiled, shape);
         let mut key = Vec::new();
         for (i, whens) in sources.iter().enumerate() {
             if let Some(w) = whens {

@@ -19,7 +19,7 @@ pub(crate) struct Decisive(Box<[usize]>);
 
 impl Decisive {
     /// More of them say the same too seldom.
-    const MOST: usize = 3;
+    const MOST: usize = 6;
 
     /// Of operators, and of scalars asked behind them, over what is known as `place` says; none where too much decides, or
     /// what is not told.

@@ -251,6 +251,8 @@ impl<'a> Cells<'a> {
 struct Group {
     hash: u64,
     key: Box<[Value]>,
+    /// Texts can be written in one way alone.
+    is_of_texts: bool,
     /// None where nothing comes of it.
     members: Option<Box<Members>>,
 }
@@ -549,7 +551,7 @@ impl Kept {
         let Some(group) = self.groups.get_mut(at) else { return Took::default() };
         // The key is told as the group's first event has it.
         let other = |(i, v): (usize, &Value)| key(i).is_some_and(|k| differ(v, k) && v != k);
-        let other = group.key.iter().enumerate().any(other);
+        let other = !group.is_of_texts && group.key.iter().enumerate().any(other);
         let members = group.members.as_deref_mut();
         let took = members.map_or_else(Took::default, |m| m.add(how, seed, event, choice));
         size += took.size;
@@ -627,7 +629,8 @@ fn asks_nobody(how: &Groups, cells: Cells<'_>) -> bool {
 impl Group {
     fn new(hash: u64, key: Box<[Value]>, how: &Groups) -> Group {
         let comes_to_something = how.sieve.as_ref().is_none_or(|s| s.lets_group_through(&key));
-        Group { hash, key, members: comes_to_something.then(|| Box::new(Members::new(how))) }
+        let is_of_texts = key.iter().all(|v| matches!(v, Value::Str(_)));
+        Group { hash, key, is_of_texts, members: comes_to_something.then(|| Box::new(Members::new(how))) }
     }
 
     /// Bytes that a new one takes beside its key, about, its place in the index included.
