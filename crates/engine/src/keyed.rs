@@ -23,7 +23,7 @@ use crate::view::Views;
 
 /// What is handed on to programs takes this part of the room for events that are kept: it is few bytes of each, and
 /// the events are still there.
-const HANDED_ON: usize = 4;
+const HANDED_ON: usize = 8;
 
 /// Rules that are named for the events they took.
 const BUSIEST: usize = 10;

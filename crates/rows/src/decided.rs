@@ -19,7 +19,7 @@ pub(crate) struct Decisive(Box<[usize]>);
 
 impl Decisive {
     /// More of them say the same too seldom.
-    const MOST: usize = 6;
+    const MOST: usize = 4;
 
     /// Of operators, and of scalars asked behind them, over what is known as `place` says; none where too much decides, or
     /// what is not told.
@@ -64,7 +64,7 @@ pub(crate) struct Said {
 
 impl Decided {
     /// Answers that are remembered.
-    const MOST: usize = 4096;
+    const MOST: usize = 1024;
 
     /// Whether anything comes of an event; `decide` tells where that is not known.
     pub fn ask(&mut self, by: &Decisive, cells: Cells<'_>, decide: impl FnOnce() -> bool) -> Said {
