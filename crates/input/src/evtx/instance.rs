@@ -269,13 +269,23 @@ impl<'a> Run<'a, '_> {
         place: Place,
         depth: usize,
     ) -> Result<(), Stop> {
+        let done = self.with_values::<NAMES>(definition, &values, place, depth);
+        self.out.spare.push(values);
+        done
+    }
+
+    fn with_values<const NAMES: bool>(
+        &mut self,
+        definition: u32,
+        values: &[Value],
+        place: Place,
+        depth: usize,
+    ) -> Result<(), Stop> {
         self.count(definition as usize, depth)?;
         let (id, program) =
             self.templates.get(definition, place).ok_or(Stop::Unresolved(definition, place))??;
         self.out.trace.push(id + 2);
-        self.run::<NAMES>(Frame { program, kept: Some(program), values: &values, depth })?;
-        self.out.spare.push(values);
-        Ok(())
+        self.run::<NAMES>(Frame { program, kept: Some(program), values, depth })
     }
 
     fn run<const NAMES: bool>(&mut self, frame: Frame<'a, '_>) -> Result<(), Stop> {

@@ -15,6 +15,9 @@ const MAX_NAMES: usize = 1 << 20;
 /// Provider name of events that are registered under another one.
 const EVENT_SOURCE: &str = "Provider_EventSourceName";
 
+/// Shapes found lately, of each layout.
+const FRONT: usize = 16;
+
 /// Number of a layout.
 pub(super) type LayoutId = usize;
 
@@ -31,8 +34,8 @@ pub(super) struct Layout {
     /// The shapes under this layout, and what distinguishes them.
     shapes: Vec<(Box<[u8]>, Arc<Shape>)>,
     by_key: HashMap<Box<[u8]>, usize>,
-    /// The shape found last: events of one kind come in runs.
-    last: usize,
+    /// Shapes found lately: events of a few kinds come by turns.
+    front: [usize; FRONT],
 }
 
 impl Layout {
@@ -51,7 +54,7 @@ impl Layout {
             fields,
             shapes: Vec::new(),
             by_key: HashMap::new(),
-            last: 0,
+            front: [0; FRONT],
         }
     }
 
@@ -102,13 +105,33 @@ impl Layout {
     }
 
     fn key(&self, slots: &[Slot<'_>]) -> Box<[u8]> {
-        let mut key = Vec::new();
-        for slot in self.parts(slots) {
+        let parts = self.parts(slots);
+        let mut key = Vec::with_capacity(parts.iter().map(|p| 5 + p.data.len()).sum());
+        for slot in parts {
             key.push(slot.kind.0);
             key.extend_from_slice(&(slot.data.len() as u32).to_le_bytes());
             key.extend_from_slice(slot.data);
         }
         key.into()
+    }
+
+    /// Where in `front` a shape with these slots may be: kinds of events mostly differ in their id.
+    fn front_place(&self, slots: &[Slot<'_>]) -> usize {
+        let [id, version, provider, ..] = self.parts(slots);
+        let small = |slot: Slot<'_>| slot.data.first().map_or(0, |b| usize::from(*b));
+        (small(id) ^ small(version) << 2 ^ provider.data.len()) % FRONT
+    }
+
+    /// The number of the shape that is known by these slots.
+    fn known(&mut self, slots: &[Slot<'_>]) -> Option<usize> {
+        let place = self.front_place(slots);
+        let front = self.front.get(place).copied()?;
+        if self.shapes.get(front).is_some_and(|(key, _)| self.has_key(slots, key)) {
+            return Some(front);
+        }
+        let known = *self.by_key.get(&self.key(slots))?;
+        self.front[place] = known;
+        Some(known)
     }
 
     fn build(&self, slots: &[Slot<'_>]) -> Arc<Shape> {
@@ -188,21 +211,14 @@ impl Layouts {
     /// The layout, and the shape of an event of it.
     pub fn shape(&mut self, id: LayoutId, slots: &[Slot<'_>]) -> Option<(&Layout, &Arc<Shape>)> {
         let layout = self.layouts.get_mut(id)?;
-        let is_last = layout.shapes.get(layout.last).is_some_and(|(key, _)| layout.has_key(slots, key));
-        if !is_last {
-            let key = layout.key(slots);
-            layout.last = match layout.by_key.get(&key) {
-                Some(known) => *known,
-                None => {
-                    let shape = layout.build(slots);
-                    self.size += layout.fields.len() + key.len() / 8 + 1;
-                    layout.by_key.insert(key.clone(), layout.shapes.len());
-                    layout.shapes.push((key, shape));
-                    layout.shapes.len() - 1
-                }
-            };
-        }
-        let (_, shape) = layout.shapes.get(layout.last)?;
+        let known = layout.known(slots).unwrap_or_else(|| {
+            let (key, shape) = (layout.key(slots), layout.build(slots));
+            self.size += layout.fields.len() + key.len() / 8 + 1;
+            layout.by_key.insert(key.clone(), layout.shapes.len());
+            layout.shapes.push((key, shape));
+            layout.shapes.len() - 1
+        });
+        let (_, shape) = layout.shapes.get(known)?;
         Some((layout, shape))
     }
 }
