@@ -112,6 +112,8 @@ mod tests {
     fn norm_id_is_a_log_source() {
         let lines = text::plan(&plan("norm_id=WindowsSysmon event_id=1"));
         assert!(lines.contains("scan logpoint{norm_id=windowssysmon}"), "{lines}");
+        let loaded = load("norm_id IN HOMENET event_id=1", &Options::default());
+        assert!(loaded.diagnostics.iter().any(|d| d.message.contains("norm_id of the list HOMENET")));
         let loaded = load("event_id=1 (a=1 OR norm_id=x)", &Options::default());
         assert_eq!(loaded.status, LoadStatus::Partial);
     }

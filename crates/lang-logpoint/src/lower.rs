@@ -124,6 +124,11 @@ impl Lower<'_, '_> {
             {
                 Pred::Opaque(self.opaque("norm_id within a larger condition", *span))
             }
+            Expr::InList { field, list, span }
+                if field.text.eq_ignore_ascii_case(SOURCE) && !self.columns.only =>
+            {
+                Pred::Opaque(self.opaque(format!("norm_id of the list {list}"), *span))
+            }
             Expr::Compare { field, op: CmpOp::Eq, values, span } => self.equals(field, values, *span),
             Expr::Compare { field, op: CmpOp::Ne, values, span } => {
                 self.equals(field, values, *span).negate()
