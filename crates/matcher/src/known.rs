@@ -6,11 +6,12 @@
 //! meanwhile is lost, which costs evaluating it once more: answers do not depend on what is known.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use shikra_event::Slot;
 
 use crate::memo::ClassId;
+use crate::team::lock;
 
 /// Places of the smallest index.
 const FEWEST_PLACES: usize = 16;
@@ -32,9 +33,14 @@ pub(crate) struct Key<'a> {
 }
 
 impl Key<'_> {
-    /// Half of a hash that differs from program to program. Tells where to look, and most of what is there apart.
+    /// A hash that differs from program to program.
+    pub fn spread(&self) -> u64 {
+        self.hash ^ u64::from(self.program).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
+    /// Half of it: tells where to look, and most of what is there apart.
     fn half(&self) -> u32 {
-        ((self.hash ^ u64::from(self.program).wrapping_mul(0x9e37_79b9_7f4a_7c15)) >> 32) as u32
+        (self.spread() >> 32) as u32
     }
 
     fn head(&self) -> u64 {
@@ -86,13 +92,9 @@ impl Known {
         Known { limit, version: AtomicU32::new(0), index: Mutex::new(Arc::new(index)) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Arc<Index>> {
-        self.index.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The index that takes the place of `old`, which is full, unless another has.
     fn next(&self, old: &Arc<Index>, make: impl FnOnce(u32) -> Index) -> Arc<Index> {
-        let mut index = self.lock();
+        let mut index = lock(&self.index);
         if Arc::ptr_eq(&index, old) {
             *index = Arc::new(make(old.version.wrapping_add(1)));
             self.version.store(index.version, Ordering::Release);
@@ -206,16 +208,19 @@ impl Store {
 
 impl Values {
     pub fn new(known: Arc<Known>) -> Values {
-        let index = known.lock().clone();
+        let index = lock(&known.index).clone();
         Values { known, index, block: None, filled: 0 }
     }
 
     /// The class of a value, where some thread has told it.
     pub fn get(&mut self, key: &Key<'_>) -> Option<ClassId> {
-        self.index.get(key).or_else(|| {
-            let newer = self.known.version.load(Ordering::Acquire) != self.index.version;
-            newer.then(|| self.follow(None)).and_then(|()| self.index.get(key))
-        })
+        let known = self.index.get(key);
+        if known.is_some() || self.known.version.load(Ordering::Acquire) == self.index.version {
+            return known;
+        }
+        let newer = lock(&self.known.index).clone();
+        self.follow(newer);
+        self.index.get(key)
     }
 
     /// Remembers the class of a value; answers whether all that was known had to be forgotten for it.
@@ -257,24 +262,19 @@ impl Values {
         if size > (self.known.limit / INDEX_PART).max(FEWEST_PLACES * size_of::<AtomicU64>()) {
             return self.start_over();
         }
-        let old = self.index.clone();
-        let next = self.known.next(&old, |version| old.larger(version));
-        self.follow(Some(next));
+        self.follow(self.known.next(&self.index, |version| self.index.larger(version)));
         false
     }
 
     fn start_over(&mut self) -> bool {
-        let old = self.index.clone();
-        let limit = self.known.limit;
-        let next =
-            self.known.next(&old, |version| Index::new(version, FEWEST_PLACES, Arc::new(Store::new(limit))));
-        self.follow(Some(next));
+        let store = || Arc::new(Store::new(self.known.limit));
+        let empty = |version| Index::new(version, FEWEST_PLACES, store());
+        self.follow(self.known.next(&self.index, empty));
         true
     }
 
     /// Goes on with the index that all others go on with.
-    fn follow(&mut self, next: Option<Arc<Index>>) {
-        let next = next.unwrap_or_else(|| self.known.lock().clone());
+    fn follow(&mut self, next: Arc<Index>) {
         if !Arc::ptr_eq(&next.store, &self.index.store) {
             self.block = None;
         }

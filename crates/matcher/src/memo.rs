@@ -4,13 +4,15 @@
 //! seeded, so that no input can aim at it. What all threads know together is in `known`.
 
 use std::hash::BuildHasher;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 use shikra_event::{Kind, Slot};
 
+use crate::known::Key;
 use crate::program::Entry;
+use crate::team::lock;
 
 /// Number of an outcome class: a set of predicates that are not false.
 pub(crate) type ClassId = u32;
@@ -69,7 +71,7 @@ impl Classes {
         if let Some(id) = self.met.find(hash, set) {
             return id;
         }
-        let mut common = self.common.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut common = lock(&self.common);
         let id = common.find(hash, set).unwrap_or_else(|| {
             // The first is that of nothing.
             let id = common.spans.len().max(1) as ClassId;
@@ -91,7 +93,7 @@ impl Classes {
         if id == EMPTY || !self.met.get(id).is_empty() {
             return;
         }
-        let common = self.common.lock().unwrap_or_else(PoisonError::into_inner);
+        let common = lock(&self.common);
         let set = common.get(id);
         self.met.put(&self.hasher, self.hasher.entries(set), id, set);
     }
@@ -177,20 +179,21 @@ impl Recent {
         slot.data.len() <= LONGEST_RECENT
     }
 
-    fn place(&self, hash: u64, program: u32) -> Option<usize> {
-        let spread = hash ^ u64::from(program).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        Some(spread as usize & self.cells.len().checked_sub(1)?)
+    fn place(&self, key: &Key<'_>) -> Option<usize> {
+        Some(key.spread() as usize & self.cells.len().checked_sub(1)?)
     }
 
-    pub fn get(&self, hash: u64, program: u32, slot: Slot<'_>) -> Option<ClassId> {
-        let cell = &self.cells[self.place(hash, program)?];
+    pub fn get(&self, key: &Key<'_>) -> Option<ClassId> {
+        let Key { hash, program, slot } = *key;
+        let cell = &self.cells[self.place(key)?];
         let same = cell.used && cell.hash == hash && cell.program == program && cell.kind == slot.kind;
         let data = cell.data.get(..usize::from(cell.len));
         (same && data == Some(slot.data)).then_some(cell.class)
     }
 
-    pub fn put(&mut self, hash: u64, program: u32, slot: Slot<'_>, class: ClassId) {
-        let Some(place) = self.place(hash, program) else { return };
+    pub fn put(&mut self, key: &Key<'_>, class: ClassId) {
+        let Key { hash, program, slot } = *key;
+        let Some(place) = self.place(key) else { return };
         let len = slot.data.len() as u8;
         let mut cell =
             Cell { hash, program, class, len, kind: slot.kind, used: true, data: [0; LONGEST_RECENT] };

@@ -517,29 +517,36 @@ impl Memo {
 
     /// The class of a short value that is as well evaluated.
     fn recent_class(&mut self, g: &ReadyGroup, slot: Slot<'_>, group: &Event<'_>) -> ClassId {
-        let hash = self.team.hasher.value(slot);
-        if let Some(known) = self.recent.get(hash, g.program.id, slot) {
+        let key = self.key(g, slot);
+        if let Some(known) = self.recent.get(&key) {
             return known;
         }
-        self.work.value_misses += 1;
-        let class = self.evaluate(&g.program, group);
-        self.recent.put(hash, g.program.id, slot, class);
+        let class = self.missed(g, group);
+        self.recent.put(&key, class);
         class
+    }
+
+    fn key<'s>(&self, g: &ReadyGroup, slot: Slot<'s>) -> Key<'s> {
+        Key { hash: self.team.hasher.value(slot), program: g.program.id, slot }
+    }
+
+    /// The class of a value that is not known.
+    fn missed(&mut self, g: &ReadyGroup, group: &Event<'_>) -> ClassId {
+        self.work.value_misses += 1;
+        self.evaluate(&g.program, group)
     }
 
     /// The class of an event of a group's slots, known by `slot`.
     fn class(&mut self, g: &mut ReadyGroup, slot: Slot<'_>, group: &Event<'_>, limits: &Limits) -> ClassId {
         if slot.data.len() > limits.longest_value || !g.habit.remembers() {
-            self.work.value_misses += 1;
-            return self.evaluate(&g.program, group);
+            return self.missed(g, group);
         }
-        let key = Key { hash: self.team.hasher.value(slot), program: g.program.id, slot };
+        let key = self.key(g, slot);
         if let Some(known) = self.values.get(&key) {
             g.habit.known += 1;
             return known;
         }
-        self.work.value_misses += 1;
-        let class = self.evaluate(&g.program, group);
+        let class = self.missed(g, group);
         self.work.resets += u64::from(self.values.insert(&key, class));
         class
     }
